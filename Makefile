@@ -9,15 +9,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help run setup setup-dev test check bench simulate fuzz screenshots docs site lock clean fmt
 
-help: ## list what can be made
+help: ## list targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: setup ## set up and run the whole product at http://127.0.0.1:8000
 	@exec $(BIN)/tally up
 
-setup: $(STAMP) ## set up what running needs, in .venv
+setup: $(STAMP) ## install what running needs into .venv
 
-setup-dev: $(DEV_STAMP) ## set up what testing needs, in .venv
+setup-dev: $(DEV_STAMP) ## install what testing needs into .venv
 
 # Whether the environment is whole: it may have been left half made, its Python removed, or the directory moved.
 WHOLE := $(shell $(BIN)/python -c 'import pip' >/dev/null 2>&1 && test -x "$$(sed -n '1s/^\#!//p' $(BIN)/pip)" && echo yes)
@@ -55,17 +55,17 @@ fmt: setup-dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: setup-dev ## set up and run all tests, the browser's too
+test: setup-dev ## set up and run all tests, including the browser's
 	@sh tests/browser_setup.sh
 	@sh tests/all.sh $(BIN)/python
 
-bench: setup-dev ## measure, each figure a ratio taken in one run
+bench: setup-dev ## run benchmarks (ratios)
 	$(BIN)/python -m bench
 
-simulate: setup-dev ## let the core live through ever new seeds until stopped
+simulate: setup-dev ## run the simulation with random seeds until stopped
 	@$(BIN)/python -m tests.simulation
 
-fuzz: setup-dev ## try ever new webhooks and conditions until stopped
+fuzz: setup-dev ## fuzz webhooks and conditions until stopped
 	@$(BIN)/python -m tests.fuzz
 
 docs: setup-dev ## generate docs/reference from code, and the index of decisions
@@ -76,7 +76,7 @@ docs: setup-dev ## generate docs/reference from code, and the index of decisions
 site: setup-dev ## build the documentation site in site/
 	@$(BIN)/zensical build --strict --clean
 
-screenshots: setup-dev ## make the README's pictures of the console
+screenshots: setup-dev ## take the screenshots of the README
 	@sh tests/browser_setup.sh
 	@$(BIN)/python -m tests.tools.screenshots
 

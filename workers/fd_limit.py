@@ -1,4 +1,4 @@
-"""How many files, and so connections, this process may have open at once."""
+"""The limit of open files, and so of connections, of this process."""
 
 import resource
 
@@ -10,7 +10,7 @@ log = structlog.get_logger()
 
 
 def raise_fd_limit(wanted: int = OPEN_FILES) -> int:
-    """Raise our own limit to as many as are wanted and allowed; how many may be open now.
+    """Raise the limit to `wanted` or as far as allowed; return the limit in force.
 
     Many systems begin a process with 1,024, which is fewer than endpoints that may hang at once: with none left, not
     even the store could be reached.

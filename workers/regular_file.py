@@ -1,4 +1,4 @@
-"""Read a file that a user names: a regular file, no more of it than a limit, and only when it has changed."""
+"""Read a file named by a user: only regular files, up to a size limit, and only when it has changed."""
 
 import os
 import stat
@@ -13,31 +13,31 @@ FileIdentity = tuple[int, int, int, int, int]
 
 
 class FileReadError(OSError):
-    """A file that is not read; the message says why, as what is said of the file."""
+    """A file cannot be read; the message continues the sentence `the file …`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegularFile:
-    """The bytes of a file, and what tells this version of it from the next."""
+    """The content of a file, and the identity of this version."""
 
     content: bytes
     identity: FileIdentity
 
 
 def identity_of(status: os.stat_result) -> FileIdentity:
-    """What tells one version of a file from the next: also the inode's last change, which no tool can set back."""
+    """Return the identity of a file's version; it includes the inode change time, which cannot be set back."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read_regular_file(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file, at most `limit` of them; FileReadError says why there are none."""
+    """Read a regular file of at most `limit` bytes. Raises FileReadError with the reason if that fails."""
     file = read_changed_file(path, limit, None)
     assert file is not None
     return file.content
 
 
 def read_changed_file(path: Path, limit: int, known: FileIdentity | None) -> RegularFile | None:
-    """Read a regular file, at most `limit` bytes; None when it is still the version that is known.
+    """Read a regular file of at most `limit` bytes; None if it is still the known version.
 
     A pipe or a device would block for ever or never end, so the file is opened without waiting and looked at first.
     FileReadError says why a file is not read.
@@ -63,7 +63,7 @@ def read_changed_file(path: Path, limit: int, known: FileIdentity | None) -> Reg
 
 
 def _read(descriptor: int, limit: int) -> bytes:
-    """Read to the end, but not further than one byte over the limit."""
+    """Read to the end, but at most one byte more than the limit."""
     content = bytearray()
     try:
         while len(content) <= limit and (chunk := os.read(descriptor, min(CHUNK_BYTES, limit + 1 - len(content)))):

@@ -13,7 +13,7 @@ from webhook_app.config.settings import Settings
 from webhook_app.outbound.tls import use_ca_file
 from webhook_app.text.masking import masked
 from workers.child_process import exists
-from workers.cli import output as show
+from workers.cli.output import one_line
 from workers.dev.preflight import read_run
 
 
@@ -21,7 +21,7 @@ class CommandError(click.ClickException):
     """The command failed: one line on stderr, exit status 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"tally: {show.one_line(masked(self.format_message()))}", file=file, err=True)
+        click.echo(f"tally: {one_line(masked(self.format_message()))}", file=file, err=True)
 
 
 class InvalidUsageError(CommandError):

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import click
 from click.shell_completion import CompletionItem
 
-from workers.cli import context as given
 from workers.cli.api_client import ApiClient, find_product
+from workers.cli.context import settings as load_settings
 
 COMPLETE_MAX = 200
 
@@ -16,7 +16,7 @@ COMPLETE_MAX = 200
 def api() -> ApiClient:
     """Return a client of the product that `--url` or the settings select."""
     url = click.get_current_context().find_root().params.get("url")
-    return ApiClient(find_product(given.settings(), url))
+    return ApiClient(find_product(load_settings(), url))
 
 
 def limit_option(default: int = 50) -> Callable[[Any], Any]:
@@ -33,7 +33,7 @@ def limit_option(default: int = 50) -> Callable[[Any], Any]:
 def complete_rooms(context: click.Context, parameter: click.Parameter, prefix: str) -> list[CompletionItem]:
     """Complete a room's name or id from the product's rooms; no completion if it does not answer."""
     try:
-        address = find_product(given.settings(), context.find_root().params.get("url"))
+        address = find_product(load_settings(), context.find_root().params.get("url"))
         rooms, _ = ApiClient(address).items("/rooms", COMPLETE_MAX)
     except (click.ClickException, OSError):
         return []

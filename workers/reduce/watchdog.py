@@ -1,14 +1,14 @@
-"""The fold watchdog: a small process beside each worker that notices a fold which does not end.
+"""The fold watchdog: a small process beside each worker that detects a fold which does not end.
 
-A library may loop for ever while it holds the interpreter's lock, so no thread of the worker can be trusted to notice.
-The watchdog measures from outside. It goes by the worker's processor time, which does not pass while the worker waits
-for its turn on a loaded machine, and by how long the worker slept in a fold, which never waits for anything.
+A library may loop for ever while it holds the interpreter lock, so no thread of the worker can detect that. It
+measures from outside: the worker's processor time, which does not pass while the worker waits on a loaded machine, and
+how long the worker sleeps during a fold, which never waits for anything.
 
-1. The worker marks each fold in shared memory (`fold_progress`).
-2. A mark that outlives its limit is reported to the store: the event is tried once more, then passed over.
-3. Only then is the worker killed; whoever supervises it starts it again.
+1. The worker marks each fold in shared memory (`progress`).
+2. A fold over its limit is reported to the store: the event is retried once, then skipped.
+3. Only then is the worker killed; its supervisor restarts it.
 
-Imports stay few until there is something to report: the process costs about 14 MiB.
+Few modules are imported until there is something to report, so the process costs about 14 MiB.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from pathlib import Path
 from workers.reduce.progress import Mark, open_marks, read_mark
 
 POLL_S = 0.5
-POLL_COUNTS_AT_MOST_S = 1.0  # a poll that comes later was itself kept waiting: by a suspended machine, or by load
+POLL_COUNTS_AT_MOST_S = 1.0  # a later poll was itself delayed, by a suspended machine or by load
 ASLEEP_LIMIT_S = 30.0
-MEMORY_LIMIT_BYTES = 1024 * 1024 * 1024  # that the worker grows by in one fold
+MEMORY_LIMIT_BYTES = 1024 * 1024 * 1024  # growth of the worker in one fold
 WALL_LIMIT_S = 300.0  # where processor time cannot be read from outside
 TRACE_S = 1.0
 TRACE_SIGNAL = signal.SIGUSR2
@@ -33,7 +33,7 @@ END_SIGNAL = signal.SIGXCPU
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the system says of the worker: its processor time so far, its memory, and whether it sleeps."""
+    """A measurement of the worker: processor time so far, memory, and whether it sleeps."""
 
     cpu_s: float
     memory_bytes: int
@@ -42,7 +42,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits on one fold that the worker does not set with each mark."""
+    """Limits of one fold, other than the processor time that each mark carries."""
 
     asleep_s: float = ASLEEP_LIMIT_S
     memory_bytes: int = MEMORY_LIMIT_BYTES
@@ -51,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """One fold as it has been watched so far."""
+    """What has been measured of one fold so far."""
 
     mark: Mark
     last: Reading | None
@@ -62,7 +62,7 @@ class Watch:
     wall_s: float = 0.0
 
     def seen(self, reading: Reading | None, passed_s: float) -> "Watch":
-        """The watch after one more poll that found the same fold."""
+        """Return the watch after one more poll of the same fold."""
         passed_s = min(passed_s, POLL_COUNTS_AT_MOST_S)
         if reading is None or self.last is None:
             return replace(self, last=reading, wall_s=self.wall_s + passed_s)
@@ -77,7 +77,7 @@ class Watch:
         )
 
     def overdue(self) -> str | None:
-        """Why this fold has gone on for too long; None while it has not."""
+        """Return why this fold exceeds a limit; None if it does not."""
         if self.cpu_s > self.mark.cpu_limit_s:
             return f"folding it took more than {self.mark.cpu_limit_s:.0f} s of processor time"
         if self.grown_bytes > self.limits.memory_bytes:
@@ -90,7 +90,7 @@ class Watch:
 
 
 def reading_of(pid: int) -> Reading | None:
-    """What Linux says of a process; None where it cannot be read so."""
+    """Measure a process on Linux; None where that is not possible."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         ticks, pages = int(fields[11]) + int(fields[12]), int(fields[21])
@@ -122,7 +122,7 @@ def watch(fd: int, worker: int, limits: Limits) -> None:
 
 
 def _report(mark: Mark, reason: str) -> bool:
-    """Whether the store has the report; while it has not, the worker may as well go on."""
+    """Report to the store; False while that is not possible, so that the worker is left alone."""
     try:
         outcome = _record(mark.event_id, reason)
     except Exception as error:  # whatever it is, the next poll tries again: nobody else watches this worker
@@ -135,7 +135,7 @@ def _report(mark: Mark, reason: str) -> bool:
 
 
 def _record(event_id: str, reason: str) -> str | None:
-    """Report to the store; returns what follows from it, None when the fold has ended meanwhile."""
+    """Record the report; return what happens to the event, or None if its fold has ended meanwhile."""
     from webhook_app.config.loading import load
     from webhook_app.store.connection.clients import connect
     from webhook_app.store.journal.skipped_events import FoldReport, SkippedEventStore
@@ -153,9 +153,9 @@ def _record(event_id: str, reason: str) -> str | None:
 
 
 def _end(worker: int) -> None:
-    """Have the worker write where it is stuck, then end it.
+    """Make the worker log its stack traces, then kill it.
 
-    The end signal comes first since the kernel keeps SIGKILL from the first process of a container.
+    The end signal comes first, since the kernel does not deliver SIGKILL to the first process of a container.
     """
     with contextlib.suppress(ProcessLookupError):
         os.kill(worker, TRACE_SIGNAL)
