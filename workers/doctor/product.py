@@ -64,7 +64,7 @@ def folding(behind: int, oldest_s: float, *, halted: str | None, stalled: str | 
         return failed(
             name,
             f"event processing is halted: {' '.join(halted.split())[:200]}",
-            "a key of Tallylight holds foreign data: see `Reducing is halted` in docs/operations.md",
+            "a key of Tallylight holds foreign data: see `Event processing is halted` in docs/operations.md",
         )
     if stalled is not None:
         hint = (

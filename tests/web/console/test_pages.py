@@ -404,7 +404,7 @@ def test_the_page_shows_no_subscribers_password(client: Client, visitor: Any) ->
 def test_a_reducer_that_has_halted_is_shown(client: Client, visitor: Any) -> None:
     client.set(keys.HALTED, "why")
     log_in(visitor)
-    assert "Reducing is halted" in visitor.get("/").get_data(as_text=True)
+    assert "Event processing is halted" in visitor.get("/").get_data(as_text=True)
 
 
 def test_when_the_store_is_away_the_page_says_so(tmp_path: Path) -> None:
