@@ -172,23 +172,25 @@ def test_a_rule_s_own_openings_in_a_merged_window_can_be_skipped(client: Client,
 
 
 @pytest.mark.parametrize(
-    ("name", "opens_at", "status", "says"),
+    ("name", "opens_at", "status"),
     [
-        ("nobody", "2027-11-29T09:00:00Z", 404, "no rule nobody"),
-        ("talk", "2027-11-29T09:00:00Z", 404, "the next open at"),
-        ("talk", "tomorrow", 422, "not a time"),
-        ("ends", "2027-11-29T09:00:00Z", 409, "no schedule"),
+        ("nobody", "2027-11-29T09:00:00Z", 404),
+        ("talk", "2027-11-29T09:00:00Z", 404),
+        ("talk", "tomorrow", 422),
+        ("ends", "2027-11-29T09:00:00Z", 409),
     ],
 )
 def test_what_is_no_occurrence_is_refused_with_what_would_be(
-    client: Client, web_client: WebClient, name: str, opens_at: str, status: int, says: str
+    client: Client, web_client: WebClient, name: str, opens_at: str, status: int
 ) -> None:
     put(client, "talk", {"cron": "30 9 * * *", "duration": "10m"})
     rule = RuleSchema().load({"name": "ends", "rooms": [ROOM], "on": "session.ended", "do": "end"})
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
     fold_all(client)
     answer = act(client, web_client, name, opens_at)
-    assert (answer.status_code, says in answer.get_data(as_text=True)) == (status, True)
+    assert answer.status_code == status
+    if name == "talk" and status == 404:  # what would be right: the next openings
+        assert "T09:30:00.000Z" in answer.json["detail"]
 
 
 def test_an_open_window_is_not_skipped_and_one_that_is_over_not_taken_back(
@@ -197,5 +199,5 @@ def test_an_open_window_is_not_skipped_and_one_that_is_over_not_taken_back(
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     opened, over = now - timedelta(minutes=5), now - timedelta(hours=3)
     put(client, "talk", {"at": [f"{at:%Y-%m-%dT%H:%M}" for at in (opened, over)], "duration": "1h"})
-    assert "open already" in act(client, web_client, "talk", f"{opened:%Y-%m-%dT%H:%M:00Z}").json["detail"]
-    assert "is over" in act(client, web_client, "talk", f"{over:%Y-%m-%dT%H:%M:00Z}", "unskip").json["detail"]
+    assert act(client, web_client, "talk", f"{opened:%Y-%m-%dT%H:%M:00Z}").status_code == 409
+    assert act(client, web_client, "talk", f"{over:%Y-%m-%dT%H:%M:00Z}", "unskip").status_code == 409

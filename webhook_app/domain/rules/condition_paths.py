@@ -1,4 +1,4 @@
-"""What a condition looks at: the fields of the room and the names in `event.data` that stand in its source."""
+"""The paths in a condition's source: the fields of the room and the names in `event.data` that it uses."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the `broadcast.*` notices of a room say about each of its windows, matched by the window that a notice names."""
+"""Matches the `broadcast.*` notices of a room to the windows that they are about."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence

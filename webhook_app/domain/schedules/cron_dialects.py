@@ -1,4 +1,4 @@
-"""Cron expressions at the door: five fields are accepted; a form of another dialect is refused with what to write."""
+"""Validates cron expressions: five fields are accepted; forms of other dialects are rejected with what to write."""
 
 import re
 from dataclasses import dataclass

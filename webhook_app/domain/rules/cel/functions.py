@@ -1,4 +1,4 @@
-"""The functions that a condition can call, and those of them that are ours: parts of a moment, in a zone."""
+"""The functions that a condition can call, and our implementation of those that read parts of a time in a zone."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime

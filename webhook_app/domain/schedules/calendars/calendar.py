@@ -1,7 +1,7 @@
-"""Calendars as rules use them: what a fetched calendar means within a horizon, and looking entries up in it.
+"""Calendars as rules use them: the instances of a fetched calendar within a horizon, and their lookup.
 
 The text of a calendar is parsed and expanded once, when it was fetched (`schedules.calendars.reading`). What is kept
-is its instances: whoever asks for windows only looks them up.
+is its instances, so that computing windows only looks them up.
 """
 
 from bisect import bisect_left
@@ -59,7 +59,7 @@ class EntryWarning:
 
 @dataclass(frozen=True)
 class Calendar:
-    """What a calendar means: when its entries take place within a horizon. Compared by value.
+    """The meaning of a calendar: when its entries take place within a horizon. Compared by value.
 
     `instants` are in ms since 1970. `local` are floating times and whole days, in ms as if the wall clock showed UTC:
     they are read in the zone of the schedule that uses them. Both are sorted. `from_text` marks one that an earlier
@@ -135,7 +135,7 @@ def horizon_at(at: int) -> Horizon:
 
 
 def encode_calendar(calendar: Calendar) -> dict[str, Any]:
-    """A calendar as the journal and the store keep it: instants as numbers, local times as text."""
+    """Encode a calendar for the journal and the store: instants as numbers, local times as text."""
     rows: list[list[Any]] = [[begins, ends, summary] for begins, ends, summary in calendar.instants]
     rows += [[_local_text(begins), _local_text(ends), summary] for begins, ends, summary in calendar.local]
     return {
@@ -147,7 +147,7 @@ def encode_calendar(calendar: Calendar) -> dict[str, Any]:
 
 
 def decode_calendar(data: Mapping[str, Any]) -> Calendar:
-    """A calendar from its kept form; ValueError, KeyError or TypeError when it is none."""
+    """Decode a stored calendar; ValueError, KeyError or TypeError when the data is not one."""
     begins_at, ends_at = data["horizon"]
     instants: list[Row] = []
     local: list[Row] = []
@@ -168,7 +168,7 @@ def decode_calendar(data: Mapping[str, Any]) -> Calendar:
 def make_calendar(
     horizon: Horizon, instants: Iterable[Row], local: Iterable[Row], warnings: set[EntryWarning]
 ) -> Calendar:
-    """A calendar from what was read, in whatever order it was read."""
+    """Make a calendar from instances in any order."""
     ordered = sorted(warnings, key=lambda warning: (warning.fault, warning.entry, warning.value))
     return Calendar(
         horizon, tuple(sorted(set(instants))), tuple(sorted(set(local))), tuple(ordered[:WARNINGS_MAX]), len(ordered)
@@ -176,7 +176,7 @@ def make_calendar(
 
 
 def _placed(local: _Index, after: int, until: int, zone: ZoneInfo) -> Iterator[CalendarEntry]:
-    """Local rows in a zone. A time that the clocks skip may come after later ones, so a day's rows are held back."""
+    """Local rows as entries in a zone, in order. A time that the clocks skip may sort after later ones."""
     waiting: list[tuple[int, int, str]] = []
     for begins, ends, summary in local.overlapping(after - 2 * DAY, until + 2 * DAY):
         begins_at = zone_ms(EPOCH + begins * MS, zone)

@@ -1,4 +1,4 @@
-"""One VEVENT with its values read; a value that cannot be read costs the entry, or is mended with a warning."""
+"""Reads one VEVENT. A value that cannot be read costs the entry, or is replaced with a warning."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Entry:
 
 
 def read_entry(event: Component, zones: Zones, faults: list[Fault]) -> Entry:
-    """Read a VEVENT; EntryError when it has to be left out. What could be mended is added to `faults`."""
+    """Read a VEVENT; EntryError when it has to be left out. Values that were replaced are added to `faults`."""
     if any(not line.readable for lines in event.properties.values() for line in lines):
         faults.append(Fault.NOT_UTF8)
     start_line = event.first("DTSTART")

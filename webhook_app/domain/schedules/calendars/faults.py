@@ -1,11 +1,11 @@
-"""What can be wrong with an entry of a calendar: codes, and the words for people."""
+"""What can be wrong with an entry of a calendar: a code for each fault, and its text for people."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What is wrong with an entry. Stored and compared; `FAULT_TEXTS` says it in words."""
+    """What is wrong with an entry: the code that is stored and compared."""
 
     NO_START = "no-start"
     BAD_START = "bad-start"

@@ -1,4 +1,7 @@
-"""Values of iCalendar properties: dates, times, lengths. They are read by hand where icalendar would lose an entry."""
+"""Values of iCalendar properties: dates, times and durations.
+
+They are parsed here because icalendar rejects a whole entry for one bad value.
+"""
 
 import re
 from dataclasses import dataclass
@@ -44,7 +47,7 @@ class EntryDuration:
 
     @property
     def rough(self) -> timedelta:
-        """About how long that is."""
+        """The approximate length, without regard to changes of the clocks."""
         return self.wall + timedelta(milliseconds=self.exact_ms)
 
 

@@ -1,4 +1,4 @@
-"""Time zones that a calendar names: IANA's, Windows' names of them, and those that the calendar defines itself."""
+"""Time zones that a calendar uses: IANA names, Windows names, and zones that the calendar defines itself."""
 
 import re
 from bisect import bisect_right
