@@ -28,7 +28,7 @@ from bench import (
 )
 from bench.results import Result
 from bench.scale import FULL, QUICK, Scale
-from webhook_app.ops.logs import configure
+from webhook_app.runtime.logs import configure
 from workers.gc_tuning import tune_gc
 
 RESULTS = Path(__file__).with_name("results")

@@ -13,13 +13,13 @@ import aiohttp
 from bench import bodies, product, seeding, sink
 from bench.results import Goal, Result, rounds
 from bench.scale import Scale
-from webhook_app.access.encryption import SecretBox
-from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.notices.notice import notice_body
-from webhook_app.ops.loops import Loops
+from webhook_app.runtime.loops import Loops
+from webhook_app.secrets.encryption import SecretBox
+from webhook_app.secrets.subscriber_secrets import new_secret
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client, connect, connect_async
 from webhook_app.store.deliveries.outbox import Outbox

@@ -17,11 +17,11 @@ from bench.http_client import percentile
 from bench.results import Goal, Result
 from bench.scale import Scale
 from bench.sink import ANSWER, SinkProtocol
-from webhook_app.access.encryption import SecretBox
-from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.notices.notice import Notice, make_notice
+from webhook_app.secrets.encryption import SecretBox
+from webhook_app.secrets.subscriber_secrets import new_secret
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, connect, connect_async
 from webhook_app.store.deliveries.outbox import Expansion, Outbox, OutboxEntry

@@ -12,7 +12,6 @@ from flask import Blueprint, Flask, Response, request
 from webhook_app import middleware
 from webhook_app.access import failed_logins
 from webhook_app.access.auth import Tokens
-from webhook_app.access.encryption import SecretBox
 from webhook_app.access.failed_logins import FailedLogins
 from webhook_app.access.host_check import HostCheck
 from webhook_app.access.session_cookies import SessionCookies
@@ -38,7 +37,6 @@ from webhook_app.live.limits import SseLimits
 from webhook_app.middleware import RateLimit
 from webhook_app.ops.health import STORE_TIMEOUT_S, health
 from webhook_app.ops.live_links import live_links
-from webhook_app.ops.loops import Loops
 from webhook_app.ops.metrics import metrics
 from webhook_app.ops.reachability_check import reachability_check
 from webhook_app.problems import problems
@@ -47,7 +45,9 @@ from webhook_app.providers.videosdk.provider import VIDEOSDK
 from webhook_app.providers.videosdk.public_key import KeyRing, fetch_from
 from webhook_app.receiver.receiver import Receiver, handles_path
 from webhook_app.receiver.webhook_counters import WebhookCounters
+from webhook_app.runtime.loops import Loops
 from webhook_app.schemas.fields import Duration, Moment
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.server.forwarding import Forwarding
 from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
 from webhook_app.server.locations import with_prefix

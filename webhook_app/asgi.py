@@ -11,8 +11,8 @@ from webhook_app.config import secrets_file
 from webhook_app.config.known_secrets import known_secrets
 from webhook_app.config.loading import load
 from webhook_app.config.time_zone_data import use_newest
-from webhook_app.ops.logs import configure
 from webhook_app.outbound.tls import use_ca_file
+from webhook_app.runtime.logs import configure
 from webhook_app.server import tcp_timeout
 from webhook_app.server.drain import DRAIN_SIGNAL
 from webhook_app.server.front import Front

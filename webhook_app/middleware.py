@@ -10,9 +10,9 @@ from time import monotonic
 import structlog
 from flask import Flask, Response, g, request
 
-from webhook_app.ops.logs import logger
+from webhook_app.masking.url_masking import shown_url
 from webhook_app.problems.problems import Problem
-from webhook_app.text.url_masking import shown_url
+from webhook_app.runtime.logs import logger
 
 PREFIX = "/api/"
 EVENTS = "/api/v1/events/"

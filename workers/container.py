@@ -7,10 +7,10 @@ from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from webhook_app.access.encryption import SecretBox
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
-from webhook_app.ops.loops import Loops
+from webhook_app.runtime.loops import Loops
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.subscribers import Subscribers
 from workers.job_runner import JobRunner

@@ -15,7 +15,7 @@ from webhook_app.domain.reducer import apply, poison_outcome, step
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import RuleState
 from webhook_app.domain.state import SystemState
-from webhook_app.ops.logs import logger
+from webhook_app.runtime.logs import logger
 from webhook_app.store import codec
 from webhook_app.store.journal.skipped_events import NONE, SkippedEvents
 from webhook_app.store.state.batch import Batch

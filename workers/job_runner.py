@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from webhook_app.ops.loops import LoopHealth, Loops
+from webhook_app.runtime.loops import LoopHealth, Loops
 from webhook_app.store.connection.clients import STORE_ERRORS
 
 log = structlog.get_logger()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import redis
 
-from webhook_app.ops.loops import Loops
+from webhook_app.runtime.loops import Loops
 from webhook_app.store.operations.processes import Processes
 
 BEAT_EVERY_S = 2.0

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 from tests.support.polling import scaled_limit
 from tests.support.web_client import SECRETS_KEY, NullWake
-from webhook_app.access.encryption import SecretBox
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.delivery.subscriber import Subscriber
-from webhook_app.ops.loops import Loops
+from webhook_app.runtime.loops import Loops
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, connect_async
 from webhook_app.store.deliveries.outbox import Outbox

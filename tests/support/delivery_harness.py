@@ -13,11 +13,11 @@ from aiohttp import web
 from tests.support.deliverer_factory import deliverer, subscribers_of
 from tests.support.polling import scaled_limit
 from tests.support.web_client import ROOM
-from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.notices.notice import make_notice
+from webhook_app.secrets.subscriber_secrets import new_secret
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.outbox import Outbox

@@ -11,7 +11,7 @@ from typing import Any
 from webhook_app.config.loading import load
 from webhook_app.domain import reducer
 from webhook_app.domain.fold_limits import FoldLimits
-from webhook_app.ops.logs import configure
+from webhook_app.runtime.logs import configure
 from workers.container import WorkerContainer
 from workers.reduce.reducer import Reducer
 from workers.reduce.watchdog import Limits

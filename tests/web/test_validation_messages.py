@@ -14,7 +14,7 @@ import workers
 from webhook_app.problems.problems import Problem
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.schemas.subscriber import SubscribeSchema
-from webhook_app.schemas.validation_messages import explain_errors, flatten_errors, translate
+from webhook_app.text.validation_messages import explain_errors, flatten_errors, translate
 
 LIBRARYS_WORDS = (
     "Must be",

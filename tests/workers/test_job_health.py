@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from tests.support.product import wait_until
 from webhook_app.config.settings import Settings
-from webhook_app.ops.loops import Loops
+from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.processes import Processes
 from workers.container import WorkerContainer

@@ -12,7 +12,7 @@ from math import ceil
 from time import monotonic
 
 from webhook_app.access.client_address import client_network
-from webhook_app.ops.logs import logger
+from webhook_app.runtime.logs import logger
 from webhook_app.store.access.login_failures import LoginFailures
 from webhook_app.store.connection.clients import STORE_ERRORS
 

@@ -5,7 +5,7 @@ from secrets import token_urlsafe
 from flask import g, session
 
 from webhook_app.access.auth import Role
-from webhook_app.ops.logs import logger
+from webhook_app.runtime.logs import logger
 from webhook_app.store.access.ended_sessions import EndedSessions
 from webhook_app.store.connection.clients import STORE_ERRORS
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import Response
 
-from webhook_app.access.subscriber_secrets import PREFIX
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.responses import accepted
 from webhook_app.api.schemas import AcceptedSchema, ProblemSchema
 from webhook_app.api.subscriber_schemas import NewSubscriberSchema, RetriedSchema, SubscriberSchema
 from webhook_app.schemas.subscriber import EnableSchema, RecoverSchema
+from webhook_app.secrets.subscriber_secrets import PREFIX
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.subscriber_actions import enable, request_recovery, request_test, retry_all_dead, rotate
 from webhook_app.usecases.subscriber_views import subscriber_view

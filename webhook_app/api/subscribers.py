@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from webhook_app.access.subscriber_secrets import PREFIX
 from webhook_app.api.deliveries import DeliveriesQuery, with_room_id
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import PageQuery, ProblemSchema, page_of
@@ -12,6 +11,7 @@ from webhook_app.api.subscriber_actions import register_actions
 from webhook_app.api.subscriber_schemas import DeliverySchema, NewSubscriberSchema, SubscriberSchema
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.schemas.subscriber import ChangeSchema, SubscribeSchema
+from webhook_app.secrets.subscriber_secrets import PREFIX
 from webhook_app.store.queries.indexes import subscriber_deliveries_index
 from webhook_app.store.queries.paging import decode_cursor, encode_cursor
 from webhook_app.usecases.context import AppContext

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from webhook_app.config.settings import Settings
-from webhook_app.text.masking import masked, without_values
+from webhook_app.masking.masking import masked, without_values
 
 PUBLIC = frozenset({"videosdk_public_key"})  # long, and no secret
 VALUE_MIN_CHARS = 6  # a shorter credential is no secret, and may be any word of the log

@@ -9,7 +9,7 @@ from typing import Any
 from webhook_app.config import values
 from webhook_app.config.settings import Settings
 from webhook_app.config.variables import SECRETS, VARIABLES, Variable
-from webhook_app.text.masking import masked
+from webhook_app.masking.masking import masked
 
 COMPLETE = "TALLY_ENVIRON_COMPLETE"  # set by `tally up` for its children: they do not read .env again
 _QUOTED_MAX_CHARS = 80

@@ -9,8 +9,8 @@ from typing import Any
 import redis
 from flask import Blueprint, Response, jsonify
 
-from webhook_app.ops.loops import Loops
 from webhook_app.providers.videosdk.public_key import KeyRing
+from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.health import StoreHealth, problem_of, read_health
 

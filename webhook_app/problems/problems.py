@@ -11,9 +11,9 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webhook_app.error_reasons import ErrorReason
 from webhook_app.problems.reasons import reason_of
-from webhook_app.schemas.validation_messages import translate_all
 from webhook_app.store.connection.clients import StoreUnavailableError
 from webhook_app.store.connection.refusals import is_store_unavailable
+from webhook_app.text.validation_messages import translate_all
 from webhook_app.usecases.errors import ConflictError, InvalidInputError, NotFoundError, UseCaseError
 
 PREFIXES_MAX = 8

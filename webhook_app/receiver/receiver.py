@@ -16,10 +16,10 @@ from flask import Flask, Response, request
 from webhook_app.domain.globs import any_glob_matches
 from webhook_app.error_reasons import ErrorReason
 from webhook_app.middleware import REQUEST_ID, request_id_of
-from webhook_app.ops.logs import logger
 from webhook_app.problems import problems
 from webhook_app.problems.reasons import reason_of
 from webhook_app.providers.port import MalformedSignatureError, Provider, SignatureCheck, WebhookVerifier
+from webhook_app.runtime.logs import logger
 from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, RefusalError, WebhookApp
 from webhook_app.server.handoff import HANDOFF, Exchange, HandedOffResponse, Headers, send_response
 from webhook_app.store.connection.clients import StoreUnavailableError

@@ -4,9 +4,9 @@ import threading
 from collections import Counter
 from time import time
 
-from webhook_app.ops.loops import Loops
 from webhook_app.providers.port import UNREADABLE
 from webhook_app.providers.videosdk.types import FOLLOWED_TYPES
+from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.webhook_counts import RefusedWebhook, add_webhook_counts
 

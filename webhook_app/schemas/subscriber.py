@@ -4,12 +4,12 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from webhook_app.access.subscriber_secrets import read_secret
 from webhook_app.domain.delivery.subscriber import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering
 from webhook_app.domain.globs import check_glob
 from webhook_app.domain.notices.filters import matches_type
 from webhook_app.domain.notices.types import DEFAULT_TYPES, NOTICE_TYPES
 from webhook_app.schemas.fields import Moment, RequestSchema
+from webhook_app.secrets.subscriber_secrets import read_secret
 
 URL_MAX_CHARS = 2_048
 PATTERNS_MAX = 100

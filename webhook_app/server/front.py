@@ -14,8 +14,8 @@ from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext,
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from webhook_app.ops.logs import logger
 from webhook_app.problems.reasons import reason_of
+from webhook_app.runtime.logs import logger
 from webhook_app.server.body import (
     BodyBrokenError,
     BodyMemory,

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import msgspec
 import structlog
 
-from webhook_app.access.encryption import SecretBox, WrongKeyError
 from webhook_app.domain.delivery.subscriber import OldSecret, Subscriber, is_http
 from webhook_app.domain.notices.filters import Filter
+from webhook_app.masking.url_masking import shown_url
+from webhook_app.secrets.encryption import SecretBox, WrongKeyError
 from webhook_app.store import codec
-from webhook_app.text.url_masking import shown_url
 
 UNREADABLE = "its secrets were sealed under another key: give the right SECRETS_KEY, or set its URL and rotate"
 

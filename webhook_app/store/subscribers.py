@@ -5,8 +5,8 @@ from time import time
 
 import redis
 
-from webhook_app.access.encryption import SecretBox
 from webhook_app.domain.delivery.subscriber import Subscriber
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client, StoreUnavailableError
 from webhook_app.store.queries.subscriber_health import SubscriberHealth, read_subscriber_health

@@ -7,9 +7,9 @@ from typing import Any
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.events import Source
 from webhook_app.event_decoding.commands import ACKNOWLEDGE
+from webhook_app.masking.masking import masked
 from webhook_app.store.operations.system_alarms import SystemAlarms, raised_system_alarms
 from webhook_app.store.state.alarms import active_alarms, past_alarms
-from webhook_app.text.masking import masked
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError, NotFoundError
 

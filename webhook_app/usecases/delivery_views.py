@@ -9,9 +9,9 @@ from webhook_app.domain.globs import glob_matches
 from webhook_app.domain.notices.notice import Notice, notice_body
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
+from webhook_app.masking.masked_data import shown_data
 from webhook_app.store.queries.indexes import deliveries_index
 from webhook_app.store.queries.paging import decode_cursor, encode_cursor, page_by_score
-from webhook_app.text.masked_data import shown_data
 from webhook_app.usecases.context import AppContext
 
 DeliveryWithNotice = tuple[Delivery, Notice | None]

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from webhook_app.error_reasons import ErrorReason
-from webhook_app.schemas.validation_messages import translate_all
+from webhook_app.text.validation_messages import translate_all
 
 
 class UseCaseError(Exception):

@@ -9,13 +9,13 @@ from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import order
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import rfc3339
+from webhook_app.masking.masked_data import shown_data, without_webhook_token
+from webhook_app.masking.masking import masked
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.queries import timelines
 from webhook_app.store.queries.paging import SCAN_MAX, InvalidCursorError, decode_cursor, encode_cursor
 from webhook_app.store.queries.timelines import TimelineRow
 from webhook_app.store.state import outline
-from webhook_app.text.masked_data import shown_data, without_webhook_token
-from webhook_app.text.masking import masked
 from webhook_app.usecases.context import AppContext
 
 READ_CHUNK = 250

@@ -11,8 +11,8 @@ from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
+from webhook_app.masking.masked_data import shown_data
 from webhook_app.store.queries.rules import rule_states
-from webhook_app.text.masked_data import shown_data
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.rule_rooms import rooms_of_rules
 

@@ -11,9 +11,9 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.error_reasons import ErrorReason
 from webhook_app.event_decoding.rules import decode_rule
+from webhook_app.masking.masked_data import has_masked_address, restored_data
 from webhook_app.schemas.rule import RuleSchema
-from webhook_app.schemas.validation_messages import explain_errors
-from webhook_app.text.masked_data import has_masked_address, restored_data
+from webhook_app.text.validation_messages import explain_errors
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError, InvalidInputError, NotFoundError
 from webhook_app.usecases.rule_rooms import warnings_of

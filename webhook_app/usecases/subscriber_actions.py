@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.domain.delivery.subscriber import Subscriber, with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.error_reasons import ErrorReason
+from webhook_app.secrets.subscriber_secrets import new_secret
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError, InvalidInputError
 from webhook_app.usecases.subscribers import apply_change, require_editable, require_subscriber

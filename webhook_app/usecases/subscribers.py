@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from webhook_app.access.subscriber_secrets import new_secret, read_secret
 from webhook_app.domain.delivery.subscriber import Ordering, Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.error_reasons import ErrorReason
+from webhook_app.masking.url_masking import shown_url, unmasked
 from webhook_app.schemas.subscriber import CHANNEL_RATE
-from webhook_app.text.url_masking import shown_url, unmasked
+from webhook_app.secrets.subscriber_secrets import new_secret, read_secret
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError, NotFoundError
 from webhook_app.usecases.subscriber_urls import check_url

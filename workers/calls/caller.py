@@ -9,11 +9,11 @@ from typing import Any, assert_never
 from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import Source
 from webhook_app.domain.facts.results import CallOutcome, ProbeOutcome
-from webhook_app.ops.logs import logger
 from webhook_app.providers.videosdk.answers import ActivityReading, ApiAnswer, StreamActivity
 from webhook_app.providers.videosdk.call_answers import read_call_answer, read_capture_answer, read_failed_check
 from webhook_app.providers.videosdk.client import VideoSDK
 from webhook_app.providers.videosdk.probe_client import ProbeClient
+from webhook_app.runtime.logs import logger
 from webhook_app.store.calls import TOO_OLD_MS, Calls, ClaimedCall, MarkResult
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, Wake, entry

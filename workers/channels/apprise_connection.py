@@ -10,7 +10,7 @@ from typing import Self, assert_never
 
 import msgspec
 
-from webhook_app.ops.logs import logger
+from webhook_app.runtime.logs import logger
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_protocol import (
     LineBuffer,

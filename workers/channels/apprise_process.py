@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-from webhook_app.ops.logs import logger
+from webhook_app.runtime.logs import logger
 from workers.channels.apprise_connection import AppriseConnection
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_protocol import SendRequest, SendResult

@@ -10,8 +10,8 @@ import click
 from webhook_app.config import secrets_file
 from webhook_app.config.loading import SettingError, load
 from webhook_app.config.settings import Settings
+from webhook_app.masking.masking import masked
 from webhook_app.outbound.tls import use_ca_file
-from webhook_app.text.masking import masked
 from workers.child_process import exists
 from workers.cli.output import one_line
 from workers.dev.preflight import read_run

@@ -10,13 +10,13 @@ from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import Calendar
 from webhook_app.domain.schedules.calendars.reading import warnings_text
+from webhook_app.masking.masking import masked
+from webhook_app.masking.url_masking import shown_url
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, entry
 from webhook_app.store.queries.rules import stored_rules
 from webhook_app.store.state.alarms import active_alarm, active_alarms
-from webhook_app.text.masking import masked
-from webhook_app.text.url_masking import shown_url
 
 SUMMARY_MAX_CHARS = 500
 RULES_NAMED_MAX = 3

@@ -18,8 +18,9 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, encode_calendar, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
-from webhook_app.ops.loops import Loops
+from webhook_app.masking.url_masking import shown_url
 from webhook_app.outbound.calendar_address import is_address
+from webhook_app.runtime.loops import Loops
 from webhook_app.store import codec
 from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
 from webhook_app.store.connection.clients import STORE_ERRORS
@@ -27,7 +28,6 @@ from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import Entry, Journal, entry
 from webhook_app.store.queries.rules import stored_calendar, stored_rules
 from webhook_app.text.error_messages import UNFORESEEN
-from webhook_app.text.url_masking import shown_url
 from workers.clock.calendar_alarms import CalendarAlarms
 from workers.clock.calendar_fetch import CalendarClient, calendar_client, read_file
 from workers.regular_file import FileIdentity

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-from webhook_app.ops.loops import Loop, Loops
+from webhook_app.runtime.loops import Loop, Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.timers import POP_MAX, Timers
 from webhook_app.store.journal.wakeups import Wakeups

@@ -5,7 +5,7 @@ import threading
 from types import FrameType
 
 from webhook_app.config.settings import Settings
-from webhook_app.ops.loops import Loops
+from webhook_app.runtime.loops import Loops
 from webhook_app.store.operations.processes import Processes
 from workers.clock.calendars import calendar_refresher
 from workers.clock.clock import Clock

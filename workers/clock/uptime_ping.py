@@ -13,10 +13,10 @@ import requests
 import structlog
 
 from webhook_app.ops.health import WORKERS
-from webhook_app.ops.loops import Loops
 from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
+from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.health import read_health
 

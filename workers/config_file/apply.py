@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from webhook_app.access.encryption import SecretBox
-from webhook_app.access.subscriber_secrets import new_secret, read_secret
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
 from webhook_app.domain.configuration.changes import apply_file
@@ -15,6 +13,8 @@ from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.state import SystemState
 from webhook_app.event_decoding.configuration import decode_file
+from webhook_app.secrets.encryption import SecretBox
+from webhook_app.secrets.subscriber_secrets import new_secret, read_secret
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.state.store import StateStore

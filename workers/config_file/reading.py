@@ -18,8 +18,8 @@ from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
 from webhook_app.schemas.fields import NAME_PATTERN, is_name
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.schemas.subscriber import SubscribeSchema
-from webhook_app.schemas.validation_messages import iterate_errors
 from webhook_app.text.json_depth import JSON_DEPTH_MAX
+from webhook_app.text.validation_messages import iterate_errors
 from webhook_app.usecases.errors import InvalidInputError
 from webhook_app.usecases.rule_warnings import KnownRooms, quota_warning, room_warnings, rule_warnings
 from webhook_app.usecases.subscriber_urls import check_url

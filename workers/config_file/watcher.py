@@ -11,11 +11,11 @@ import structlog
 
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
-from webhook_app.ops.loops import Loops
+from webhook_app.masking.masking import masked
+from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import STORE_ERRORS
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.text.error_messages import UNFORESEEN
-from webhook_app.text.masking import masked
 from workers.config_file.apply import ALARM, Applied, apply
 from workers.config_file.reading import ConfigFile, parse
 from workers.config_file.yaml import FileError, read_content

@@ -5,7 +5,7 @@ from time import time
 from webhook_app.domain.delivery.breaker import failure_score
 from webhook_app.domain.delivery.connectivity import ConnectivityMonitor, shows_connectivity
 from webhook_app.domain.delivery.delivery import AttemptError, Delivery
-from webhook_app.ops.logs import logger
+from webhook_app.runtime.logs import logger
 from workers.channels.port import AttemptResult, ChannelBusyError
 from workers.channels.registry import ChannelRegistry
 from workers.deliver.escalations import Escalations

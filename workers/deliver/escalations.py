@@ -8,9 +8,9 @@ from typing import Any, assert_never
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
-from webhook_app.ops.logs import logger
-from webhook_app.ops.loops import Loops
 from webhook_app.outbound.proxies import DIRECT, Proxies
+from webhook_app.runtime.logs import logger
+from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import STORE_ERRORS, Client
 from webhook_app.store.journal.journal import Journal, Wake, entry
 from webhook_app.store.state.alarms import is_raised

@@ -1,6 +1,6 @@
 """Builds a deliverer from what its process has."""
 
-from webhook_app.access.encryption import SecretBox
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.outbox import Outbox
 from webhook_app.store.deliveries.queue import Deliveries

@@ -7,7 +7,7 @@ from logging import DEBUG
 from time import time
 
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
-from webhook_app.ops.logs import logger
+from webhook_app.runtime.logs import logger
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.queue import AttemptStats, Deliveries, SettleResult
 from webhook_app.store.operations.metrics import NOTICE_TO_DELIVERED, MetricsBuffer

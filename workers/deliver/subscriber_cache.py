@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 
-from webhook_app.access.encryption import SecretBox
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.rules.rule import Config
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.queue import Version, read_version

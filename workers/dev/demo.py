@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from webhook_app.access.encryption import SecretBox
-from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
+from webhook_app.secrets.encryption import SecretBox
+from webhook_app.secrets.subscriber_secrets import new_secret
 from webhook_app.store.connection.clients import connect
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.operations.demo_flag import is_demo_installed, mark_demo_installed

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from workers.web.probe import get
+from workers.dev.web_probe import get
 
 PATIENCE_S = 30.0
 ASK_EVERY_S = 0.2

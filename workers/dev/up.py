@@ -18,8 +18,8 @@ from workers.dev.embedded_store.server import EmbeddedStore, StoreError
 from workers.dev.preflight import StartupError
 from workers.dev.readiness import Readiness
 from workers.dev.supervisor import WATCH_S, ChildProcess, Supervised, Supervisor, describe, stop_in_order
+from workers.dev.web_probe import probing
 from workers.shutdown import SignalWaiter
-from workers.web.probe import probing
 
 DEMO_ROOM = "demo-demo-demo"
 LAUNCH_ORDER = ("sandbox", "web", "worker", "call", "deliver", "clock")

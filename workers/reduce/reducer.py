@@ -11,7 +11,7 @@ from webhook_app.domain import reducer
 from webhook_app.domain.events import JournalEvent
 from webhook_app.domain.fold_limits import FoldLimits, fold_limits
 from webhook_app.domain.state import SystemState
-from webhook_app.ops.logs import logger
+from webhook_app.runtime.logs import logger
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.transactions import PartialCommitError

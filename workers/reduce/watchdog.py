@@ -166,7 +166,7 @@ def _end(worker: int) -> None:
 
 
 def _log(event: str, **fields: str) -> None:
-    from webhook_app.ops.logs import configure, logger
+    from webhook_app.runtime.logs import configure, logger
 
     configure("watchdog", "json" if os.environ.get("LOG_FORMAT") == "json" else "text")
     logger().error(event, **fields)

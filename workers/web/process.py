@@ -12,7 +12,7 @@ from granian.server import Server
 
 from webhook_app.config.loading import environ_of
 from webhook_app.config.settings import Settings
-from webhook_app.ops.loops import Loops
+from webhook_app.runtime.loops import Loops
 from webhook_app.server.drain import DRAIN_SIGNAL
 from webhook_app.store.operations.processes import Processes
 from workers.fd_limit import raise_fd_limit

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.deliverer_factory import subscribers_of
 from tests.support.web_client import PROBLEM, VIEWER_TOKEN, WebClient
-from webhook_app.access.encryption import SecretBox
 from webhook_app.domain.delivery.subscriber import Subscriber
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.subscribers import Subscribers

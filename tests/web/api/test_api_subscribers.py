@@ -10,11 +10,11 @@ import pytest
 from tests.support.deliverer_factory import subscribers_of
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
-from webhook_app.access.subscriber_secrets import read_secret
 from webhook_app.app import WebLimits
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
+from webhook_app.secrets.subscriber_secrets import read_secret
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry

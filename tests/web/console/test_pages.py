@@ -15,11 +15,11 @@ from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice
+from webhook_app.masking.url_masking import shown_url
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry
 from webhook_app.store.operations.processes import Processes
-from webhook_app.text.url_masking import shown_url
 
 NEEDED = ("worker", "call", "deliver", "clock")
 METHODS = {"get", "put", "post", "patch", "delete"}

@@ -15,9 +15,9 @@ from standardwebhooks.webhooks import Webhook
 from tests.support.deliverer_factory import SECRET, subscribers_of
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.polling import scaled_limit
-from webhook_app.access.encryption import SecretBox, WrongKeyError
-from webhook_app.access.subscriber_secrets import new_secret, read_secret
 from webhook_app.domain.delivery.subscriber import OLD_SECRETS_MAX, ROTATION_MS, Subscriber, with_new_secret
+from webhook_app.secrets.encryption import SecretBox, WrongKeyError
+from webhook_app.secrets.subscriber_secrets import new_secret, read_secret
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.subscribers import Subscribers

@@ -16,9 +16,9 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.support.certificates import certified
 from tests.support.polling import scaled_limit
-from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
+from webhook_app.secrets.subscriber_secrets import new_secret
 from workers.channels.http.client import HttpClient
 from workers.channels.http.limits import HttpLimits
 from workers.channels.http.resolver import Resolver

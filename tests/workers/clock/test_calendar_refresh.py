@@ -20,8 +20,8 @@ from tests.support.web_client import fold_all
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
-from webhook_app.ops.loops import Loops
 from webhook_app.outbound.calendar_address import fetch_urls
+from webhook_app.runtime.loops import Loops
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, entry

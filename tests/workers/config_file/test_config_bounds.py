@@ -15,7 +15,7 @@ from tests.support.web_client import fold_all
 from webhook_app.config.loading import load
 from webhook_app.console.components.rule_text import TextError
 from webhook_app.console.components.rule_text import read as read_text
-from webhook_app.ops.loops import Loops
+from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.state.store import StateStore
 from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support.web_client import append, fold_all, folding
-from webhook_app.access.encryption import SecretBox
 from webhook_app.config.loading import load
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.domain.events import Source
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 from webhook_app.store.state.store import StateStore

@@ -11,12 +11,12 @@ from standardwebhooks.webhooks import Webhook
 from tests.support.deliverer_factory import RETENTION_S, told_as
 from tests.support.delivery_harness import QUICK_LIMITS, WITHIN_S, DeliveryHarness
 from tests.support.web_client import ROOM, fold_all
-from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
 from webhook_app.domain.delivery.retry import RETRY_SCHEDULE_MS, SLOW_DOWN_MIN_MS
 from webhook_app.domain.delivery.subscriber import IN_FLIGHT_MAX, OldSecret, Ordering
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.secrets.subscriber_secrets import new_secret
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import StoreUnavailableError
 from webhook_app.store.deliveries.outbox import Outbox

@@ -10,7 +10,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.tokens import AliasToken
 
-from webhook_app.schemas.validation_messages import flatten_errors
+from webhook_app.text.validation_messages import flatten_errors
 from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
 
 TEXT_MAX_CHARS = 64 * 1024

@@ -13,7 +13,7 @@ from webhook_app.console.pages.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.schemas.override import OverrideSchema, StartOverrideSchema
-from webhook_app.schemas.validation_messages import flatten_errors
+from webhook_app.text.validation_messages import flatten_errors
 from webhook_app.usecases.errors import InvalidInputError
 from webhook_app.usecases.room_names import find_usable_room
 from webhook_app.usecases.rooms import RoomCommand, command_room

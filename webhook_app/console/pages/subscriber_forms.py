@@ -7,7 +7,6 @@ from flask import Blueprint, request
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhook_app.access.subscriber_secrets import PREFIX
 from webhook_app.console.auth import flash_and_redirect, require_admin
 from webhook_app.console.components.rule_text import errors_with_lines
 from webhook_app.console.context import ConsoleContext, page
@@ -15,7 +14,8 @@ from webhook_app.console.pages.error_pages import defined_in_file_error
 from webhook_app.domain.delivery.subscriber import Ordering, Subscriber
 from webhook_app.domain.notices.types import DEFAULT_TYPES
 from webhook_app.schemas.subscriber import ChangeSchema, SubscribeSchema
-from webhook_app.schemas.validation_messages import explain_errors
+from webhook_app.secrets.subscriber_secrets import PREFIX
+from webhook_app.text.validation_messages import explain_errors
 from webhook_app.usecases.errors import InvalidInputError, NotFoundError, UseCaseError
 from webhook_app.usecases.subscriber_actions import rotate
 from webhook_app.usecases.subscriber_views import subscriber_view

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from webhook_app.domain.facts.results import Refusal
+from webhook_app.masking.masking import masked
 from webhook_app.providers.videosdk.objects import TEXT_MAX, URL_KEYS, identifies_stream
-from webhook_app.text.masking import masked
 
 MESSAGE_MAX_CHARS = 300
 EXCERPT_MAX_CHARS = 200

@@ -4,7 +4,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from webhook_app.providers.port import UNREADABLE, ReceivedWebhook
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, WEBHOOK_TYPE, read_body
-from webhook_app.schemas.validation_messages import flatten_errors
+from webhook_app.text.validation_messages import flatten_errors
 
 _a_type = validate.Regexp(WEBHOOK_TYPE, error="not a webhook type")
 _an_id = validate.Length(min=1, max=ID_MAX_CHARS)

@@ -1,14 +1,14 @@
 """Wake-ups: RQ jobs that carry no data, sent when none is pending. Losing one costs latency, never an event."""
 
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import redis
 import structlog
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from webhook_app.ops.loops import Loops
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import WAKE_TTL_MS, Wake
@@ -34,6 +34,13 @@ def clear_wake_up(client: Client, queue: str) -> Any:
 def mark_awake(client: Client, queue: str, *, for_ms: int) -> Any:
     """Need no wake-up for so long, as a worker is awake; awaitable with an event loop's client."""
     return client.set(keys.wake(queue), "1", px=for_ms)
+
+
+class LoopStarter(Protocol):
+    """Starts background loops; `webhook_app.runtime.loops.Loops` is one."""
+
+    def start(self, name: str, body: Callable[[], float | None], *, every_s: float) -> object:
+        """Run the body again and again on a thread of its own, `every_s` seconds apart."""
 
 
 class Wakeups(Wake):
@@ -66,7 +73,7 @@ class Wakeups(Wake):
 class BackgroundWakeups(Wake):
     """Sends wake-ups on a thread of its own, so that no response waits for one."""
 
-    def __init__(self, wakeups: Wake, loops: Loops) -> None:
+    def __init__(self, wakeups: Wake, loops: LoopStarter) -> None:
         self._wakeups = wakeups
         self._due: set[str] = set()
         self._signal = threading.Condition()

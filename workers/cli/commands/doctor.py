@@ -89,7 +89,7 @@ def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
 
 
 def _fold_again(client: "Client") -> Finding:
-    from webhook_app.ops.logs import configure
+    from webhook_app.runtime.logs import configure
     from webhook_app.store.queries.system import journal_length
     from workers.cli.progress import progress_bar
     from workers.doctor.replay import check_replay

@@ -132,7 +132,7 @@ def _work(name: str, queue: str, as_json: bool) -> NoReturn:
 
 def _process(name: str, as_json: bool) -> Settings:
     from webhook_app.config.known_secrets import known_secrets
-    from webhook_app.ops.logs import configure, logger
+    from webhook_app.runtime.logs import configure, logger
 
     settings = context.with_store(context.settings())
     if as_json:

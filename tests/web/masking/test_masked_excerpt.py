@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhook_app.text.masked_excerpt import BEGINNING_MIN_CHARS, masked_excerpt
+from webhook_app.masking.masked_excerpt import BEGINNING_MIN_CHARS, masked_excerpt
 
 KEY = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 URLS = (

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote, unquote_plus, urlsplit
 
-from webhook_app.text.url_masking import MASK, PLAIN_SCHEMES, secret_parts, shown_url
+from webhook_app.masking.url_masking import MASK, PLAIN_SCHEMES, secret_parts, shown_url
 
 ADDRESSES_CACHED = 2_048
 _QUOTED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>`\\]+")

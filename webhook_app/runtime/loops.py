@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 
-from webhook_app.ops.logs import logger
+from webhook_app.runtime.logs import logger
 from webhook_app.store.connection.clients import STORE_ERRORS
 
 FAILING_AFTER_S = 60.0

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from webhook_app.text.masking import masked
-from webhook_app.text.url_masking import MASK
+from webhook_app.masking.masking import masked
+from webhook_app.masking.url_masking import MASK
 
 _OUR_WEBHOOKS = re.compile(r"(/webhooks/+videosdk/+)[^/\s\"'?#&]+", re.IGNORECASE)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.polling import wait_until
 from tests.support.web_process import serving_process
 from tests.workers.dev.test_supervisor import FakeProcess
-from workers.web.probe import UNRESPONSIVE_AFTER_S, WebProbe, answers
+from workers.dev.web_probe import UNRESPONSIVE_AFTER_S, WebProbe, answers
 
 SHORT_S = 0.5
 

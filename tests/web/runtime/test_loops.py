@@ -8,8 +8,8 @@ import redis
 from structlog.testing import capture_logs
 
 from tests.support.product import wait_until
-from webhook_app.ops import loops as module
-from webhook_app.ops.loops import Loop, LoopHealth, Loops
+from webhook_app.runtime import loops as module
+from webhook_app.runtime.loops import Loop, LoopHealth, Loops
 
 LIMIT_S = 20.0
 

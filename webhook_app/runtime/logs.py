@@ -11,7 +11,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from webhook_app.config.known_secrets import KnownSecrets
 from webhook_app.config.settings import LogFormat, LogLevel
-from webhook_app.ops.log_stream import LogStream
+from webhook_app.runtime.log_stream import LogStream
 from webhook_app.text.printable import printable, printable_lines
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}

@@ -12,8 +12,8 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook_app.text.masking import masked
-from webhook_app.text.url_masking import MASK, secret_parts, shown_url, unmasked
+from webhook_app.masking.masking import masked
+from webhook_app.masking.url_masking import MASK, secret_parts, shown_url, unmasked
 
 UUID = "0b1f7c9e-6f0a-4c39-9d55-2f6b8a1c7d3e"
 CLOSED_PORT = 18699

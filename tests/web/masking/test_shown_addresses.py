@@ -11,11 +11,11 @@ import pytest
 from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, WebClient, append, fold_all, folding
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
+from webhook_app.masking.masked_data import has_masked_address, restored_data, shown_data, without_webhook_token
+from webhook_app.masking.url_masking import MASK
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
-from webhook_app.text.masked_data import has_masked_address, restored_data, shown_data, without_webhook_token
-from webhook_app.text.url_masking import MASK
 
 SECRETS = ("0123456789abcdef0123", "s3cretpw", "opensesame", "abcdefghijklmnopqrstuvwx")
 ICS = "https://calendar.example.com/ical/team/private-0123456789abcdef0123/basic.ics"

@@ -1,6 +1,6 @@
 """Masks truncated texts: their end may contain the beginning of a secret, which no longer looks like one."""
 
-from webhook_app.text.masking import masked, replacements
+from webhook_app.masking.masking import masked, replacements
 
 BEGINNING_MIN_CHARS = 4
 ELLIPSIS = "…"

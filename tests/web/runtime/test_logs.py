@@ -25,7 +25,7 @@ from workers.reduce.reducer import Reducer
 
 PROGRAM = """
 import logging, threading, structlog
-from webhook_app.ops.logs import configure
+from webhook_app.runtime.logs import configure
 configure("web", {form!r}, {level!r})
 log = structlog.get_logger()
 def say():
@@ -79,7 +79,7 @@ def test_the_level_decides_what_is_said(level: str, said: int) -> None:
 HOSTILE = """
 import json, logging, sys, threading, structlog
 from webhook_app.config.known_secrets import KnownSecrets
-from webhook_app.ops.logs import configure
+from webhook_app.runtime.logs import configure
 hostile, secrets, addresses = json.load(sys.stdin)
 configure("web", {form!r}, "debug", secrets=KnownSecrets(tuple(secrets), tuple(addresses)))
 log = structlog.get_logger()
@@ -172,7 +172,7 @@ def test_the_webhook_token_is_not_logged_where_it_came_to_a_wrong_path(
 
 
 def test_a_program_that_has_not_configured_its_logs_says_no_small_things() -> None:
-    program = "from webhook_app.ops.logs import logger; log = logger(); log.debug('small'); log.info('middle')"
+    program = "from webhook_app.runtime.logs import logger; log = logger(); log.debug('small'); log.info('middle')"
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=scaled_limit(30)

@@ -1,0 +1,1 @@
+"""Masks secrets in addresses and in texts that quote them."""

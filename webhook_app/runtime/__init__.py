@@ -1,0 +1,1 @@
+"""Logs and background loops of every process."""

@@ -1,0 +1,1 @@
+"""Secrets: encryption of what is stored, and the signing secrets of subscribers."""
