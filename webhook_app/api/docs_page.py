@@ -25,12 +25,12 @@ def docs_page(api: ProblemApi) -> Blueprint:
 
 def calls_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Return every operation of an OpenAPI document, by resource."""
-    found = []
+    operations = []
     for path, item in spec.get("paths", {}).items():
         for method in METHODS:
             if method in item:
-                found.append(_call(method, path, item[method]))
-    return found
+                operations.append(_call(method, path, item[method]))
+    return operations
 
 
 def _call(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
@@ -42,8 +42,8 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
         "path": path,
         "tag": (operation.get("tags") or [""])[0],
         "summary": operation.get("summary", ""),
-        "parameters": [one["name"] for one in parameters if one.get("in") == "query"],
-        "headers": [one["name"] for one in parameters if one.get("in") == "header"],
+        "parameters": [parameter["name"] for parameter in parameters if parameter.get("in") == "query"],
+        "headers": [parameter["name"] for parameter in parameters if parameter.get("in") == "header"],
         "answers": sorted(key for key in answers if key.isdecimal()),
         "body": _example(operation.get("requestBody", {})),
         "good": good,

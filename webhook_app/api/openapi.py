@@ -153,15 +153,15 @@ def _response_schemas(spec: dict[str, Any], schemas: dict[str, Any]) -> set[str]
     return responses - requests
 
 
-def _gather(node: Any, schemas: dict[str, Any], found: set[str]) -> None:
+def _gather(node: Any, schemas: dict[str, Any], names: set[str]) -> None:
     if isinstance(node, dict):
         name = str(node.get("$ref", "")).rpartition("/")[2]
-        if name in schemas and name not in found:
-            found.add(name)
-            _gather(schemas[name], schemas, found)
+        if name in schemas and name not in names:
+            names.add(name)
+            _gather(schemas[name], schemas, names)
         for key, value in node.items():
             if key != "example":
-                _gather(value, schemas, found)
+                _gather(value, schemas, names)
     elif isinstance(node, list):
         for value in node:
-            _gather(value, schemas, found)
+            _gather(value, schemas, names)

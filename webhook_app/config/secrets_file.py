@@ -56,8 +56,8 @@ def sandbox_credentials(data_dir: Path) -> tuple[str, str]:
 def keep(path: Path) -> Kept:
     """Return the secret in a file, generated if the file does not exist; concurrent processes agree on one."""
     try:
-        found = _read(path)
-        return Kept(found, new=False) if found is not None else _make(path)
+        existing = _read(path)
+        return Kept(existing, new=False) if existing is not None else _make(path)
     except (OSError, UnicodeDecodeError) as wrong:
         reason = wrong.strerror if isinstance(wrong, OSError) else "not text"
         raise SettingError(f"DATA_DIR must be a directory we can write to: {path} ({reason})") from None

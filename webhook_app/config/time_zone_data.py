@@ -58,9 +58,9 @@ def use_newest() -> ZoneDataChoice:
 def newest(directories: Sequence[str]) -> ZoneDataChoice:
     """The newest data among these directories and the package."""
     package = ZoneData(PACKAGE, tzdata.IANA_VERSION)
-    found = [ZoneData(path, _version_in(Path(path))) for path in directories if Path(path).is_dir()]
-    used = max([package, *found], key=lambda data: data.version or "")
-    return ZoneDataChoice(used, tuple(data for data in (package, *found) if data is not used))
+    sources = [ZoneData(path, _version_in(Path(path))) for path in directories if Path(path).is_dir()]
+    used = max([package, *sources], key=lambda data: data.version or "")
+    return ZoneDataChoice(used, tuple(data for data in (package, *sources) if data is not used))
 
 
 def _version_in(directory: Path) -> str | None:

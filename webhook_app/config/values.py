@@ -151,8 +151,8 @@ def _check_store_options(query: str) -> None:
     for name, value in parse_qsl(query, keep_blank_values=True):
         shape = "[^\\s]+" if name.startswith("ssl_") else _STORE_OPTIONS.get(name)
         if shape is None:
-            known = ", ".join((*_STORE_OPTIONS, "ssl_…"))
-            raise _should(f"have no option '{name}' in its query; the options are {known}")
+            options = ", ".join((*_STORE_OPTIONS, "ssl_…"))
+            raise _should(f"have no option '{name}' in its query; the options are {options}")
         if not re.fullmatch(shape, value):
             raise _should(f"have a valid value for the option '{name}' in its query")
 

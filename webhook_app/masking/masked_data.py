@@ -33,7 +33,7 @@ def without_webhook_token(data: Any) -> Any:
     return data
 
 
-def restored_data(given: Any, stored: Any) -> Any:
+def restored_data(sent: Any, stored: Any) -> Any:
     """What was given, with the stored text in place of each one that is its masked form.
 
     A text at the same place counts first; else any stored text that alone is shown so: items of lists move.
@@ -42,7 +42,7 @@ def restored_data(given: Any, stored: Any) -> Any:
     for text in _texts(stored):
         if (shown := masked(text)) != text:
             by_shown[shown].add(text)
-    return _restored(given, stored, by_shown) if by_shown else given
+    return _restored(sent, stored, by_shown) if by_shown else sent
 
 
 def has_masked_address(data: Any) -> bool:
@@ -50,19 +50,19 @@ def has_masked_address(data: Any) -> bool:
     return any("://" in text and MASK in text for text in _texts(data))
 
 
-def _restored(given: Any, stored: Any, by_shown: Mapping[str, set[str]]) -> Any:
-    if isinstance(given, str):
-        if isinstance(stored, str) and masked(stored) == given:
+def _restored(sent: Any, stored: Any, by_shown: Mapping[str, set[str]]) -> Any:
+    if isinstance(sent, str):
+        if isinstance(stored, str) and masked(stored) == sent:
             return stored
-        candidates = by_shown.get(given, ())
-        return next(iter(candidates)) if len(candidates) == 1 else given
-    if isinstance(given, Mapping):
+        candidates = by_shown.get(sent, ())
+        return next(iter(candidates)) if len(candidates) == 1 else sent
+    if isinstance(sent, Mapping):
         beside = stored if isinstance(stored, Mapping) else {}
-        return {name: _restored(value, beside.get(name), by_shown) for name, value in given.items()}
-    if isinstance(given, list):
+        return {name: _restored(value, beside.get(name), by_shown) for name, value in sent.items()}
+    if isinstance(sent, list):
         items = list(stored) if isinstance(stored, list | tuple) else []
-        return [_restored(value, items[at] if at < len(items) else None, by_shown) for at, value in enumerate(given)]
-    return given
+        return [_restored(value, items[at] if at < len(items) else None, by_shown) for at, value in enumerate(sent)]
+    return sent
 
 
 def _texts(data: Any) -> Iterator[str]:

@@ -41,10 +41,10 @@ def without_values(text: str, values: Iterable[str]) -> str:
 @lru_cache(maxsize=ADDRESSES_CACHED)
 def replacements(address: str) -> tuple[tuple[str, str], ...]:
     """Return pairs of a spelling of a URL's secrets and its masked form, longest first."""
-    found: dict[str, str] = {}
+    masks: dict[str, str] = {}
     shown = shown_url(address)
     for spelling in _spellings(address):
-        found[spelling] = shown
+        masks[spelling] = shown
     if address.partition(":")[0].lower() in PLAIN_SCHEMES and "://" in address:
         try:
             parts, masked_parts = urlsplit(address), urlsplit(shown)
@@ -56,11 +56,11 @@ def replacements(address: str) -> tuple[tuple[str, str], ...]:
             (parts.query, masked_parts.query),
         ):
             if whole and whole != shown_part:
-                found.update((spelling, shown_part) for spelling in _spellings(whole) if spelling not in found)
+                masks.update((spelling, shown_part) for spelling in _spellings(whole) if spelling not in masks)
     for part in secret_parts(address):
-        found.update((spelling, MASK) for spelling in _spellings(part) if spelling not in found)
-    found = {spelling: shown_part for spelling, shown_part in found.items() if spelling != shown_part}
-    return tuple(sorted(found.items(), key=lambda pair: len(pair[0]), reverse=True))
+        masks.update((spelling, MASK) for spelling in _spellings(part) if spelling not in masks)
+    masks = {spelling: shown_part for spelling, shown_part in masks.items() if spelling != shown_part}
+    return tuple(sorted(masks.items(), key=lambda pair: len(pair[0]), reverse=True))
 
 
 def _target(parts: SplitResult) -> str:

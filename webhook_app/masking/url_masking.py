@@ -66,9 +66,9 @@ def shown_url(url: str) -> str:
     return parts._replace(netloc=host, path=path, query=query, fragment=fragment).geturl()
 
 
-def unmasked(given: str, stored: Iterable[str]) -> str:
+def unmasked(sent: str, stored: Iterable[str]) -> str:
     """Return the stored URL whose masked form was sent back, so that reading and writing a URL changes nothing."""
-    return next((address for address in stored if given == shown_url(address)), given)
+    return next((address for address in stored if sent == shown_url(address)), sent)
 
 
 def secret_parts(url: str) -> tuple[str, ...]:

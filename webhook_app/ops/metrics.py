@@ -94,17 +94,17 @@ class StoreMetrics:
     def collect(self) -> Iterator[Metric]:
         """Collect every metric; each is present from the start."""
         now = now_ms(self._client)
-        found = measures.read(self._client)
+        measured = measures.read(self._client)
         yield from self._rooms()
         yield from self._webhooks()
         yield from self._lag(now)
-        yield _histogram(found, measures.EVENT_TO_STATE, "From an event's append to its state being committed.")
-        yield _histogram(found, measures.NOTICE_TO_DELIVERED, "From a notice to its delivery, per subscriber.")
+        yield _histogram(measured, measures.EVENT_TO_STATE, "From an event's append to its state being committed.")
+        yield _histogram(measured, measures.NOTICE_TO_DELIVERED, "From a notice to its delivery, per subscriber.")
         yield from self._deliveries(now)
-        yield _calls(found)
-        yield _broadcasts(found)
+        yield _calls(measured)
+        yield _broadcasts(measured)
         repairs = CounterMetricFamily("tallylight_repairs", "Changes that only a probe told: webhooks that were lost.")
-        repairs.add_metric([], found.get(measures.REPAIRS, 0))
+        repairs.add_metric([], measured.get(measures.REPAIRS, 0))
         yield repairs
         yield GaugeMetricFamily(
             "tallylight_observing", "1 while OBSERVE is set: nothing is called or sent.", value=self._observing()
@@ -217,8 +217,8 @@ class StoreMetrics:
         return seen
 
 
-def _histogram(found: Mapping[str, int], name: str, about: str) -> Metric:
-    kept = measures.histogram(found, name)
+def _histogram(measured: Mapping[str, int], name: str, about: str) -> Metric:
+    kept = measures.histogram(measured, name)
     buckets: list[tuple[str, float]] = []
     so_far = 0
     for bound, count in kept.buckets.items():
@@ -229,18 +229,18 @@ def _histogram(found: Mapping[str, int], name: str, about: str) -> Metric:
     return family
 
 
-def _calls(found: Mapping[str, int]) -> Metric:
+def _calls(measured: Mapping[str, int]) -> Metric:
     calls = CounterMetricFamily("tallylight_calls", "Answers to calls to VideoSDK.", labels=["kind", "outcome"])
     for kind in measures.CALL_KINDS:
         for outcome in measures.CALL_OUTCOMES:
-            calls.add_metric([kind, outcome], found.get(f"{measures.CALLS}|{kind}|{outcome}", 0))
+            calls.add_metric([kind, outcome], measured.get(f"{measures.CALLS}|{kind}|{outcome}", 0))
     return calls
 
 
-def _broadcasts(found: Mapping[str, int]) -> Metric:
-    told = CounterMetricFamily("tallylight_broadcasts", "Broadcasts by rule and outcome.", labels=["rule", "outcome"])
-    rules = sorted({field.split("|")[1] for field in found if field.startswith(f"{measures.BROADCASTS}|")})
+def _broadcasts(measured: Mapping[str, int]) -> Metric:
+    metric = CounterMetricFamily("tallylight_broadcasts", "Broadcasts by rule and outcome.", labels=["rule", "outcome"])
+    rules = sorted({field.split("|")[1] for field in measured if field.startswith(f"{measures.BROADCASTS}|")})
     for rule in rules[:RULES_MAX]:
         for outcome in BROADCAST_OUTCOMES:
-            told.add_metric([rule, outcome], found.get(f"{measures.BROADCASTS}|{rule}|{outcome}", 0))
-    return told
+            metric.add_metric([rule, outcome], measured.get(f"{measures.BROADCASTS}|{rule}|{outcome}", 0))
+    return metric

@@ -123,12 +123,12 @@ class Receiver:
     def _is_inbox(self, path: str) -> bool:
         """Whether webhooks are accepted at this path; extra slashes are tolerated."""
         plain = _SLASHES.sub("/", path).rstrip("/")
-        head, _, given = plain.removeprefix(INBOX).partition("/")
+        head, _, sent_token = plain.removeprefix(INBOX).partition("/")
         if head or not plain.startswith(INBOX):
             return False
         if self._token is None:
-            return not given
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
+            return not sent_token
+        return hmac.compare_digest(sent_token.encode("utf-8", "replace"), self._token.encode())
 
     def _take(self) -> Response:
         body = _body()
@@ -157,12 +157,12 @@ class Receiver:
 def wrong_address_of(path: str, token: str | None) -> WrongAddress:
     """Return how a path under /webhooks differs from the webhook path."""
     plain = _SLASHES.sub("/", path).rstrip("/")
-    head, _, given = plain.removeprefix(INBOX).partition("/")
+    head, _, sent_token = plain.removeprefix(INBOX).partition("/")
     if head or not plain.startswith(INBOX):
         return WrongAddress.OTHER_PATH
     if token is None:
         return WrongAddress.TOKEN_UNKNOWN
-    return WrongAddress.TOKEN_WRONG if given else WrongAddress.TOKEN_MISSING
+    return WrongAddress.TOKEN_WRONG if sent_token else WrongAddress.TOKEN_MISSING
 
 
 class AppendResponse(HandedOffResponse):

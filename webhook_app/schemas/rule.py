@@ -37,9 +37,9 @@ class ConditionField(fields.String):
 
 def _is_event_type(kind: str) -> None:
     family = kind.split(".", 1)[0]
-    ours = "." in kind and family in {known.split(".", 1)[0] for known in NOTICE_TYPES}
+    ours = "." in kind and family in {notice_type.split(".", 1)[0] for notice_type in NOTICE_TYPES}
     if ours and kind not in NOTICE_TYPES:
-        close = ", ".join(known for known in NOTICE_TYPES if known.startswith(family + "."))
+        close = ", ".join(notice_type for notice_type in NOTICE_TYPES if notice_type.startswith(family + "."))
         raise ValidationError(f"unknown type {kind!r}; the {family}.* types are {close}")
 
 

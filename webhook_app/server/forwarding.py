@@ -63,17 +63,17 @@ class Forwarding:
         return applied
 
     def _prefix_of(self, forwarded: dict[bytes, bytes], names_us: bool, raw_path: bytes) -> str:
-        given = forwarded.get(b"x-forwarded-prefix")
-        if given is not None:
-            prefix = given.decode("latin-1").strip().rstrip("/")
+        header = forwarded.get(b"x-forwarded-prefix")
+        if header is not None:
+            prefix = header.decode("latin-1").strip().rstrip("/")
             if is_prefix(prefix):
                 return prefix
         return self._prefix if names_us or _begins_with(raw_path, self._prefix.encode()) else ""
 
     def _scheme_of(self, scheme: str, forwarded: dict[bytes, bytes], names_us: bool) -> str:
-        given = forwarded.get(b"x-forwarded-proto")
-        if given is not None:
-            named = given.decode("latin-1").partition(",")[0].strip().lower()
+        header = forwarded.get(b"x-forwarded-proto")
+        if header is not None:
+            named = header.decode("latin-1").partition(",")[0].strip().lower()
             return named if named in ("http", "https") else scheme
         return self._scheme if forwarded and names_us else scheme
 
@@ -81,10 +81,10 @@ class Forwarding:
         """Whether the request names PUBLIC_URL's host; a proxy may leave out the port."""
         if not self._host:
             return False
-        given = forwarded.get(b"x-forwarded-host") or next(
+        header = forwarded.get(b"x-forwarded-host") or next(
             (value for name, value in scope["headers"] if name == b"host"), b""
         )
-        host, port = _split_host(given.decode("latin-1").partition(",")[0].strip().lower())
+        host, port = _split_host(header.decode("latin-1").partition(",")[0].strip().lower())
         return host == self._host and port in ("", self._port)
 
 

@@ -23,16 +23,16 @@ def set_limit(limit_ms: int = SILENT_MAX_MS) -> bool:
 
     The server opens its socket by itself and tells nobody: it is looked for. What it accepts inherits the limit.
     """
-    found = False
+    is_set = False
     for path in Path("/proc/self/fd").iterdir():
         try:
-            with socket.socket(fileno=os.dup(int(path.name))) as one:
-                if one.family != socket.AF_UNIX and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
-                    found = True
+            with socket.socket(fileno=os.dup(int(path.name))) as listener:
+                if listener.family != socket.AF_UNIX and listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
+                    is_set = True
         except OSError:
             continue  # no socket, or closed meanwhile
-    return found
+    return is_set
 
 
 def _set_once_listening() -> None:

@@ -9,8 +9,12 @@ def exceeds_json_depth(value: Any) -> bool:
     """Whether lists and objects are nested more than `JSON_DEPTH_MAX` levels deep."""
     level = [value]
     for _ in range(JSON_DEPTH_MAX + 1):
-        holders = [one for one in level if isinstance(one, dict | list)]
-        if not holders:
+        containers = [container for container in level if isinstance(container, dict | list)]
+        if not containers:
             return False
-        level = [inner for one in holders for inner in (one.values() if isinstance(one, dict) else one)]
+        level = [
+            inner
+            for container in containers
+            for inner in (container.values() if isinstance(container, dict) else container)
+        ]
     return True

@@ -60,15 +60,15 @@ def deliveries_of_notice(context: AppContext, query: dict[str, Any]) -> dict[str
     """Return the deliveries of a notice, one per existing subscriber."""
     ids = sorted(delivery_id(query["notice_id"], subscriber.subscriber_id) for subscriber in context.subscribers.all())
     after = decode_cursor(query["cursor"])
-    found = [
-        told
-        for told in context.deliveries.get(ids)
-        if (after is None or told[0].delivery_id > after) and _matches(told, query)
+    matching = [
+        delivery_with_notice
+        for delivery_with_notice in context.deliveries.get(ids)
+        if (after is None or delivery_with_notice[0].delivery_id > after) and _matches(delivery_with_notice, query)
     ]
-    page = found[: query["limit"]]
+    page = matching[: query["limit"]]
     return {
         "items": delivery_views(context, page),
-        "next": encode_cursor(page[-1][0].delivery_id) if len(found) > len(page) else None,
+        "next": encode_cursor(page[-1][0].delivery_id) if len(matching) > len(page) else None,
     }
 
 
@@ -79,17 +79,17 @@ def deliveries_page(context: AppContext, key: str, query: dict[str, Any]) -> dic
         by_id = {delivery.delivery_id: (delivery, notice) for delivery, notice in context.deliveries.get(delivery_ids)}
         return [by_id.get(delivery_id) for delivery_id in delivery_ids]
 
-    def keep(told: DeliveryWithNotice) -> bool:
-        return _matches(told, query)
+    def keep(delivery_with_notice: DeliveryWithNotice) -> bool:
+        return _matches(delivery_with_notice, query)
 
-    found, cursor = page_by_score(
+    matching, cursor = page_by_score(
         context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep
     )
-    return {"items": delivery_views(context, found), "next": cursor}
+    return {"items": delivery_views(context, matching), "next": cursor}
 
 
-def _matches(told: DeliveryWithNotice, query: Mapping[str, Any]) -> bool:
-    delivery, notice = told
+def _matches(delivery_with_notice: DeliveryWithNotice, query: Mapping[str, Any]) -> bool:
+    delivery, notice = delivery_with_notice
     room_id, kind = query.get("room_id"), query.get("type")
     return (
         query["state"] in (None, delivery.state)

@@ -162,8 +162,8 @@ def _read_back(context: AppContext, room_id: str | None, before: str) -> list[Ev
     if room_id is None:
         return context.journal.read_back(before, READ_CHUNK)
     rows = timelines.rows_before(context.client, room_id, None if before == "+" else before, READ_CHUNK)
-    found = context.journal.get([event_id for event_id, _ in rows]) if rows else []
-    return [event for event in found if event is not None]
+    stored = context.journal.get([event_id for event_id, _ in rows]) if rows else []
+    return [event for event in stored if event is not None]
 
 
 def _matches(event: Event, query: dict[str, Any]) -> bool:

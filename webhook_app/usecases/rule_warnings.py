@@ -53,9 +53,9 @@ class KnownRooms:
     ours: tuple[str, ...] = ("*",)
 
 
-def rule_warnings(rule: Rule, known: KnownRooms, *, types: Collection[str] = ()) -> list[RuleWarning]:
+def rule_warnings(rule: Rule, known_rooms: KnownRooms, *, types: Collection[str] = ()) -> list[RuleWarning]:
     """Everything but the quota: rooms and groups that are not known, an unknown type, a cron with two day fields."""
-    warnings = list(room_warnings(rule.rooms, known))
+    warnings = list(room_warnings(rule.rooms, known_rooms))
     if rule.on is not None:
         warnings += _type_warnings(rule.on, types)
     cron = rule.schedule.cron if rule.schedule is not None else None
@@ -65,15 +65,15 @@ def rule_warnings(rule: Rule, known: KnownRooms, *, types: Collection[str] = ())
     return warnings
 
 
-def room_warnings(patterns: Iterable[str], known: KnownRooms) -> Iterator[RuleWarning]:
+def room_warnings(patterns: Iterable[str], known_rooms: KnownRooms) -> Iterator[RuleWarning]:
     """What is wrong with the patterns of rooms of a rule or a subscriber."""
     for pattern in patterns:
         if pattern.startswith(GROUP):
-            yield from _group_warnings(pattern, known)
+            yield from _group_warnings(pattern, known_rooms)
         elif is_glob(pattern):
-            yield from _glob_warnings(pattern, known)
+            yield from _glob_warnings(pattern, known_rooms)
         else:
-            yield from _room_warnings(pattern, known)
+            yield from _room_warnings(pattern, known_rooms)
 
 
 def quota_warning(config: Config, room_ids: Iterable[str], *, at: int, limit: int) -> RuleWarning | None:
@@ -119,20 +119,20 @@ def _crowded_warning(crowded: list[tuple[int, int]], limit: int) -> RuleWarning 
     return RuleWarning("schedule", WarningReason.MAX_STREAMS, message)
 
 
-def _group_warnings(pattern: str, known: KnownRooms) -> Iterator[RuleWarning]:
+def _group_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarning]:
     group = pattern.removeprefix(GROUP)
-    groups = {one for room in known.config.names.values() for one in room.groups}
+    groups = {one for room in known_rooms.config.names.values() for one in room.groups}
     if group not in groups:
         meant = _meant(group, groups)
         suffix = f"; do you mean {GROUP}{meant}?" if meant else ""
         yield RuleWarning("rooms", WarningReason.EMPTY_GROUP, f"no room is in {pattern}{suffix}")
 
 
-def _glob_warnings(pattern: str, known: KnownRooms) -> Iterator[RuleWarning]:
-    ids = {*(known.seen or ()), *known.config.by_room}
-    if pattern == EVERY or known.seen is None or any(glob_matches(room_id, pattern) for room_id in ids):
+def _glob_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarning]:
+    ids = {*(known_rooms.seen or ()), *known_rooms.config.by_room}
+    if pattern == EVERY or known_rooms.seen is None or any(glob_matches(room_id, pattern) for room_id in ids):
         return
-    names = sorted(room.name for room in known.config.names.values() if room.name is not None)
+    names = sorted(room.name for room in known_rooms.config.names.values() if room.name is not None)
     matching = [name for name in names if glob_matches(name, pattern)]
     if matching:
         shown = ", ".join(matching[:NAMES_SHOWN]) + (" …" if len(matching) > NAMES_SHOWN else "")
@@ -142,32 +142,32 @@ def _glob_warnings(pattern: str, known: KnownRooms) -> Iterator[RuleWarning]:
     yield RuleWarning("rooms", WarningReason.NO_ROOM_MATCHES, f"{pattern} matches no room: {hint}")
 
 
-def _room_warnings(pattern: str, known: KnownRooms) -> Iterator[RuleWarning]:
-    room_id = known.config.resolve_room(pattern)
-    if not any_glob_matches(room_id, known.ours):
+def _room_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarning]:
+    room_id = known_rooms.config.resolve_room(pattern)
+    if not any_glob_matches(room_id, known_rooms.ours):
         message = f"{pattern} is outside the setting ROOMS: nothing is recorded of it, and nothing starts there"
         yield RuleWarning("rooms", WarningReason.ROOM_NOT_OURS, message)
-    if known.config.named(room_id) is not None or room_id in (known.seen or ()):
+    if known_rooms.config.named(room_id) is not None or room_id in (known_rooms.seen or ()):
         return
-    meant = closest_room(pattern, known.config, known.seen or ())
-    if meant is None and known.seen is None and _looks_like_an_id(pattern):
+    meant = closest_room(pattern, known_rooms.config, known_rooms.seen or ())
+    if meant is None and known_rooms.seen is None and _looks_like_an_id(pattern):
         return  # without a store nobody can say whether it was seen
-    what = "not a configured room" if known.seen is None else "neither configured nor seen"
+    what = "not a configured room" if known_rooms.seen is None else "neither configured nor seen"
     hint = f"do you mean {meant}?" if meant else "it is taken for a room's id (`tally rooms add` adds it)"
     yield RuleWarning("rooms", WarningReason.UNKNOWN_ROOM, f"{pattern} is {what}; {hint}")
 
 
 def _type_warnings(kind: str, types: Collection[str]) -> Iterator[RuleWarning]:
-    known = {*types, *NOTICE_TYPES}
-    if kind in known or kind.startswith("rule."):
+    known_rooms = {*types, *NOTICE_TYPES}
+    if kind in known_rooms or kind.startswith("rule."):
         return
-    meant = _meant(kind, known)
+    meant = _meant(kind, known_rooms)
     hint = f"do you mean {meant}?" if meant else "it acts if VideoSDK ever sends it"
     yield RuleWarning("on", WarningReason.UNKNOWN_TYPE, f"{kind} is no type that VideoSDK documents; {hint}")
 
 
-def _meant(word: str, known: Iterable[str]) -> str | None:
-    close = get_close_matches(word, sorted(known), n=1, cutoff=CLOSE)
+def _meant(word: str, known_rooms: Iterable[str]) -> str | None:
+    close = get_close_matches(word, sorted(known_rooms), n=1, cutoff=CLOSE)
     return close[0] if close else None
 
 

@@ -296,7 +296,7 @@ def test_what_is_authentic_but_unreadable_is_kept_byte_for_byte_and_folded(
     fold_all(client)
     assert_sound(client)
     shown = web_client.get(f"/events/{answer.json['id']}")
-    assert (shown["type"], shown["effect"]) == ("unreadable", "Kept: authentic, but not readable")
+    assert (shown["type"], shown["effect"]) == ("unreadable", "Recorded only: authentic, but not readable")
     assert shown["data"]["bytes"] == len(body)
     assert shown["data"]["reason"]
     [alarm] = web_client.get("/alarms?active=true")["items"]

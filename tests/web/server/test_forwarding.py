@@ -104,7 +104,7 @@ def test_no_prefix_is_a_page_of_ours(store_url: str, tmp_path: Any) -> None:
     assert not missing, "add these to OWN_SEGMENTS in webhook_app/config/path_prefix.py"
     for segment in OWN_SEGMENTS:
         assert not is_prefix(f"/{segment}")
-        with pytest.raises(SettingError, match=r"PUBLIC_URL.*one of Tallylight's own, as /tally is not"):
+        with pytest.raises(SettingError, match=r"PUBLIC_URL.*is used by Tallylight itself"):
             load({"PUBLIC_URL": f"https://h.example/{segment}/x"}, dotenv=None)
 
 

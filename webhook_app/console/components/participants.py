@@ -17,10 +17,10 @@ def headcount(session: Mapping[str, Any]) -> str:
     if count == 0:
         return "nobody"
     if hosts is None:
-        known = sum(is_host(participant) for participant in session["participants"])
+        known_hosts = sum(is_host(participant) for participant in session["participants"])
         return (
-            f"{many(count)}, at least {many(known)} of them {'a host' if known == 1 else 'hosts'}"
-            if known
+            f"{many(count)}, at least {many(known_hosts)} of them {'a host' if known_hosts == 1 else 'hosts'}"
+            if known_hosts
             else many(count)
         )
     viewers = count - hosts

@@ -53,19 +53,19 @@ def _seen(console: ConsoleContext) -> dict[str, Any]:
 
 
 def _processes(client: Client, now: int) -> dict[str, Any]:
-    found = []
+    seen_processes = []
     for process in processes_seen(client):
         age = now - process.seen_at
         alive = age < ALIVE_FOR_MS
         if alive or age < GONE_SHOWN_MS:
-            found.append(
+            seen_processes.append(
                 {"name": process.name, "where": process.where, "alive": alive, "seen_at": int(process.seen_at)}
             )
-    found.sort(key=lambda one: (not one["alive"], one["name"], one["where"]))
-    lives = {one["name"] for one in found if one["alive"]}
+    seen_processes.sort(key=lambda item: (not item["alive"], item["name"], item["where"]))
+    lives = {item["name"] for item in seen_processes if item["alive"]}
     return {
         # Omitted for live processes: it would change the page, and its ETag, on every request.
-        "found": [one | {"seen_at": None if one["alive"] else one["seen_at"]} for one in found],
+        "found": [item | {"seen_at": None if item["alive"] else item["seen_at"]} for item in seen_processes],
         "missing": [name for name in NEEDED if name not in lives],
     }
 
@@ -75,7 +75,7 @@ def _journal(client: Client, now: int) -> dict[str, Any]:
     by_minute, whole = events_by_minute(client, RATE_MINUTES)
     lag_s = max(0, now - figures.oldest_behind_at) // 1000 if figures.oldest_behind_at is not None else 0
     peak = max(by_minute, default=0)
-    said = f"Events per minute, last {len(by_minute)} min: {sum(by_minute)} in total, peak {peak}"
+    chart_label = f"Events per minute, last {len(by_minute)} min: {sum(by_minute)} in total, peak {peak}"
     return {
         "length": figures.length,
         "since": figures.oldest_at,
@@ -83,7 +83,7 @@ def _journal(client: Client, now: int) -> dict[str, Any]:
         "behind_max": BEHIND_MAX,
         "lag_s": lag_s,
         "last_webhook": figures.last_webhook_at,
-        "rate": bars(by_minute, said),
+        "rate": bars(by_minute, chart_label),
         "peak": peak,
         "minutes": len(by_minute),
         "whole": whole,
@@ -131,17 +131,17 @@ def _store(client: Client) -> dict[str, Any]:
 
 def _configured(client: Client, name: str) -> str | None:
     try:
-        said: dict[str, str] = client.config_get(name)
+        chart_label: dict[str, str] = client.config_get(name)
     except redis.ResponseError:
         return None
-    return said.get(name)
+    return chart_label.get(name)
 
 
 def _told(console: ConsoleContext, now: int) -> dict[str, Any]:
-    who = [one.subscriber_id for one in console.context.subscribers.all()[:SUBSCRIBERS_SUMMED]]
+    who = [item.subscriber_id for item in console.context.subscribers.all()[:SUBSCRIBERS_SUMMED]]
     good, bad = attempts_by_hour(console.context.client, who, now)
-    said = f"Attempts per hour, last 24 h: {sum(good)} succeeded, {sum(bad)} failed"
-    return {"chart": stacked(good, bad, said), "answered": sum(good), "failed": sum(bad)}
+    chart_label = f"Attempts per hour, last 24 h: {sum(good)} succeeded, {sum(bad)} failed"
+    return {"chart": stacked(good, bad, chart_label), "answered": sum(good), "failed": sum(bad)}
 
 
 def _counts(client: Client) -> list[tuple[str, dict[str, int]]]:
