@@ -59,10 +59,10 @@ def check_ports(settings: Settings, *, sandbox: bool) -> None:
 def read_run(data_dir: Path) -> dict[str, Any] | None:
     """Read the run file of a running `tally up`, or of one that was killed."""
     try:
-        found = json.loads((data_dir / RUN_FILE).read_text("utf-8"))
+        run = json.loads((data_dir / RUN_FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and "processes" in found else None
+    return run if isinstance(run, dict) and "processes" in run else None
 
 
 def write_run(data_dir: Path, run: Mapping[str, object]) -> None:

@@ -46,10 +46,10 @@ def _unready(status: int, body: bytes) -> str:
     if status == 0:
         return "web does not answer"
     try:
-        said = json.loads(body)
+        report = json.loads(body)
     except ValueError:
-        said = None
-    parts = said.get("checks", said) if isinstance(said, dict) else {}
+        report = None
+    parts = report.get("checks", report) if isinstance(report, dict) else {}
     names = [name for name, value in parts.items() if not _is_well(value)] if isinstance(parts, dict) else []
     return ", ".join(names) or f"GET /readyz returned {status}"
 

@@ -97,7 +97,7 @@ class Supervisor:
         changed: Callable[[], None],
         unresponsive: Callable[[Supervised], bool] = lambda process: False,
     ) -> None:
-        self._minded = tuple(supervised)
+        self._supervised = tuple(supervised)
         self._records = {process.name: _Record() for process in supervised}
         self._say = say
         self._changed = changed
@@ -107,7 +107,7 @@ class Supervisor:
 
     def launch_all(self) -> None:
         """Launch every process that is not running."""
-        for process in self._minded:
+        for process in self._supervised:
             record = self._records[process.name]
             record.launched_at = time.monotonic()
             if not process.alive():
@@ -118,7 +118,7 @@ class Supervisor:
     def restart_dead(self) -> float:
         """Restart processes that died or hang, once their back-off is over; return the seconds until the next check."""
         wait = WATCH_S
-        for process in self._minded:
+        for process in self._supervised:
             record = self._records[process.name]
             try:
                 self._detect_exit(process, record)

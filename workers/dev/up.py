@@ -166,8 +166,8 @@ def _write_run(plan: Plan, supervised: Sequence[Supervised]) -> None:
         "url": _address(settings),
         "store": settings.redis_url if plan.store_dir else None,
         "sandbox": settings.sandbox_url,
-        "processes": {one.name: one.pid for one in supervised},
-        "commands": {one.name: list(one.command) for one in supervised},
+        "processes": {process.name: process.pid for process in supervised},
+        "commands": {process.name: list(process.command) for process in supervised},
     }
     preflight.write_run(settings.data_dir, run)
 

@@ -18,20 +18,20 @@ class Finding:
 
     name: str
     level: Level
-    said: str
+    message: str
     hint: str | None = None
 
 
-def ok(name: str, said: str) -> Finding:
+def ok(name: str, message: str) -> Finding:
     """Return a finding without a problem."""
-    return Finding(name, Level.OK, said)
+    return Finding(name, Level.OK, message)
 
 
-def warning(name: str, said: str, hint: str) -> Finding:
+def warning(name: str, message: str, hint: str) -> Finding:
     """Return a finding about something that works but should be changed."""
-    return Finding(name, Level.WARNING, said, hint)
+    return Finding(name, Level.WARNING, message, hint)
 
 
-def failed(name: str, said: str, hint: str) -> Finding:
+def failed(name: str, message: str, hint: str) -> Finding:
     """Return a finding about something that does not work."""
-    return Finding(name, Level.FAILED, said, hint)
+    return Finding(name, Level.FAILED, message, hint)

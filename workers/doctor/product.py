@@ -74,11 +74,11 @@ def folding(behind: int, oldest_s: float, *, halted: str | None, stalled: str | 
     if not behind:
         return ok(name, "no backlog")
     count = f"{COUNTED_MAX} or more" if behind >= COUNTED_MAX else str(behind)
-    said = f"{count} events are not processed yet, the oldest for {oldest_s:.0f} s"
+    message = f"{count} events are not processed yet, the oldest for {oldest_s:.0f} s"
     hint = "check that `tally worker` runs, and its log"
     if oldest_s >= LAG_FAILED_S:
-        return failed(name, said, hint)
-    return warning(name, said, hint) if oldest_s >= LAG_WARNING_S else ok(name, said)
+        return failed(name, message, hint)
+    return warning(name, message, hint) if oldest_s >= LAG_WARNING_S else ok(name, message)
 
 
 def raised(alarms: list[Alarm]) -> Finding:

@@ -27,24 +27,24 @@ def check_reachability(client: Client, settings: Settings) -> Iterator[Finding]:
     """Send two requests to PUBLIC_URL, if it is set."""
     if settings.public_url is None:
         return
-    nonce, word = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-    put_token(client, nonce, word, kept_s=TOKEN_TTL_S)
+    nonce, token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    put_token(client, nonce, token, kept_s=TOKEN_TTL_S)
     status, body, where = _request(settings.proxies, "GET", f"{settings.public_url}/doctor/{nonce}")
     remove_token(client, nonce)
-    found = assess_reachability(settings.public_url, status, body, word=word, location=where)
-    yield found
-    if found.hint is None:
+    finding = assess_reachability(settings.public_url, status, body, token=token, location=where)
+    yield finding
+    if finding.hint is None:
         status, body, where = _request(settings.proxies, "POST", webhook_url(settings) or "")
         yield assess_unsigned_webhook(status, body)
 
 
-def assess_reachability(url: str, status: int | None, body: str, *, word: str, location: str | None) -> Finding:
+def assess_reachability(url: str, status: int | None, body: str, *, token: str, location: str | None) -> Finding:
     """Assess the answer to fetching the token; without a status, `body` is the error."""
     name = "reachable"
     if status is None:
         hint = _CERTIFICATE if "certificate" in body else f"check DNS and firewall for that name; {_FORWARD}"
         return failed(name, f"{url} is unreachable: {body}", hint)
-    if status == 200 and body.strip() == word:
+    if status == 200 and body.strip() == token:
         return ok(name, f"{url} resolves to this instance")
     if 300 <= status < 400:
         return failed(

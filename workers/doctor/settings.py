@@ -91,10 +91,10 @@ def _disk(settings: Settings, free_bytes: Callable[[Path], int]) -> Iterator[Fin
     except OSError as error:
         yield failed("disk", f"DATA_DIR {settings.data_dir}: {error.strerror}", "set DATA_DIR to a writable directory")
         return
-    said = f"{free // 2**20} MiB free under {settings.data_dir}"
+    message = f"{free // 2**20} MiB free under {settings.data_dir}"
     if free < ROOM_MIN_BYTES:
-        yield failed("disk", said, "free disk space: webhooks get 503 until then; the store then restarts by itself")
+        yield failed("disk", message, "free disk space: webhooks get 503 until then; the store then restarts by itself")
     elif free < DISK_MIN_BYTES:
-        yield warning("disk", said, "free disk space: when the disk is full, webhooks get 503")
+        yield warning("disk", message, "free disk space: when the disk is full, webhooks get 503")
     else:
-        yield ok("disk", said)
+        yield ok("disk", message)

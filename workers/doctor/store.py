@@ -46,10 +46,10 @@ def version(info: Mapping[str, Any]) -> Finding:
     valkey = info.get("server_name") == "valkey" or "valkey_version" in info
     name, least = ("Valkey", VALKEY_MIN) if valkey else ("Redis", REDIS_MIN)
     text = str(info.get("valkey_version" if valkey else "redis_version", "0"))
-    said = f"{name} {text}"
+    message = f"{name} {text}"
     if _numbers(text) < least:
-        return failed("store", said, f"{name} {'.'.join(map(str, least))} or later is needed")
-    return ok("store", said)
+        return failed("store", message, f"{name} {'.'.join(map(str, least))} or later is needed")
+    return ok("store", message)
 
 
 def role(info: Mapping[str, Any], ack_replicas: int) -> Finding:
@@ -122,20 +122,20 @@ def memory(info: Mapping[str, Any]) -> Finding:
             "set maxmemory below the machine's memory",
         )
     share = used / most
-    said = f"{_mib(used)} of {_mib(most)} used ({share:.0%})"
+    message = f"{_mib(used)} of {_mib(most)} used ({share:.0%})"
     hint = "raise maxmemory, or lower RETENTION_DAYS"
     if share >= FULL_FAILED:
-        return failed("memory", said, hint)
-    return warning("memory", said, hint) if share >= FULL_WARNING else ok("memory", said)
+        return failed("memory", message, hint)
+    return warning("memory", message, hint) if share >= FULL_WARNING else ok("memory", message)
 
 
 def clock(ahead_s: float) -> Finding:
     """Check this machine's clock against the store's."""
-    said = f"{abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} the store's"
+    message = f"{abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} the store's"
     hint = "synchronise both clocks with NTP (timedatectl set-ntp true)"
     if abs(ahead_s) >= SKEW_FAILED_S:
-        return failed("clock", said, hint + "; VideoSDK rejects tokens from a wrong clock")
-    return warning("clock", said, hint) if abs(ahead_s) >= SKEW_WARNING_S else ok("clock", said)
+        return failed("clock", message, hint + "; VideoSDK rejects tokens from a wrong clock")
+    return warning("clock", message, hint) if abs(ahead_s) >= SKEW_WARNING_S else ok("clock", message)
 
 
 def _clock(client: Client) -> Finding:

@@ -99,11 +99,11 @@ def _key(settings: Settings, remembered: str | None) -> Finding:
         pem = fetch_from(settings.videosdk_api_url, settings.proxies)()
         read_key(pem)
     except Exception as error:  # any error means that there is no current key; the web process reports the same
-        said = f"could not be fetched from {settings.videosdk_api_url}: {_why(error)}"
+        message = f"could not be fetched from {settings.videosdk_api_url}: {_why(error)}"
         hint = _WAY_OUT + "; or pin the key with VIDEOSDK_PUBLIC_KEY"
         if remembered is not None:
-            return warning(name, said + "; the key stored earlier is used", hint)
-        return failed(name, said + ": every webhook gets 503", hint)
+            return warning(name, message + "; the key stored earlier is used", hint)
+        return failed(name, message + ": every webhook gets 503", hint)
     if remembered is not None and fingerprint(remembered) != fingerprint(pem):
         return warning(
             name,

@@ -67,5 +67,7 @@ def assess_refused(view: dict[str, Any]) -> Finding:
         ADVICE.get((outcome, detail)) or ADVICE.get((outcome, None)) or (f"had the outcome {outcome}", "see the log")
     )
     last = f"; last at {view['last_at']}" + (f", room {detail}" if outcome == "not-ours" else "")
-    said = f"{view['count']} {what}{last}"
-    return ok("refused webhooks", said) if outcome in NO_CAUSE_FOR_ALARM else warning("refused webhooks", said, hint)
+    message = f"{view['count']} {what}{last}"
+    return (
+        ok("refused webhooks", message) if outcome in NO_CAUSE_FOR_ALARM else warning("refused webhooks", message, hint)
+    )

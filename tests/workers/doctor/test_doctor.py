@@ -69,7 +69,7 @@ def test_a_store_that_is_too_old_is_refused(info: dict[str, Any], level: Level) 
 
 def test_a_store_that_may_forget_is_warned_of() -> None:
     assert of_store.durability(WELL, "always").level is Level.OK
-    assert "last second" in of_store.durability(WELL, "everysec").said
+    assert "last second" in of_store.durability(WELL, "everysec").message
     assert of_store.durability(WELL, "no").level is Level.WARNING
     assert of_store.durability(WELL, None).level is Level.WARNING
     assert of_store.durability(WELL | {"aof_enabled": 0}, "always").level is Level.WARNING
@@ -78,7 +78,7 @@ def test_a_store_that_may_forget_is_warned_of() -> None:
 
 def test_a_store_that_may_evict_is_warned_of() -> None:
     assert of_store.eviction(WELL).level is Level.OK
-    assert "allkeys-lru" in of_store.eviction(WELL | {"maxmemory_policy": "allkeys-lru"}).said
+    assert "allkeys-lru" in of_store.eviction(WELL | {"maxmemory_policy": "allkeys-lru"}).message
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_a_replica_and_missing_replicas_are_failures() -> None:
 def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
     found = of_store.clock(ahead_s)
     assert found.level is level
-    assert ("behind" in found.said) == (ahead_s < 0)
+    assert ("behind" in found.message) == (ahead_s < 0)
 
 
 @pytest.mark.parametrize(
-    ("answer", "level", "word"),
+    ("answer", "level", "token"),
     [
         (ApiAnswer(200, {"data": []}), Level.OK, "credentials accepted"),
         (ApiAnswer(404, {"message": "no room"}), Level.OK, "credentials accepted"),
@@ -117,10 +117,10 @@ def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
         (ApiAnswer(301, None), Level.WARNING, "301"),
     ],
 )
-def test_what_videosdk_answers_is_judged(answer: ApiAnswer, level: Level, word: str) -> None:
+def test_what_videosdk_answers_is_judged(answer: ApiAnswer, level: Level, token: str) -> None:
     found = judge(answer, "https://api.videosdk.live")
     assert found.level is level
-    assert word in found.said
+    assert token in found.message
 
 
 def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
@@ -134,25 +134,25 @@ def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
     assert of_product.folding(3, 70.0, halted=None).level is Level.FAILED
     assert of_product.folding(0, 0.0, halted="WRONGTYPE").level is Level.FAILED
     assert of_product.raised([Alarm("a", "warning", "s", 1, cleared_at=2)]).level is Level.OK
-    assert "poisoned-event" in of_product.raised([Alarm("poisoned-event", "warning", "s", 1)]).said
+    assert "poisoned-event" in of_product.raised([Alarm("poisoned-event", "warning", "s", 1)]).message
     many = [Alarm(f"late-{number}", "warning", "s", number) for number in range(5)]
-    said = of_product.raised([*many, Alarm("missed", "critical", "m", 9)]).said
-    assert said == "6 active: missed: m, late-0: s, late-1: s; and 3 more"
+    message = of_product.raised([*many, Alarm("missed", "critical", "m", 9)]).message
+    assert message == "6 active: missed: m, late-0: s, late-1: s; and 3 more"
 
 
 def test_the_way_in_is_judged() -> None:
-    def word(status: int | None, body: str = "", location: str | None = None) -> Finding:
+    def token(status: int | None, body: str = "", location: str | None = None) -> Finding:
         return reachability.assess_reachability(
-            "https://tally.example", status, body, word="the-word", location=location
+            "https://tally.example", status, body, token="the-word", location=location
         )
 
-    assert word(200, "the-word\n").level is Level.OK
-    assert word(200, "another").level is Level.FAILED
-    assert word(301, location="https://www.tally.example/doctor/x").said.endswith("to https://www.tally.example)")
-    assert "Caddy" in str(word(None, "its certificate is not accepted").hint)
-    assert "proxy does not reach" in word(502).said
-    assert "404" in word(404).said
-    assert "refused" in word(None, "Connection refused").said
+    assert token(200, "the-word\n").level is Level.OK
+    assert token(200, "another").level is Level.FAILED
+    assert token(301, location="https://www.tally.example/doctor/x").message.endswith("to https://www.tally.example)")
+    assert "Caddy" in str(token(None, "its certificate is not accepted").hint)
+    assert "proxy does not reach" in token(502).message
+    assert "404" in token(404).message
+    assert "refused" in token(None, "Connection refused").message
     assert reachability.assess_unsigned_webhook(401, "").level is Level.OK
     assert "WEBHOOK_TOKEN" in str(reachability.assess_unsigned_webhook(404, "").hint)
     assert reachability.assess_unsigned_webhook(405, "").level is Level.FAILED
@@ -181,8 +181,8 @@ def test_a_store_without_processes_and_with_a_halt_fails(store_url: str, client:
     Processes(client).beat("web", "here:1")
     client.set(keys.HALTED, "WRONGTYPE of tally:rooms")
     found = {one.name: one for one in examine(given, sandbox=False)}
-    assert found["processes"].level is Level.FAILED and "worker" in found["processes"].said
-    assert found["journal"].level is Level.FAILED and "WRONGTYPE" in found["journal"].said
+    assert found["processes"].level is Level.FAILED and "worker" in found["processes"].message
+    assert found["journal"].level is Level.FAILED and "WRONGTYPE" in found["journal"].message
     assert found["durability"].level is Level.OK and found["clock"].level is Level.OK
     assert found["VideoSDK"].level is Level.WARNING
     assert "reachable" not in found
@@ -194,7 +194,7 @@ def test_a_public_address_that_leads_elsewhere_fails(store_url: str, client: Cli
             data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem(), public_url=url, webhook_token="t"
         )
         found = {one.name: one for one in examine(given, sandbox=False)}
-    assert found["reachable"].level is Level.FAILED and "https://www.example.org" in found["reachable"].said
+    assert found["reachable"].level is Level.FAILED and "https://www.example.org" in found["reachable"].message
     assert "webhooks" not in found
     assert not list(client.scan_iter("tally:doctor:*"))
 
@@ -237,7 +237,7 @@ def test_a_configuration_file_that_is_wrong_fails(store_url: str, client: Client
         config_file=tmp_path / "tally.yaml",
     )
     found = {one.name: one for one in examine(given, sandbox=False)}
-    assert found["configuration file"].level is Level.FAILED and "rulez" in found["configuration file"].said
+    assert found["configuration file"].level is Level.FAILED and "rulez" in found["configuration file"].message
 
 
 def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(store_url: str, client: Client) -> None:
@@ -254,7 +254,7 @@ def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(store_
     room = codec.room_of(client.get(keys.room(ROOM)))
     client.set(keys.room(ROOM), codec.encode(replace(room, sequence=room.sequence + 1)))
     found = check_replay(client)
-    assert found.level is Level.WARNING and f"room {ROOM}" in found.said
+    assert found.level is Level.WARNING and f"room {ROOM}" in found.message
 
 
 def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[str, Any]], str]:
@@ -267,9 +267,9 @@ def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[st
         text=True,
         timeout=scaled_limit(60),
     )
-    said = json.loads(done.stdout)
-    assert said["ok"] == (done.returncode == 0)
-    return done.returncode, {check["name"]: check for check in said["checks"]}, done.stdout
+    message = json.loads(done.stdout)
+    assert message["ok"] == (done.returncode == 0)
+    return done.returncode, {check["name"]: check for check in message["checks"]}, done.stdout
 
 
 def test_without_anything_it_fails_and_makes_nothing(tmp_path: Path) -> None:
@@ -290,11 +290,11 @@ def test_a_product_that_runs_is_well_and_its_faults_are_found(tmp_path: Path) ->
         one.environ = dict(one.environ) | {"PUBLIC_URL": one.url, "WEBHOOK_TOKEN": token}
         one.start()
         given = dict(one.environ)
-        status, found, said = _doctor(given, tmp_path)
+        status, found, message = _doctor(given, tmp_path)
         assert status == 0, found
         assert {"reachable", "webhooks", "processes", "public key"} <= set(found)
         for secret in (API_KEY, SECRET, token, one.token):
-            assert secret not in said
+            assert secret not in message
         status, found, _ = _doctor(given | {"WEBHOOK_TOKEN": "another-token"}, tmp_path)
         assert status == 1 and found["webhooks"]["level"] == "failed"
         status, found, _ = _doctor(given | {"VIDEOSDK_SECRET": "another-secret-of-32-bytes-or-more-here"}, tmp_path)
@@ -322,13 +322,13 @@ def _tally(one: Product, *words: str) -> Any:
 @pytest.mark.process
 def test_a_shell_without_the_settings_of_the_product_asks_the_product(tmp_path: Path) -> None:
     with product(tmp_path, pinned=True) as one:
-        status, found, said = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": one.token}, tmp_path)
+        status, found, message = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": one.token}, tmp_path)
         assert status == 0, found
         assert found["product"]["said"].endswith(one.url)
         assert f"PORT is {one.url.rpartition(':')[2]} there and 8000 here" in found["this shell"]["said"]
         assert (found["VideoSDK"]["level"], found["public key"]["level"]) == ("ok", "ok")
         assert "pinned" in found["public key"]["said"]
-        assert API_KEY not in said and SECRET not in said
+        assert API_KEY not in message and SECRET not in message
 
 
 @pytest.mark.process
@@ -369,7 +369,7 @@ def test_webhooks_that_nearly_came_in_are_named_with_what_to_do(tmp_path: Path) 
 def test_each_way_to_miss_says_what_to_do_where_it_may_be_videosdk(outcome: str, detail: str | None) -> None:
     view = {"outcome": outcome, "count": 2, "last_at": "2026-11-28T10:00:00.000Z", "detail": detail}
     finding = assess_refused(view)
-    assert "2 " in finding.said and "2026-11-28T10:00:00.000Z" in finding.said
+    assert "2 " in finding.message and "2026-11-28T10:00:00.000Z" in finding.message
     assert (finding.hint is None) == (outcome in NO_CAUSE_FOR_ALARM)
 
 
@@ -424,9 +424,9 @@ def test_nothing_is_said_of_the_way_out_where_nothing_is_set() -> None:
 def test_a_proxy_is_named_without_its_password_and_with_what_does_not_use_it(variable: str) -> None:
     [finding] = outbound_findings({variable: "http://user:hidden@proxy:3128"})
     assert finding.level is Level.WARNING
-    assert f"{variable.upper()} (http://proxy:3128)" in finding.said
-    assert "deliveries and channels connect directly" in finding.said
-    assert "hidden" not in finding.said
+    assert f"{variable.upper()} (http://proxy:3128)" in finding.message
+    assert "deliveries and channels connect directly" in finding.message
+    assert "hidden" not in finding.message
 
 
 @pytest.mark.parametrize(
@@ -435,7 +435,7 @@ def test_a_proxy_is_named_without_its_password_and_with_what_does_not_use_it(var
 )
 def test_a_variable_that_is_not_read_is_named_with_the_one_that_is(variable: str, instead: str) -> None:
     [finding] = outbound_findings({variable: "something"})
-    assert variable in finding.said
+    assert variable in finding.message
     assert instead in str(finding.hint)
 
 
@@ -443,4 +443,4 @@ def test_the_bundle_of_authorities_is_named(tmp_path: Path) -> None:
     certified(tmp_path)
     [finding] = outbound_findings({"SSL_CERT_FILE": str(tmp_path / "both.pem"), "CURL_CA_BUNDLE": "/other"})
     assert finding.level is Level.OK
-    assert "both.pem" in finding.said
+    assert "both.pem" in finding.message

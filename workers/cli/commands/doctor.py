@@ -61,7 +61,7 @@ def doctor(again: bool, as_json: bool) -> None:
 
 
 def _as_json(finding: Finding) -> dict[str, str | None]:
-    return {"name": finding.name, "level": finding.level.value, "said": finding.said, "hint": finding.hint}
+    return {"name": finding.name, "level": finding.level.value, "said": finding.message, "hint": finding.hint}
 
 
 def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
@@ -85,7 +85,7 @@ def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
     )
     for finding in findings:
         hint = None if finding.hint is None else secrets.masked(finding.hint)
-        yield replace(finding, said=secrets.masked(finding.said), hint=hint)
+        yield replace(finding, message=secrets.masked(finding.message), hint=hint)
 
 
 def _fold_again(client: "Client") -> Finding:
@@ -112,6 +112,6 @@ def _as_they_are(settings: Settings) -> Settings:
 
 def _print(finding: Finding) -> None:
     word, colour = MARKS[finding.level]
-    click.echo(f"{click.style(word.ljust(7), fg=colour)}  {finding.name.ljust(18)}  {output.one_line(finding.said)}")
+    click.echo(f"{click.style(word.ljust(7), fg=colour)}  {finding.name.ljust(18)}  {output.one_line(finding.message)}")
     if finding.hint is not None:
         click.echo(f"{'':7}  {'':18}  {click.style('→ ' + output.one_line(finding.hint), dim=True)}")

@@ -177,8 +177,8 @@ def _socket_of(directory: Path) -> Path:
 
 
 def _require_private(directory: Path) -> None:
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    info = directory.lstat()
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o077:
         raise StoreError(f"{directory} must be accessible by this user only: delete it, or use a shorter DATA_DIR")
 
 

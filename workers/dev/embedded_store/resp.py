@@ -19,10 +19,10 @@ class Answer(Enum):
 
 def ping(path: Path) -> Answer:
     """Return the server's state."""
-    said = ask(path, "PING")
-    if said.startswith(b"+PONG"):
+    answer = ask(path, "PING")
+    if answer.startswith(b"+PONG"):
         return Answer.READY
-    return Answer.LOADING if said.startswith((b"-LOADING", b"-BUSY")) else Answer.NONE
+    return Answer.LOADING if answer.startswith((b"-LOADING", b"-BUSY")) else Answer.NONE
 
 
 def loaded_percent(path: Path) -> str:

@@ -118,11 +118,11 @@ class EmbeddedStore:
         """Return why the server ended, in one line, from its log or exit status."""
         lines = self._log_lines()
         loud = [line for line in lines if _LOUD.match(line)] or lines
-        said = _PREFIX.sub("", loud[-1]) if loud else "no output"
+        reason = _PREFIX.sub("", loud[-1]) if loud else "no output"
         status = self._process.returncode if self._process else None
         if status is not None and status < 0:
-            said = f"it was killed by {signal_name(-status)}"
-        return f"the store in {self._files.directory} is not running: {said} (see {self._files.log})"
+            reason = f"it was killed by {signal_name(-status)}"
+        return f"the store in {self._files.directory} is not running: {reason} (see {self._files.log})"
 
     def stop(self) -> None:
         """Shut the server down with all data on disk; terminate, then kill it if it does not end."""
@@ -138,17 +138,17 @@ class EmbeddedStore:
 
     def _answers(self, interrupted: Callable[[], bool]) -> bool:
         """Wait until the server answers; False if it ended or the wait was interrupted."""
-        began = heard = told = time.monotonic()
+        began = answered_at = reported_at = time.monotonic()
         while self.alive() and not interrupted():
             now, answer = time.monotonic(), talk.ping(self._files.socket)
             if answer is talk.Answer.READY:
                 return True
             if answer is talk.Answer.LOADING:
-                heard = now
-                if now - told > _PROGRESS_S:
-                    told = now
+                answered_at = now
+                if now - reported_at > _PROGRESS_S:
+                    reported_at = now
                     self._say(f"the store is loading its data: {talk.loaded_percent(self._files.socket)}")
-            if now - heard > ANSWER_LIMIT_S or now - began > LOAD_LIMIT_S:
+            if now - answered_at > ANSWER_LIMIT_S or now - began > LOAD_LIMIT_S:
                 raise StoreError(f"the store in {self._files.directory} does not answer; see its log")
             time.sleep(_POLL_S)
         return False
@@ -156,10 +156,13 @@ class EmbeddedStore:
     def _adopt(self) -> bool:
         """Adopt the server that holds the lock, if it is Tallylight's and answers."""
 
-        def found() -> bool:
+        def answers_with_pid() -> bool:
             return self._files.pid() > 0 and talk.ping(self._files.socket) is not talk.Answer.NONE
 
-        if not wait_until(lambda: found() or not self._held(), ORPHAN_LIMIT_S) or not found():
+        if (
+            not wait_until(lambda: answers_with_pid() or not self._is_locked(), ORPHAN_LIMIT_S)
+            or not answers_with_pid()
+        ):
             return False
         pid = self._files.pid()
         if not runs(pid, self.command):
@@ -181,7 +184,7 @@ class EmbeddedStore:
         if not wait_until(lambda: _take(lock), STOP_STEP_S):
             raise StoreError(f"another process uses the store in {self._files.directory}: stop it first")
 
-    def _held(self) -> bool:
+    def _is_locked(self) -> bool:
         probe = _lock_file(self._files.lock)
         try:
             return not _take(probe)
