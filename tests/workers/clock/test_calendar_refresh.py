@@ -468,7 +468,7 @@ def test_the_thread_outlives_whatever_one_calendar_raises(
             sleep(0.05)
         stop.set()
     assert house.begins(web.url) == [soon(2)]
-    assert "could not be read: something unforeseen" in house.alarms[0]
+    assert "could not be read: unexpected error" in house.alarms[0]
 
 
 def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(
