@@ -301,7 +301,7 @@ def test_what_is_authentic_but_unreadable_is_kept_byte_for_byte_and_folded(
     assert shown["data"]["reason"]
     [alarm] = web_client.get("/alarms?active=true")["items"]
     assert (alarm["name"], alarm["severity"]) == ("webhooks-unreadable", "warning")
-    assert alarm["summary"].startswith("1 authentic webhook could not be read since ")
+    assert alarm["summary"].startswith("Webhooks not readable since ")
     assert shown["data"]["reason"] in alarm["summary"]
 
 
