@@ -118,11 +118,11 @@ def test_an_error_of_the_store_reaches_everybody_and_the_next_append_works(clien
 )
 def test_everybody_who_waits_gets_an_answer_whatever_the_append_raises(store_url: str, error: Exception) -> None:
     async def scenario() -> None:
-        client, asked, let_go = connect_async(store_url), 0, asyncio.Event()
+        client, call_count, let_go = connect_async(store_url), 0, asyncio.Event()
 
         async def append(entries: Sequence[Entry]) -> tuple[list[str], bool]:
-            nonlocal asked
-            asked += 1
+            nonlocal call_count
+            call_count += 1
             await let_go.wait()
             raise error
 
@@ -134,11 +134,11 @@ def test_everybody_who_waits_gets_an_answer_whatever_the_append_raises(store_url
         let_go.set()
         for result in await asyncio.gather(first, *later, return_exceptions=True):
             assert isinstance(result, StoreUnavailableError)
-        assert asked == (1 if isinstance(error, StoreSilentError) else 2)
+        assert call_count == (1 if isinstance(error, StoreSilentError) else 2)
         if isinstance(error, StoreSilentError):  # later comers are refused without asking a store that is silent
             with pytest.raises(StoreUnavailableError):
                 await appender.append(entry(b"{}"))
-            assert asked == 1
+            assert call_count == 1
         await client.aclose()
 
     asyncio.run(scenario())

@@ -60,27 +60,27 @@ TOKEN = "a-token-of-the-invariants"
 @pytest.fixture(autouse=True)
 def logs() -> Iterator[list[MutableMapping[str, object]]]:
     """What is logged, kept from the terminal."""
-    with capture_logs() as found:
-        yield found
+    with capture_logs() as captured:
+        yield captured
 
 
-class Doorbell(Wake):
+class WakeRecorder(Wake):
     """Takes wake-ups as the queues would."""
 
     def __init__(self) -> None:
-        self.rung: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.queues: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def wake(self, queue: str) -> None:
-        self.rung.put(queue)
+        self.queues.put(queue)
 
 
 def reducer(client: Client) -> Reducer:
-    return Reducer(client, Doorbell())
+    return Reducer(client, WakeRecorder())
 
 
 def fold_all(client: Client) -> None:
-    hand = reducer(client)
-    while hand.reduce():
+    worker = reducer(client)
+    while worker.reduce():
         pass
 
 
@@ -95,11 +95,11 @@ def put_rule(client: Client, rule: dict[str, object]) -> str:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_folding_the_journal_from_its_start_gives_exactly_what_is_stored(client: Client, seed: int) -> None:
-    draw, history, hand = random.Random(seed), JournalGenerator(client, seed), reducer(client)
+    draw, history, worker = random.Random(seed), JournalGenerator(client, seed), reducer(client)
     for _ in range(40):
         history.go_on(draw.randint(1, 60))
         for _ in range(draw.randint(0, 3)):
-            hand.reduce()
+            worker.reduce()
     fold_all(client)
     folded = refold(client)
     assert len(folded.events) == client.xlen(keys.JOURNAL)
@@ -136,8 +136,8 @@ def test_a_batch_is_bounded_in_bytes_and_the_largest_webhooks_are_all_folded(cli
     small = webhook("participant-joined", ROOM, participantId="ada")
     bodies = [small] * 10 + [large] * 3 * (BATCH_MAX_BYTES // len(large)) + [small] * 10
     Journal(client).append([Entry(Source.VIDEOSDK, "any", ROOM, body) for body in bodies])
-    hand, counts, first = reducer(client), [], "0-0"
-    while count := hand.reduce():
+    worker, counts, first = reducer(client), [], "0-0"
+    while count := worker.reduce():
         counts.append(count)
         batch = Journal(client).get([event.id for event in Journal(client).read(first, count)])
         assert sum(len(codec.encode(event.data)) for event in batch if event) <= BATCH_MAX_BYTES
@@ -150,8 +150,8 @@ def test_a_batch_is_bounded_in_bytes_and_the_largest_webhooks_are_all_folded(cli
 def test_an_event_that_is_larger_than_a_batch_may_be_is_a_batch_of_its_own(client: Client) -> None:
     for text in ("x" * (BATCH_MAX_BYTES + 1), "y", "z" * (BATCH_MAX_BYTES + 1)):
         Journal(client).append([Entry(Source.VIDEOSDK, "any", ROOM, webhook("any", ROOM, text=text))])
-    hand = reducer(client)
-    assert [hand.reduce() for _ in range(4)] == [1, 1, 1, 0]
+    worker = reducer(client)
+    assert [worker.reduce() for _ in range(4)] == [1, 1, 1, 0]
 
 
 def test_two_reducers_on_one_journal_apply_each_event_once(client: Client, store_url: str) -> None:
@@ -160,13 +160,13 @@ def test_two_reducers_on_one_journal_apply_each_event_once(client: Client, store
 
     def work(name: str) -> None:
         own = connect(store_url)
-        hand = reducer(own)
-        while (count := hand.reduce()) or not end.is_set():
+        worker = reducer(own)
+        while (count := worker.reduce()) or not end.is_set():
             applied[name] += count
         own.close()
 
     with ThreadPoolExecutor(2) as pool:
-        free_slots = [pool.submit(work, name) for name in ("one", "two")]
+        reducing = [pool.submit(work, name) for name in ("one", "two")]
         for _ in range(60):
             history.go_on(25)
         for _ in range(600):  # whoever was behind gets its turn as it goes on
@@ -176,8 +176,8 @@ def test_two_reducers_on_one_journal_apply_each_event_once(client: Client, store
             end.wait(0.01)
         wait_until(lambda: StateStore(client).cursor() == Journal(client).last_id(), LIMIT_S, "the folding")
         end.set()
-        for hand in free_slots:
-            hand.result(LIMIT_S)
+        for future in reducing:
+            future.result(LIMIT_S)
     assert applied.total() == client.xlen(keys.JOURNAL)
     assert all(applied[name] for name in ("one", "two"))
     assert differences(client, refold(client)) == []
@@ -198,8 +198,10 @@ def test_two_clocks_journal_each_timer_once(client: Client, store_url: str) -> N
     with ThreadPoolExecutor(2) as pool:
         for clock in [pool.submit(work) for _ in range(2)]:
             clock.result(LIMIT_S)
-    told = Counter((f"{event.room_id}|{event.data['timer']}", event.data["due"]) for event in Journal(client).scan())
-    assert told == Counter(due.items())
+    journaled_timers = Counter(
+        (f"{event.room_id}|{event.data['timer']}", event.data["due"]) for event in Journal(client).scan()
+    )
+    assert journaled_timers == Counter(due.items())
     assert client.zcard(keys.TIMERS) == 0
 
 
@@ -280,18 +282,18 @@ def test_a_full_store_refuses_what_it_cannot_keep_and_goes_on_when_there_is_room
 
 
 def test_trimming_never_passes_the_cursor_and_the_snapshot_folds_to_the_same(client: Client) -> None:
-    history, hand, tidy = JournalGenerator(client, 11), reducer(client), RetentionJob(client, 0)
+    history, worker, retention = JournalGenerator(client, 11), reducer(client), RetentionJob(client, 0)
     trimmed = 0
     for _ in range(12):
         history.go_on(90)
-        hand.reduce()
+        worker.reduce()
         before = [event.id for event in Journal(client).scan()]
         cursor = StateStore(client).cursor()
-        tidy()
+        retention()
         after = [event.id for event in Journal(client).scan()]
         assert after == before[len(before) - len(after) :]
-        assert [one for one in before if order(one) > order(cursor)] == [
-            one for one in after if order(one) > order(cursor)
+        assert [entry_id for entry_id in before if order(entry_id) > order(cursor)] == [
+            entry_id for entry_id in after if order(entry_id) > order(cursor)
         ]
         trimmed += len(before) - len(after)
         assert differences(client, refold(client)) == []
@@ -334,28 +336,28 @@ def test_whatever_is_appended_while_a_worker_comes_to_rest_is_folded_or_wakes_th
             nth += 1
             appended: list[tuple[list[str], bool]] = []
             Journal(client).append(entries)
-            bell = Doorbell()
-            interrupted.let(nth, lambda found=appended: found.append(Journal(client).append(entries)))
-            Reducer(interrupted, bell).run()
+            wake_recorder = WakeRecorder()
+            interrupted.let(nth, lambda results=appended: results.append(Journal(client).append(entries)))
+            Reducer(interrupted, wake_recorder).run()
             if not appended:
                 break  # there was no such command any more
             ids, woken = appended[0]
             folded = order(StateStore(client).cursor()) >= order(ids[0])
-            assert folded or woken or not bell.rung.empty(), f"before command {nth}"
+            assert folded or woken or not wake_recorder.queues.empty(), f"before command {nth}"
             fold_all(client)
     assert nth > 5
 
 
 def test_a_call_that_is_decided_when_the_call_hand_has_just_gone_to_rest_wakes_it_again(client: Client) -> None:
-    bell = Doorbell()
-    hand, caller = Reducer(client, bell), Caller(client, None, bell, options=StartOptions())
+    wake_recorder = WakeRecorder()
+    worker, caller = Reducer(client, wake_recorder), Caller(client, None, wake_recorder, options=StartOptions())
     Journal(client).append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
     for room in ("hall", "studio", "lobby"):
         body = webhook("session-started", room)
         joined = Entry(Source.VIDEOSDK, "session-started", room, body)
         Journal(client).append([joined, entry(Source.OPERATOR, "start", room, {})])
-        hand.reduce()
-        assert "call" in rung(bell), room
+        worker.reduce()
+        assert "call" in woken(wake_recorder), room
         assert caller.run() == 1
 
 
@@ -369,7 +371,7 @@ def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: C
         videosdk = VideoSDK(
             f"http://127.0.0.1:{silent.getsockname()[1]}", Token("key", "a secret of 32 bytes or more .....")
         )
-        caller = Caller(client, videosdk, Doorbell(), options=StartOptions())
+        caller = Caller(client, videosdk, WakeRecorder(), options=StartOptions())
         work = pool.submit(caller.run, stopping=over.is_set)
         wait_until(lambda: leased(client) >= THREADS, LIMIT_S, "every thread having a call")
         over.wait(0.3)  # a dozen further looks
@@ -381,96 +383,96 @@ def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: C
 
 
 def leased(client: Client) -> int:
-    """How many calls are in somebody's free_slots."""
+    """How many calls are leased."""
     return int(client.zcount(keys.CALLS_DUE, 2, "+inf"))
 
 
-def rung(bell: Doorbell) -> list[str]:
+def woken(wake_recorder: WakeRecorder) -> list[str]:
     """The queues that were woken since the last look."""
-    return [bell.rung.get() for _ in range(bell.rung.qsize())]
+    return [wake_recorder.queues.get() for _ in range(wake_recorder.queues.qsize())]
 
 
 def notices_in_the_outbox(client: Client, count: int, *, first: int = 1) -> list[Notice]:
-    made = [
+    notices = [
         make_notice(f"{number}-0", "stream.started", number, room_id=ROOM, sequence=number, because=None, data={})
         for number in range(first, first + count)
     ]
-    for notice in made:
+    for notice in notices:
         client.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
-    return made
+    return notices
 
 
-def subscriber(client: Client, name: str, url: str = "https://example.com/") -> Subscriber:
-    made = Subscriber(f"sub_{name}", name, url, created_at=1, secret=SECRET)
-    subscribers_of(client).put(made)
-    return made
+def put_subscriber(client: Client, name: str, url: str = "https://example.com/") -> Subscriber:
+    subscriber = Subscriber(f"sub_{name}", name, url, created_at=1, secret=SECRET)
+    subscribers_of(client).put(subscriber)
+    return subscriber
 
 
-def expansion(told: Sequence[OutboxEntry], subscribers: Sequence[Subscriber]) -> Expansion:
+def expansion(entries: Sequence[OutboxEntry], subscribers: Sequence[Subscriber]) -> Expansion:
     """All of these notices to all of these subscribers, none of them taken in hand at once."""
     return Expansion(
         before="0-0",
-        after=told[-1].entry,
+        after=entries[-1].entry,
         latest={},
         recoveries={},
-        free_slots={one.subscriber_id: 0 for one in subscribers},
-        deliveries=[new_delivery(one, each) for each in told for one in subscribers],
+        free_slots={subscriber.subscriber_id: 0 for subscriber in subscribers},
+        deliveries=[new_delivery(subscriber, each) for each in entries for subscriber in subscribers],
     )
 
 
 def with_async_client(store_url: str, scenario: Callable[[Client], Awaitable[T]]) -> T:
-    async def told() -> T:
+    async def run() -> T:
         client = connect_async(store_url)
         try:
             return await scenario(client)
         finally:
             await client.aclose()
 
-    return asyncio.run(told())
+    return asyncio.run(run())
 
 
 def test_notices_that_are_expanded_twice_make_each_delivery_once(client: Client, store_url: str) -> None:
     notices_in_the_outbox(client, 30)
-    some = [subscriber(client, "one"), subscriber(client, "two")]
+    subscribers = [put_subscriber(client, "one"), put_subscriber(client, "two")]
 
     async def scenario(async_client: Client) -> list[list[int] | None]:
         outbox = Outbox(async_client)
-        what = expansion((await outbox.read("0-0", 100))[0], some)
+        what = expansion((await outbox.read("0-0", 100))[0], subscribers)
         first = await outbox.expand(what)
         beaten = await outbox.expand(what)
         client.delete(keys.OUTBOX_CURSOR)  # as a restored copy of the store might have it
         return [first, beaten, await outbox.expand(what)]
 
     assert with_async_client(store_url, scenario) == [[1] * 60, None, [0] * 60]
-    for one in some:
-        assert client.zcard(keys.subscriber_due(one.subscriber_id)) == 30
+    for subscriber in subscribers:
+        assert client.zcard(keys.subscriber_due(subscriber.subscriber_id)) == 30
 
 
 def test_a_claim_whose_worker_died_comes_back_after_its_lease_and_not_before(client: Client, store_url: str) -> None:
     notices = notices_in_the_outbox(client, 3)
-    one = subscriber(client, "one")
+    subscriber = put_subscriber(client, "one")
 
     async def scenario(async_client: Client) -> list[list[str]]:
-        outbox, hand = Outbox(async_client), Deliveries(async_client, retention_s=DAY_S)
-        await outbox.expand(expansion((await outbox.read("0-0", 100))[0], [one]))
+        outbox, deliveries = Outbox(async_client), Deliveries(async_client, retention_s=DAY_S)
+        await outbox.expand(expansion((await outbox.read("0-0", 100))[0], [subscriber]))
         claimed = []
         for passing_ms in (0, LEASE_MS - 2_000, 2_000):
-            let_time_pass(client, one, passing_ms)
-            claims = (await hand.claim(10, **ANY_TEN)).claims
+            let_time_pass(client, subscriber, passing_ms)
+            claims = (await deliveries.claim(10, **ANY_TEN)).claims
             claimed.append(sorted(claim.delivery.notice_id for claim in claims))
         settled = [replace(claim.delivery, state=DeliveryState.DELIVERED) for claim in claims]
-        await hand.settle(settled, {})
-        let_time_pass(client, one, 2 * LEASE_MS)
-        claimed.append([claim.delivery.notice_id for claim in (await hand.claim(10, **ANY_TEN)).claims])
+        await deliveries.settle(settled, {})
+        let_time_pass(client, subscriber, 2 * LEASE_MS)
+        claimed.append([claim.delivery.notice_id for claim in (await deliveries.claim(10, **ANY_TEN)).claims])
         return claimed
 
     every = sorted(notice.notice_id for notice in notices)
     assert with_async_client(store_url, scenario) == [every, [], every, []]
 
 
-def let_time_pass(client: Client, one: Subscriber, ms: int) -> None:
+def let_time_pass(client: Client, subscriber: Subscriber, ms: int) -> None:
     """Every due moment of a subscriber comes nearer, as it would by waiting."""
-    for key in (keys.subscriber_due(one.subscriber_id), keys.SUBSCRIBERS_DUE):
+    for key in (keys.subscriber_due(subscriber.subscriber_id), keys.SUBSCRIBERS_DUE):
         for member in client.zrange(key, 0, -1):
             client.zincrby(key, -ms, member)
 
@@ -480,13 +482,13 @@ def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_work
 ) -> None:
     hanging, well = Sink(), Sink()
     hanging.answer_s = 3 * LIMIT_S
-    subscriber(client, "hanging", hanging.url)
-    subscriber(client, "well", well.url)
+    put_subscriber(client, "hanging", hanging.url)
+    put_subscriber(client, "well", well.url)
     over = threading.Event()
 
     async def scenario() -> None:
-        async with deliverer(client, store_url, limits=DeliveryLimits(run_max_s=0.1)) as hand:
-            work = asyncio.create_task(hand.run(stopping=over.is_set))
+        async with deliverer(client, store_url, limits=DeliveryLimits(run_max_s=0.1)) as worker:
+            work = asyncio.create_task(worker.run(stopping=over.is_set))
             try:
                 for count in range(1, 11):
                     notices_in_the_outbox(client, 1, first=count)
@@ -510,17 +512,17 @@ def test_two_deliver_hands_tell_each_notice_once(client: Client, store_url: str)
     sink = Sink()
     try:
         notices = notices_in_the_outbox(client, 300)
-        subscriber(client, "one", sink.url)
+        put_subscriber(client, "one", sink.url)
 
-        async def hand() -> None:
+        async def work() -> None:
             async with deliverer(client, store_url) as own:
                 await own.run()
 
         async def both() -> None:
-            await asyncio.gather(hand(), hand())
+            await asyncio.gather(work(), work())
 
         asyncio.run(both())
-        assert Counter(told.id for told in sink.told) == Counter(notice.notice_id for notice in notices)
+        assert Counter(received.id for received in sink.told) == Counter(notice.notice_id for notice in notices)
         assert DeliveryRecords(client).counts() == {"pending": 0, "delivered": 300, "dead": 0}
     finally:
         sink.stop()
@@ -530,7 +532,7 @@ def test_an_entry_that_cannot_be_read_is_passed_with_an_alarm(client: Client) ->
     client.xadd(keys.JOURNAL, {"s": "future", "t": "x", "r": "", "a": "1", "d": "{}"})
     journal = Journal(client)
     journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
-    reducer = Reducer(client, Doorbell())
+    reducer = Reducer(client, WakeRecorder())
     while reducer.reduce():
         pass
     assert StateStore(client).cursor() == journal.last_id()

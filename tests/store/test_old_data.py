@@ -19,10 +19,10 @@ def test_a_data_directory_of_an_earlier_version_reads_and_folds_on_as_it_did_bef
 ) -> None:
     expected = load(FIXTURES / version / "expected.json.gz")
     web = WebClient(store_url, tmp_path, secrets_key=SECRETS_KEY)
-    found = json.loads(json.dumps(read_old_data(client, web, FIXTURES / version / "store.json.gz")))
+    readings = json.loads(json.dumps(read_old_data(client, web, FIXTURES / version / "store.json.gz")))
     for moment in ("before", "after"):
-        assert found[moment]["replay"] == expected[moment]["replay"]
-        assert found[moment]["api"].keys() == expected[moment]["api"].keys()
+        assert readings[moment]["replay"] == expected[moment]["replay"]
+        assert readings[moment]["api"].keys() == expected[moment]["api"].keys()
         for path, answer in expected[moment]["api"].items():
-            assert found[moment]["api"][path] == answer, (moment, path)
-    assert found["folded"] == expected["folded"]
+            assert readings[moment]["api"][path] == answer, (moment, path)
+    assert readings["folded"] == expected["folded"]

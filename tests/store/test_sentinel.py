@@ -73,9 +73,9 @@ class Stores:
 
     def _whole(self) -> bool:
         for sentinel in self.sentinels:
-            known = sentinel.ask("SENTINEL", "master", "tally")
-            assert isinstance(known, (dict, list))
-            facts = known if isinstance(known, dict) else dict(zip(known[::2], known[1::2], strict=True))
+            reply = sentinel.ask("SENTINEL", "master", "tally")
+            assert isinstance(reply, (dict, list))
+            facts = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
             numbers = {_text(name): _text(value) for name, value in facts.items()}
             if (int(numbers["num-other-sentinels"]), int(numbers["num-slaves"])) != (2, len(self.replicas)):
                 return False

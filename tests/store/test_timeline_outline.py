@@ -43,7 +43,7 @@ class Watched:
         append(self.client, entry(Source.CLOCK, "timer", ROOM, {"timer": name, "due": self.room.timers[name]}))
         fold_all(self.client)
 
-    def check(self, times: int = 1, **seen: Any) -> None:
+    def check(self, times: int = 1, **expected: Any) -> None:
         for _ in range(times):
             if self.room.probing.probe is None:
                 self.timer(min(name for name in self.room.timers if name.startswith(("armed", "ask:"))))
@@ -51,7 +51,7 @@ class Watched:
                 "call_id": self.room.probing.probe.call_id,
                 "kind": "probe",
                 "outcome": "probed",
-                **(seen or NO_SESSION),
+                **(expected or NO_SESSION),
             }
             append(self.client, entry(Source.PROBE, "probed", ROOM, data))
             fold_all(self.client)
@@ -183,8 +183,8 @@ def test_the_events_command_prints_checks_that_changed_nothing_as_one_line(
     from workers.cli.commands.events import _Printer
 
     printer = _Printer(as_json=False, everything=False)
-    for one in events:
-        printer.take(one)
+    for event in events:
+        printer.take(event)
     printer.close()
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == len(lines)

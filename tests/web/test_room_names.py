@@ -62,8 +62,8 @@ def see(client: Client, room_id: str, kind: str = "session-started", **data: Any
 
 def apply_file(client: Client, **rooms: str) -> None:
     """A configuration file with these rooms, processed."""
-    given = {name: {"room_id": room_id} for name, room_id in rooms.items()}
-    append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": given, "rules": []}))
+    rooms_by_name = {name: {"room_id": room_id} for name, room_id in rooms.items()}
+    append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": rooms_by_name, "rules": []}))
     fold_all(client)
 
 

@@ -33,8 +33,8 @@ def rule(**more: Any) -> Any:
     return decode_rule(RuleSchema().load({"name": "r", "rooms": ["lobby"], "when": "room.on_air", "do": "end", **more}))
 
 
-def reasons(patterns: Any, known: Any) -> Any:
-    return [warning.reason.value for warning in room_warnings(patterns, known)]
+def reasons(patterns: Any, known_rooms: Any) -> Any:
+    return [warning.reason.value for warning in room_warnings(patterns, known_rooms)]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def reasons(patterns: Any, known: Any) -> Any:
     ],
 )
 def test_a_room_or_group_that_is_not_known_is_warned_of(pattern: str, message: str) -> None:
-    known = KnownRooms(CONFIG, ["seen-room-one"], ("rlyb*", "abcd*", "seen*", "lobb*", "hall*", "nope*"))
-    assert message in " / ".join(warning.message for warning in room_warnings([pattern], known))
+    known_rooms = KnownRooms(CONFIG, ["seen-room-one"], ("rlyb*", "abcd*", "seen*", "lobb*", "hall*", "nope*"))
+    assert message in " / ".join(warning.message for warning in room_warnings([pattern], known_rooms))
 
 
 @pytest.mark.parametrize(
@@ -67,29 +67,29 @@ def test_rooms_that_are_known_are_not_warned_of(pattern: str) -> None:
 
 
 def test_without_a_store_only_what_does_not_look_like_an_id_is_warned_of() -> None:
-    known = KnownRooms(CONFIG)
-    assert reasons(["wxyz-wxyz-wxyz", "wxyz*"], known) == []
-    assert reasons(["some-name", "id:some-name"], known) == ["unknown-room", "unknown-room"]
+    known_rooms = KnownRooms(CONFIG)
+    assert reasons(["wxyz-wxyz-wxyz", "wxyz*"], known_rooms) == []
+    assert reasons(["some-name", "id:some-name"], known_rooms) == ["unknown-room", "unknown-room"]
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("fields", "reason"),
     [
         ({"on": "participant-jioned"}, WarningReason.UNKNOWN_TYPE),
         ({"on": "hls-playble"}, WarningReason.UNKNOWN_TYPE),
         ({"schedule": {"cron": "0 9 1 * SUN", "duration": "1h"}}, WarningReason.CRON_DAYS),
     ],
 )
-def test_what_is_valid_and_probably_not_meant_is_warned_of(given: dict[str, Any], reason: Any) -> None:
-    base = {"name": "r", "rooms": ["lobby"], **given} | ({"do": "end"} if "on" in given else {})
+def test_what_is_valid_and_probably_not_meant_is_warned_of(fields: dict[str, Any], reason: Any) -> None:
+    base = {"name": "r", "rooms": ["lobby"], **fields} | ({"do": "end"} if "on" in fields else {})
     warnings = rule_warnings(decode_rule(RuleSchema().load(base)), KnownRooms(CONFIG), types=DOCUMENTED_TYPES)
     assert [warning.reason for warning in warnings] == [reason]
 
 
 @pytest.mark.parametrize("kind", [*DOCUMENTED_TYPES, "stream.playable", "broadcast.late", "rule.other"])
 def test_no_type_that_is_known_is_warned_of(kind: Any) -> None:
-    given = decode_rule(RuleSchema().load({"name": "r", "rooms": ["lobby"], "on": kind, "do": "end"}))
-    assert rule_warnings(given, KnownRooms(CONFIG), types=DOCUMENTED_TYPES) == []
+    decoded = decode_rule(RuleSchema().load({"name": "r", "rooms": ["lobby"], "on": kind, "do": "end"}))
+    assert rule_warnings(decoded, KnownRooms(CONFIG), types=DOCUMENTED_TYPES) == []
 
 
 def test_the_documented_types_are_those_of_the_recorded_payloads() -> None:
@@ -136,7 +136,7 @@ def test_config_check_and_the_editor_warn_of_the_same(client: Client, web_client
     visitor = log_in(web_client.web.app.test_client(), ADMIN_TOKEN)
     csrf = visitor.get("/new-rule").get_data(as_text=True).split('name="csrf" content="')[1].split('"')[0]
     data = {"text": json.dumps({"name": "morning", **WRONG}), "csrf": csrf}
-    verdict = visitor.post("/rule-text/check", data=data).json["feedback"]
+    feedback = visitor.post("/rule-text/check", data=data).json["feedback"]
     for text in EXPECTED:
         assert any(text in line for line in lines), text
-        assert text in verdict
+        assert text in feedback

@@ -37,27 +37,30 @@ def at_once(*acts: Any) -> Any:
 
 
 def test_secrets_that_two_were_shown_at_once_both_sign(client: Client, web_client: WebClient) -> None:
-    made = web_client.api("POST", "/subscribers", {"url": URL}).json
+    subscriber = web_client.api("POST", "/subscribers", {"url": URL}).json
     for _ in range(10):
 
         def rotate() -> Any:
-            return web_client.api("POST", f"/subscribers/{made['id']}/rotate-secret")
+            return web_client.api("POST", f"/subscribers/{subscriber['id']}/rotate-secret")
 
         answers = at_once(rotate, rotate)
         assert {answer.status_code for answer in answers} == {200}
-        known = subscribers_of(client).get(made["id"])
-        kept = {told_as(known), *("whsec_" + old.key for old in known.old_secrets)}
+        stored = subscribers_of(client).get(subscriber["id"])
+        kept = {told_as(stored), *("whsec_" + old.key for old in stored.old_secrets)}
         assert {answer.json["secret"] for answer in answers} <= kept
 
 
 def test_fields_that_two_change_at_once_are_both_changed(client: Client, web_client: WebClient) -> None:
-    made = web_client.api("POST", "/subscribers", {"url": URL}).json
+    subscriber = web_client.api("POST", "/subscribers", {"url": URL}).json
     for turn in range(10):
         changes = {"name": f"name {turn}"}, {"max_in_flight": 10 + turn}, {"rate_limit": 10 + turn}
         at_once(
-            *(lambda change=change: web_client.api("PATCH", f"/subscribers/{made['id']}", change) for change in changes)
+            *(
+                lambda change=change: web_client.api("PATCH", f"/subscribers/{subscriber['id']}", change)
+                for change in changes
+            )
         )
-        shown = web_client.get(f"/subscribers/{made['id']}")
+        shown = web_client.get(f"/subscribers/{subscriber['id']}")
         assert [shown[name] for name in ("name", "max_in_flight", "rate_limit")] == [
             f"name {turn}",
             10 + turn,
@@ -66,15 +69,15 @@ def test_fields_that_two_change_at_once_are_both_changed(client: Client, web_cli
 
 
 def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client: Client, web_client: WebClient) -> None:
-    made = web_client.api("POST", "/subscribers", {"url": URL}).json
+    subscriber = web_client.api("POST", "/subscribers", {"url": URL}).json
     subscribers: Subscribers = subscribers_of(client)
 
-    def slowly(known: Any) -> Any:
-        subscribers.delete(made["id"])
-        return replace(known, enabled=False)
+    def slowly(stored: Any) -> Any:
+        subscribers.delete(subscriber["id"])
+        return replace(stored, enabled=False)
 
-    assert subscribers.change(made["id"], slowly) is None
-    assert web_client.api("GET", f"/subscribers/{made['id']}").status_code == 404
+    assert subscribers.change(subscriber["id"], slowly) is None
+    assert web_client.api("GET", f"/subscribers/{subscriber['id']}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -89,6 +92,6 @@ def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client: Client, w
 def test_what_people_read_keeps_its_pace_and_what_programs_read_loses_it(
     client: Client, web_client: WebClient, url: Any, change: dict[str, Any], rate: int | None
 ) -> None:
-    made = web_client.api("POST", "/subscribers", {"url": url}).json
-    answer = web_client.api("PATCH", f"/subscribers/{made['id']}", change)
+    subscriber = web_client.api("POST", "/subscribers", {"url": url}).json
+    answer = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", change)
     assert (answer.status_code, answer.json["rate_limit"]) == (200, rate)

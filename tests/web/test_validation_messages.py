@@ -74,7 +74,7 @@ def test_each_message_of_a_field_is_translated(message: Any) -> None:
     assert not translated.startswith(LIBRARYS_WORDS)
 
 
-@pytest.mark.parametrize(("validator", "value"), VALIDATORS, ids=lambda given: type(given).__name__)
+@pytest.mark.parametrize(("validator", "value"), VALIDATORS, ids=lambda parameter: type(parameter).__name__)
 def test_each_message_of_a_validator_is_translated(validator: Any, value: Any) -> None:
     message = raised_by(validator, value)
     translated = translate(message)
@@ -93,13 +93,13 @@ def schemas_of_the_product() -> Any:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name.rpartition(".")[2] not in ("__main__", "asgi", "wsgi"):
                 importlib.import_module(module.name)
-    found, todo = set(), [Schema]
+    schemas, todo = set(), [Schema]
     while todo:
         for kind in todo.pop().__subclasses__():
-            if kind.__module__.startswith(("webhook_app.", "workers.")) and kind not in found:
-                found.add(kind)
+            if kind.__module__.startswith(("webhook_app.", "workers.")) and kind not in schemas:
+                schemas.add(kind)
             todo.append(kind)
-    return sorted(found, key=lambda kind: (kind.__module__, kind.__name__))
+    return sorted(schemas, key=lambda kind: (kind.__module__, kind.__name__))
 
 
 WRONG = (None, "", "x" * 5_000, -1, 10**9, 1.5, True, [], ["", None, {}], {}, {"nope": 1})

@@ -133,10 +133,10 @@ def throttle_of(store_url: str, clock: Any = lambda: 0.0, networks_max: Any = NE
     return FailedLogins(shared, clock=clock)
 
 
-@pytest.mark.parametrize("door", ["console", "api", "both"])
-def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, door: str) -> None:
+@pytest.mark.parametrize("surface", ["console", "api", "both"])
+def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, surface: str) -> None:
     stranger = Browser(web_client, forwarded="198.51.100.7")
-    tries = {"console": [stranger.log_in], "api": [stranger.api], "both": [stranger.log_in, stranger.api]}[door]
+    tries = {"console": [stranger.log_in], "api": [stranger.api], "both": [stranger.log_in, stranger.api]}[surface]
     answers = [tries[at % len(tries)](WRONG) for at in range(FAILURES_MAX + 5)]
     assert {answer.status_code for answer in answers[:FAILURES_MAX]} <= {401, 403}
     assert {answer.status_code for answer in answers[FAILURES_MAX:]} == {429}
@@ -144,9 +144,9 @@ def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, doo
     assert stranger.api(ADMIN_TOKEN).status_code == stranger.api(VIEWER_TOKEN).status_code == 200
     assert stranger.log_in(ADMIN_TOKEN).status_code == 303
     assert stranger.get("/").status_code == 200
-    elsewhere = Browser(web_client, forwarded="203.0.113.9")
-    assert elsewhere.api(WRONG).status_code == 401
-    assert elsewhere.log_in(WRONG).status_code == 403
+    other_browser = Browser(web_client, forwarded="203.0.113.9")
+    assert other_browser.api(WRONG).status_code == 401
+    assert other_browser.log_in(WRONG).status_code == 403
 
 
 def test_an_api_client_with_a_wrong_token_is_told_why_it_must_wait(web_client: WebClient) -> None:
@@ -345,7 +345,7 @@ NOT_OURS = [
 
 
 @pytest.fixture(scope="module")
-def open_house(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def anonymous_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return WebClient(
         store_url,
         tmp_path_factory.mktemp("open"),
@@ -355,43 +355,45 @@ def open_house(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_what_needs_no_log_in_is_open_under_our_own_names(client: Client, open_house: Any, host: Any) -> None:
+def test_what_needs_no_log_in_is_open_under_our_own_names(client: Client, anonymous_client: Any, host: Any) -> None:
     for path in OPEN_PATHS:
-        assert open_house.http.get(path, headers={"Host": host}).status_code == 200
+        assert anonymous_client.http.get(path, headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("host", NOT_OURS)
 def test_what_needs_no_log_in_is_closed_to_a_site_that_took_our_address(
-    client: Client, open_house: Any, host: Any
+    client: Client, anonymous_client: Any, host: Any
 ) -> None:
     for path in OPEN_PATHS:
-        answer = open_house.http.get(path, environ_overrides={"HTTP_HOST": host, "HTTP_X_FORWARDED_HOST": "localhost"})
+        answer = anonymous_client.http.get(
+            path, environ_overrides={"HTTP_HOST": host, "HTTP_X_FORWARDED_HOST": "localhost"}
+        )
         assert answer.status_code == 403
-        said = answer.get_data(as_text=True)
-        assert ("PUBLIC_URL" in said) if path == "/metrics" else ("http://localhost:8000" in said)
+        page = answer.get_data(as_text=True)
+        assert ("PUBLIC_URL" in page) if path == "/metrics" else ("http://localhost:8000" in page)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example"])
 def test_the_events_stream_is_closed_to_a_site_that_took_our_address(
-    client: Client, open_house: Any, host: str
+    client: Client, anonymous_client: Any, host: str
 ) -> None:
-    answer = open_house.http.get("/api/v1/events/stream", headers={"Host": host})
+    answer = anonymous_client.http.get("/api/v1/events/stream", headers={"Host": host})
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("host", ["evil.example", "abc.trycloudflare.com"])
-def test_webhooks_and_probes_come_by_any_host(client: Client, open_house: Any, host: str) -> None:
+def test_webhooks_and_probes_come_by_any_host(client: Client, anonymous_client: Any, host: str) -> None:
     headers = {"Host": host}
-    assert open_house.http.get("/healthz", headers=headers).status_code == 200
-    assert open_house.http.get("/readyz", headers=headers).status_code in (200, 503)
-    assert open_house.http.post("/webhooks/videosdk", data=b"{}", headers=headers).status_code == 401
+    assert anonymous_client.http.get("/healthz", headers=headers).status_code == 200
+    assert anonymous_client.http.get("/readyz", headers=headers).status_code in (200, 503)
+    assert anonymous_client.http.post("/webhooks/videosdk", data=b"{}", headers=headers).status_code == 401
     token = {"Authorization": f"Bearer {VIEWER_TOKEN}"} | headers
-    assert open_house.http.get("/metrics", headers=token).status_code == 200
-    assert open_house.http.get("/api/v1/rooms", headers=token).status_code == 200
+    assert anonymous_client.http.get("/metrics", headers=token).status_code == 200
+    assert anonymous_client.http.get("/api/v1/rooms", headers=token).status_code == 200
 
 
-def test_under_another_name_one_may_log_in(client: Client, open_house: Any) -> None:
-    browser = Browser(open_house)
+def test_under_another_name_one_may_log_in(client: Client, anonymous_client: Any) -> None:
+    browser = Browser(anonymous_client)
     browser.environ["HTTP_HOST"] = "tally.lan:8000"
     assert browser.get("/").status_code == 403
     assert browser.log_in().status_code == 303

@@ -66,9 +66,9 @@ def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def sink() -> Iterator[Any]:
-    made = Sink()
-    yield made
-    made.stop()
+    sink_server = Sink()
+    yield sink_server
+    sink_server.stop()
 
 
 class Stage:
@@ -79,9 +79,9 @@ class Stage:
         self.client, self.store_url = client, store_url
         subscriber = {"url": sink.url, "name": "tv", "types": ["*"], "secret": self.secret}
         self.subscriber = web_client.api("POST", "/subscribers", subscriber).json["id"]
-        told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
+        entries = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
         rule = {"name": "say-so", "rooms": ["*"], "on": "stream.playable", "do": "notify", "message": "on air"}
-        told.append(entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
+        entries.append(entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
         run = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"}
         named = {"participantId": "p1", "participantName": "Host Ada"}
         for kind, more in {
@@ -91,16 +91,16 @@ class Stage:
             "hls-started": run,
             "hls-playable": run | {"livestreamUrl": "https://cdn.example/run-1/live.m3u8"},
         }.items():
-            told.append(Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM, **more)))
+            entries.append(Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM, **more)))
         for at in range(5):
             body = webhook("session-started", f"other-{at}", session=f"o{at}")
-            told.append(Entry(Source.VIDEOSDK, "session-started", f"other-{at}", body))
-        told.append(entry(Source.OPERATOR, "end", ROOM, {"until": 4_102_444_800_000}))
+            entries.append(Entry(Source.VIDEOSDK, "session-started", f"other-{at}", body))
+        entries.append(entry(Source.OPERATOR, "end", ROOM, {"until": 4_102_444_800_000}))
         alarm = {"name": "disk", "severity": "warning", "summary": "the disk is nearly full"}
-        told.append(entry(Source.SYSTEM, "alarm-raised", None, alarm))
-        told.append(entry(Source.SYSTEM, "alarm-raised", None, alarm | {"name": "clock", "severity": "critical"}))
-        told.append(entry(Source.SYSTEM, "alarm-cleared", None, {"name": "clock"}))
-        self.ids = append(client, *told)
+        entries.append(entry(Source.SYSTEM, "alarm-raised", None, alarm))
+        entries.append(entry(Source.SYSTEM, "alarm-raised", None, alarm | {"name": "clock", "severity": "critical"}))
+        entries.append(entry(Source.SYSTEM, "alarm-cleared", None, {"name": "clock"}))
+        self.ids = append(client, *entries)
         fold_all(client)
         self.call = next(item for item in web_client.get("/calls")["items"] if item["kind"] == "end")["id"]
         Calls(client).record_attempt(self.call, {"at": Calls(client).now_ms(), "status": 503, "message": "not now"})
@@ -108,8 +108,8 @@ class Stage:
 
     def deliver(self) -> None:
         async def once() -> None:
-            async with deliverer(self.client, self.store_url) as hand:
-                await hand.run()
+            async with deliverer(self.client, self.store_url) as worker:
+                await worker.run()
 
         asyncio.run(once())
 
@@ -125,25 +125,25 @@ def filled(web_client: WebClient, store_url: str, sink: Any) -> Any:
 
 @pytest.fixture
 def stage(client: Client, filled: Any) -> Any:
-    stage, held = filled
+    stage, names = filled
     stage.client = client
     with client.pipeline() as pipe:
-        for key, value in held.items():
+        for key, value in names.items():
             pipe.restore(key, 0, value)
         pipe.execute()
     return stage
 
 
-def assert_times(found: Any, key: str = "") -> None:
+def assert_times(value: Any, key: str = "") -> None:
     """Every time in an answer is RFC 3339, UTC, in milliseconds."""
-    if isinstance(found, dict):
-        for name, value in found.items():
-            assert_times(value, name)
-    elif isinstance(found, list):
-        for value in found:
-            assert_times(value, key)
-    elif (key in TIMES or key.endswith("_at")) and found is not None:
-        assert TIME.fullmatch(found), (key, found)
+    if isinstance(value, dict):
+        for name, item in value.items():
+            assert_times(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            assert_times(item, key)
+    elif (key in TIMES or key.endswith("_at")) and value is not None:
+        assert TIME.fullmatch(value), (key, value)
 
 
 def assert_problem(answer: Any, status: Any, *fields: Any) -> None:
@@ -158,16 +158,16 @@ def assert_problem(answer: Any, status: Any, *fields: Any) -> None:
 
 def every(web_client: Any, path: Any, limit: int = 2) -> Any:
     """All items of a list, page by page."""
-    found, cursor = [], None
+    items, cursor = [], None
     join = "&" if "?" in path else "?"
     for _ in range(200):
         page = web_client.get(f"{path}{join}limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
         assert set(page) == {"items", "next"}
         assert len(page["items"]) <= limit
-        found += page["items"]
+        items += page["items"]
         cursor = page["next"]
         if cursor is None:
-            return found
+            return items
     raise AssertionError("the list does not end")
 
 
@@ -276,8 +276,8 @@ def test_a_timeline_says_what_each_event_did_and_why(web_client: WebClient, stag
         assert all(set(decision) == DECISION for decision in item["decisions"])
     assert "stream.playable" in [notice["type"] for notice in items[1]["notices"]]
     assert all(web_client.get(f"/deliveries?notice_id={notice['id']}") for item in items for notice in item["notices"])
-    [told] = [decision for item in items for decision in item["decisions"] if decision["rule"] == "say-so"]
-    assert told["notice_id"].startswith("msg_")
+    [decision] = [decision for item in items for decision in item["decisions"] if decision["rule"] == "say-so"]
+    assert decision["notice_id"].startswith("msg_")
     [called] = [decision for item in items[:1] for decision in item["decisions"] if decision["call_id"]]
     assert called["call_id"] == stage.call
     assert called["did"]
@@ -301,21 +301,23 @@ def test_deliveries_are_filtered_and_listed_by_subscriber(web_client: WebClient,
     assert web_client.get("/deliveries?state=delivered&limit=500")["items"] == deliveries
     assert web_client.get("/deliveries?state=dead")["items"] == []
     assert web_client.get(f"/subscribers/{stage.subscriber}/deliveries?limit=500")["items"] == deliveries
-    one = deliveries[0]
-    assert web_client.get(f"/deliveries?notice_id={one['notice']['id']}")["items"] == [one]
+    delivery = deliveries[0]
+    assert web_client.get(f"/deliveries?notice_id={delivery['notice']['id']}")["items"] == [delivery]
 
 
 def test_a_delivery_can_be_sent_once_more_under_the_same_id(web_client: WebClient, stage: Any, sink: Any) -> None:
-    one = next(item for item in web_client.get("/deliveries")["items"] if item["notice"]["type"] == "stream.playable")
-    before = len([told for told in sink.told if told.id == one["notice"]["id"]])
-    answer = web_client.api("POST", f"/deliveries/{one['id']}/retry")
-    assert (answer.status_code, answer.json) == (202, {"id": one["id"]})
-    assert answer.headers["Location"] == f"/api/v1/deliveries/{one['id']}"
-    assert web_client.get(f"/deliveries/{one['id']}")["state"] == "pending"
+    delivery = next(
+        item for item in web_client.get("/deliveries")["items"] if item["notice"]["type"] == "stream.playable"
+    )
+    before = len([received for received in sink.told if received.id == delivery["notice"]["id"]])
+    answer = web_client.api("POST", f"/deliveries/{delivery['id']}/retry")
+    assert (answer.status_code, answer.json) == (202, {"id": delivery["id"]})
+    assert answer.headers["Location"] == f"/api/v1/deliveries/{delivery['id']}"
+    assert web_client.get(f"/deliveries/{delivery['id']}")["state"] == "pending"
     stage.deliver()
-    again = web_client.get(f"/deliveries/{one['id']}")
+    again = web_client.get(f"/deliveries/{delivery['id']}")
     assert (again["state"], len(again["attempts"])) == ("delivered", 2)
-    assert len([told for told in sink.told if told.id == one["notice"]["id"]]) == before + 1
+    assert len([received for received in sink.told if received.id == delivery["notice"]["id"]]) == before + 1
 
 
 def test_a_call_has_the_shape_of_the_contract(web_client: WebClient, stage: Any) -> None:
@@ -403,17 +405,17 @@ def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(
             pipe.zadd(keys.ROOMS, {room["room_id"]: 5 if at % 3 else 6})
         pipe.execute()
     for limit in (7, 200, 449):
-        found = [room["room_id"] for room in every(web_client, "/rooms", limit=limit)]
-        assert len(found) == len(set(found)) == 450
+        items = [room["room_id"] for room in every(web_client, "/rooms", limit=limit)]
+        assert len(items) == len(set(items)) == 450
 
 
 def every_after(web_client: Any, path: Any, cursor: Any) -> Any:
-    found = []
+    items = []
     while cursor is not None:
         page = web_client.get(f"{path}?limit=3&cursor={cursor}")
-        found += page["items"]
+        items += page["items"]
         cursor = page["next"]
-    return found
+    return items
 
 
 READING = [
@@ -592,11 +594,11 @@ def test_no_question_does_worse_than_be_refused(web_client: WebClient, path: Any
 def test_no_answer_gives_a_secret_away(client: Client, web_client: WebClient, stage: Any) -> None:
     paths = [*READING, "/events?limit=500", "/deliveries?limit=500", f"/subscribers/{stage.subscriber}"]
     paths += [f"/subscribers/{stage.subscriber}/deliveries?limit=500", f"/calls/{stage.call}"]
-    found = "".join(web_client.api("GET", path).get_data(as_text=True) for path in paths)
-    found += "".join(web_client.http.get(path).get_data(as_text=True) for path in ("/openapi.json", "/docs", "/readyz"))
+    items = "".join(web_client.api("GET", path).get_data(as_text=True) for path in paths)
+    items += "".join(web_client.http.get(path).get_data(as_text=True) for path in ("/openapi.json", "/docs", "/readyz"))
     for secret in (ADMIN_TOKEN, VIEWER_TOKEN, WEBHOOK_TOKEN, SECRET, stage.secret, stage.secret[6:], public_pem()):
-        assert secret not in found
-    assert "whsec_" not in found
+        assert secret not in items
+    assert "whsec_" not in items
 
 
 def test_when_the_store_is_away_every_answer_is_503(tmp_path: Path) -> None:

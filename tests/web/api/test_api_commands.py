@@ -31,7 +31,7 @@ from webhook_app.usecases.context import UseCaseLimits
 BEARER = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 START = {"config": {"layout": {"type": "SPOTLIGHT", "priority": "PIN", "gridSize": 4}, "quality": "high"}}
 RULE = {"rooms": ["*"], "when": "room.on_air", "for": "5m", "do": "end", "cooldown": "10m"}
-PATIENT = WebLimits(UseCaseLimits(processed_timeout_s=15.0))  # a slow machine processes in time, too
+SLOW_MACHINE = WebLimits(UseCaseLimits(processed_timeout_s=15.0))  # a slow machine processes in time, too
 FUZZ = settings(
     max_examples=100,
     deadline=None,
@@ -41,7 +41,7 @@ FUZZ = settings(
 
 @pytest.fixture(scope="module")
 def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return WebClient(store_url, tmp_path_factory.mktemp("web"), limits=PATIENT)
+    return WebClient(store_url, tmp_path_factory.mktemp("web"), limits=SLOW_MACHINE)
 
 
 @pytest.fixture(autouse=True)
@@ -89,8 +89,8 @@ def test_a_command_is_journaled_and_says_where_its_effect_will_be(
 
 def test_a_start_calls_videosdk_with_the_body_that_was_given(client: Client, web_client: WebClient) -> None:
     in_session(client)
-    wish = {"start": START, "until": "2100-01-01T01:00:00+01:00"}
-    assert web_client.api("POST", f"/rooms/{ROOM}/start", wish).status_code == 202
+    desired = {"start": START, "until": "2100-01-01T01:00:00+01:00"}
+    assert web_client.api("POST", f"/rooms/{ROOM}/start", desired).status_code == 202
     assert journaled(client)[-1] == ("operator", "start", ROOM, {"start": START, "until": 4_102_444_800_000})
     fold_all(client)
     desired = web_client.get(f"/rooms/{ROOM}")["desired"]
@@ -164,7 +164,7 @@ def test_without_credentials_a_command_is_a_conflict(
 
 
 @pytest.mark.parametrize(
-    ("wish", "field"),
+    ("desired", "field"),
     [
         ({"until": "soon"}, "until"),
         ({"until": "2020-01-01T00:00:00Z"}, "until"),
@@ -190,9 +190,9 @@ def test_without_credentials_a_command_is_a_conflict(
     ],
 )
 def test_a_wish_that_is_wrong_is_refused_with_its_field(
-    client: Client, web_client: WebClient, wish: dict[str, Any], field: str
+    client: Client, web_client: WebClient, desired: dict[str, Any], field: str
 ) -> None:
-    assert_problem(web_client.api("POST", f"/rooms/{ROOM}/start", wish), 422, field)
+    assert_problem(web_client.api("POST", f"/rooms/{ROOM}/start", desired), 422, field)
     assert journaled(client) == []
 
 
@@ -484,14 +484,14 @@ def test_rules_have_pages_by_name(client: Client, web_client: WebClient) -> None
             ),
         )
     fold_all(client)
-    found, cursor = [], None
+    names, cursor = [], None
     for _ in range(4):
         page = web_client.get("/rules?limit=2" + (f"&cursor={cursor}" if cursor else ""))
-        found += [rule["name"] for rule in page["items"]]
+        names += [rule["name"] for rule in page["items"]]
         cursor = page["next"]
         if cursor is None:
             break
-    assert found == ["a", "b", "c", "d", "e"]
+    assert names == ["a", "b", "c", "d", "e"]
 
 
 def test_commands_are_in_the_journal_as_they_were_given(client: Client, web_client: WebClient) -> None:

@@ -28,8 +28,8 @@ def subscribe(web_client: Any, **more: Any) -> Any:
 
 
 def test_what_is_not_given_stays(client: Client, web_client: WebClient) -> None:
-    made = subscribe(web_client, name="tv", types=["stream.*"], rooms=["a"], ordering="room", rate_limit=5)
-    secret = made.pop("secret")
+    subscriber = subscribe(web_client, name="tv", types=["stream.*"], rooms=["a"], ordering="room", rate_limit=5)
+    secret = subscriber.pop("secret")
     for change in (
         {"name": "radio"},
         {"types": ["alarm.*"]},
@@ -37,20 +37,23 @@ def test_what_is_not_given_stays(client: Client, web_client: WebClient) -> None:
         {"ordering": "none"},
         {"rate_limit": None},
     ):
-        answer = web_client.api("PATCH", f"/subscribers/{made['id']}", change)
+        answer = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", change)
         assert answer.status_code == 200
-        made |= change
-        assert answer.json == made
-    assert "whsec_" + subscribers_of(client).get(made["id"]).secret == secret
-    assert subscribers_of(client).get(made["id"]).url == URL
+        subscriber |= change
+        assert answer.json == subscriber
+    assert "whsec_" + subscribers_of(client).get(subscriber["id"]).secret == secret
+    assert subscribers_of(client).get(subscriber["id"]).url == URL
 
 
 def test_a_new_url_is_checked_as_at_the_first(client: Client, web_client: WebClient) -> None:
-    made = subscribe(web_client)
-    answer = web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": "http://127.0.0.1/"})
+    subscriber = subscribe(web_client)
+    answer = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"url": "http://127.0.0.1/"})
     assert (answer.status_code, set(answer.json["errors"])) == (422, {"url"})
-    assert web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": "https://other.example/"}).status_code == 200
-    assert subscribers_of(client).get(made["id"]).url == "https://other.example/"
+    assert (
+        web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"url": "https://other.example/"}).status_code
+        == 200
+    )
+    assert subscribers_of(client).get(subscriber["id"]).url == "https://other.example/"
 
 
 @pytest.mark.parametrize(
@@ -70,18 +73,18 @@ def test_a_new_url_is_checked_as_at_the_first(client: Client, web_client: WebCli
 def test_a_wrong_change_is_refused_with_its_field(
     client: Client, web_client: WebClient, change: dict[str, Any], field: str
 ) -> None:
-    made = subscribe(web_client)
-    answer = web_client.api("PATCH", f"/subscribers/{made['id']}", change)
+    subscriber = subscribe(web_client)
+    answer = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", change)
     assert (answer.status_code, answer.content_type, set(answer.json["errors"])) == (422, PROBLEM, {field})
 
 
 def test_one_is_disabled_and_enabled_by_hand(client: Client, web_client: WebClient) -> None:
-    made = subscribe(web_client)
-    off = web_client.api("PATCH", f"/subscribers/{made['id']}", {"enabled": False}).json
+    subscriber = subscribe(web_client)
+    off = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"enabled": False}).json
     assert (off["enabled"], off["disabled_because"]) == (False, "disabled by hand")
-    assert web_client.api("POST", f"/subscribers/{made['id']}/test").status_code == 409
-    assert web_client.api("POST", f"/subscribers/{made['id']}/recover", ACTS["recover"]).status_code == 409
-    on = web_client.api("POST", f"/subscribers/{made['id']}/enable", {}).json
+    assert web_client.api("POST", f"/subscribers/{subscriber['id']}/test").status_code == 409
+    assert web_client.api("POST", f"/subscribers/{subscriber['id']}/recover", ACTS["recover"]).status_code == 409
+    on = web_client.api("POST", f"/subscribers/{subscriber['id']}/enable", {}).json
     assert (on["enabled"], on["disabled_because"]) == (True, None)
 
 
@@ -101,8 +104,8 @@ def test_what_the_file_owns_may_be_tested_enabled_and_recovered_but_not_changed(
 def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody(
     client: Client, web_client: WebClient, act: str
 ) -> None:
-    made = subscribe(web_client)
-    answer = web_client.api("POST", f"/subscribers/{made['id']}/{act}", ACTS[act], token=VIEWER_TOKEN)
+    subscriber = subscribe(web_client)
+    answer = web_client.api("POST", f"/subscribers/{subscriber['id']}/{act}", ACTS[act], token=VIEWER_TOKEN)
     assert answer.status_code == 403
     assert web_client.api("POST", f"/subscribers/sub_nobody/{act}", ACTS[act]).status_code == 404
     assert client.xlen(keys.JOURNAL) == 0
@@ -121,8 +124,8 @@ def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody
 def test_a_stretch_of_time_that_is_none_is_refused(
     client: Client, web_client: WebClient, body: dict[str, Any], field: str
 ) -> None:
-    made = subscribe(web_client)
-    answer = web_client.api("POST", f"/subscribers/{made['id']}/recover", body)
+    subscriber = subscribe(web_client)
+    answer = web_client.api("POST", f"/subscribers/{subscriber['id']}/recover", body)
     assert (answer.status_code, set(answer.json["errors"])) == (422, {field})
 
 
@@ -141,9 +144,9 @@ def test_one_that_cannot_be_opened_is_set_right_by_a_new_url_and_not_lost_before
 
 
 def test_one_subscriber_shows_how_it_has_answered(client: Client, web_client: WebClient) -> None:
-    made = subscribe(web_client)
-    found = web_client.get(f"/subscribers/{made['id']}")["health"]
-    assert (found["breaker"], found["success_rate"], found["answered"], found["in_line"]) == ("closed", None, 0, 0)
+    subscriber = subscribe(web_client)
+    health = web_client.get(f"/subscribers/{subscriber['id']}")["health"]
+    assert (health["breaker"], health["success_rate"], health["answered"], health["in_line"]) == ("closed", None, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -155,24 +158,24 @@ def test_a_loopback_address_is_known_however_it_is_written(client: Client, web_c
 
 
 def test_no_secret_is_ever_in_a_list(client: Client, web_client: WebClient) -> None:
-    made = subscribe(web_client, url="https://example.com/hook?token=opensesame&room=a")
-    assert made["url"] == "https://example.com/hook?token=****&room=a"
-    shown = json.dumps([web_client.get("/subscribers"), web_client.get(f"/subscribers/{made['id']}")])
-    assert made["secret"] not in shown
+    subscriber = subscribe(web_client, url="https://example.com/hook?token=opensesame&room=a")
+    assert subscriber["url"] == "https://example.com/hook?token=****&room=a"
+    shown = json.dumps([web_client.get("/subscribers"), web_client.get(f"/subscribers/{subscriber['id']}")])
+    assert subscriber["secret"] not in shown
     assert "opensesame" not in shown
 
 
 def test_an_address_stored_with_less_masked_is_masked_by_todays_rules(client: Client, web_client: WebClient) -> None:
-    made = subscribe(web_client, url="https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx")
-    known = subscribers_of(client).get(made["id"])
-    subscribers_of(client).put(replace(known, shown_url=known.url))
-    shown = json.dumps([made, web_client.get("/subscribers"), web_client.get(f"/subscribers/{made['id']}")])
+    subscriber = subscribe(web_client, url="https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx")
+    stored = subscribers_of(client).get(subscriber["id"])
+    subscribers_of(client).put(replace(stored, shown_url=stored.url))
+    shown = json.dumps([subscriber, web_client.get("/subscribers"), web_client.get(f"/subscribers/{subscriber['id']}")])
     assert "abcdefghijklmnopqrstuvwx" not in shown
 
 
 def test_a_masked_address_that_is_sent_back_keeps_the_stored_one(client: Client, web_client: WebClient) -> None:
     url = "https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx"
-    made = subscribe(web_client, url=url)
-    changed = web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": made["url"], "name": "tv"})
-    assert (changed.status_code, changed.json["name"], changed.json["url"]) == (200, "tv", made["url"])
-    assert subscribers_of(client).get(made["id"]).url == url
+    subscriber = subscribe(web_client, url=url)
+    changed = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"url": subscriber["url"], "name": "tv"})
+    assert (changed.status_code, changed.json["name"], changed.json["url"]) == (200, "tv", subscriber["url"])
+    assert subscribers_of(client).get(subscriber["id"]).url == url

@@ -48,26 +48,26 @@ def assert_refused(answer: Any, *fields: Any) -> None:
 def test_a_url_is_enough_to_subscribe(client: Client, web_client: WebClient) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": URL})
     assert answer.status_code == 201
-    made = answer.json
-    assert set(made) == SHOWN | {"secret"}
-    assert answer.headers["Location"] == f"/api/v1/subscribers/{made['id']}"
-    assert made["id"].startswith("sub_")
-    assert (made["url"], made["name"], made["ordering"]) == (URL, "", "none")
-    assert made["types"] == ["stream.*", "broadcast.*", "alarm.*"]
-    assert (made["rooms"], made["because"]) == (["*"], ["*"])
-    assert (made["enabled"], made["disabled_because"]) == (True, None)
+    subscriber = answer.json
+    assert set(subscriber) == SHOWN | {"secret"}
+    assert answer.headers["Location"] == f"/api/v1/subscribers/{subscriber['id']}"
+    assert subscriber["id"].startswith("sub_")
+    assert (subscriber["url"], subscriber["name"], subscriber["ordering"]) == (URL, "", "none")
+    assert subscriber["types"] == ["stream.*", "broadcast.*", "alarm.*"]
+    assert (subscriber["rooms"], subscriber["because"]) == (["*"], ["*"])
+    assert (subscriber["enabled"], subscriber["disabled_because"]) == (True, None)
 
 
 def test_the_secret_is_shown_at_creation_only(client: Client, web_client: WebClient) -> None:
-    made = subscribe(web_client)
-    assert made["secret"].startswith("whsec_")
-    assert 24 <= len(base64.b64decode(made["secret"].removeprefix("whsec_"), validate=True)) <= 64
+    subscriber = subscribe(web_client)
+    assert subscriber["secret"].startswith("whsec_")
+    assert 24 <= len(base64.b64decode(subscriber["secret"].removeprefix("whsec_"), validate=True)) <= 64
     for token in (ADMIN_TOKEN, VIEWER_TOKEN):
-        for path in (f"/subscribers/{made['id']}", "/subscribers"):
+        for path in (f"/subscribers/{subscriber['id']}", "/subscribers"):
             shown = web_client.api("GET", path, token=token).get_data(as_text=True)
-            assert made["id"] in shown
+            assert subscriber["id"] in shown
             assert "secret" not in shown
-            assert made["secret"][6:] not in shown
+            assert subscriber["secret"][6:] not in shown
 
 
 def test_every_subscriber_has_a_secret_of_its_own(client: Client, web_client: WebClient) -> None:
@@ -75,10 +75,10 @@ def test_every_subscriber_has_a_secret_of_its_own(client: Client, web_client: We
 
 
 def test_a_secret_may_be_given(client: Client, web_client: WebClient) -> None:
-    given = "whsec_" + base64.b64encode(b"x" * 24).decode()
-    made = subscribe(web_client, secret=given)
-    assert made["secret"] == given
-    assert subscribers_of(client).get(made["id"]).secret == read_secret(given)
+    secret = "whsec_" + base64.b64encode(b"x" * 24).decode()
+    subscriber = subscribe(web_client, secret=secret)
+    assert subscriber["secret"] == secret
+    assert subscribers_of(client).get(subscriber["id"]).secret == read_secret(secret)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_a_secret_that_is_none_is_refused_and_not_repeated(client: Client, web_c
 
 
 def test_what_was_asked_for_is_kept(client: Client, web_client: WebClient) -> None:
-    asked = {
+    fields = {
         "name": "Zoë's TV",
         "types": ["stream.playable", "rule.*", "videosdk.hls-*", "*"],
         "rooms": ["abcd-*", "main-hall", "group:webinar"],
         "because": ["rule:sunday-*", "operator"],
     }
-    made = subscribe(web_client, **asked)
-    assert web_client.get(f"/subscribers/{made['id']}").items() >= asked.items()
+    subscriber = subscribe(web_client, **fields)
+    assert web_client.get(f"/subscribers/{subscriber['id']}").items() >= fields.items()
 
 
 @pytest.mark.parametrize(
@@ -220,22 +220,22 @@ def test_the_sandboxs_own_address_may_be_delivered_to(client: Client, store_url:
     ],
 )
 def test_a_key_in_the_path_of_a_url_is_not_shown(client: Client, web_client: WebClient, path: str, shown: str) -> None:
-    made = subscribe(web_client, url=f"https://example.com{path}")
-    assert made["url"] == f"https://example.com{shown}"
-    assert web_client.get(f"/subscribers/{made['id']}")["url"] == f"https://example.com{shown}"
+    subscriber = subscribe(web_client, url=f"https://example.com{path}")
+    assert subscriber["url"] == f"https://example.com{shown}"
+    assert web_client.get(f"/subscribers/{subscriber['id']}")["url"] == f"https://example.com{shown}"
 
 
 def test_who_may_log_in_at_a_subscriber_is_never_shown(client: Client, web_client: WebClient) -> None:
     for url in ("https://user:hunter2@example.com/x", "https://hunter2@example.com/x"):
-        made = subscribe(web_client, url=url)
-        assert made["url"] == "https://****@example.com/x"
-        shown = json.dumps([web_client.get("/subscribers"), web_client.get(f"/subscribers/{made['id']}")])
+        subscriber = subscribe(web_client, url=url)
+        assert subscriber["url"] == "https://****@example.com/x"
+        shown = json.dumps([web_client.get("/subscribers"), web_client.get(f"/subscribers/{subscriber['id']}")])
         assert "hunter2" not in shown
-        assert subscribers_of(client).get(made["id"]).url == url
+        assert subscribers_of(client).get(subscriber["id"]).url == url
 
 
 @pytest.mark.parametrize(
-    ("asked", "field", "says"),
+    ("fields", "field", "says"),
     [
         ({"types": []}, "types", ""),
         ({"types": "stream.*"}, "types", ""),
@@ -260,9 +260,9 @@ def test_who_may_log_in_at_a_subscriber_is_never_shown(client: Client, web_clien
     ],
 )
 def test_what_is_wrong_is_refused_with_its_field(
-    client: Client, web_client: WebClient, asked: dict[str, Any], field: str, says: str
+    client: Client, web_client: WebClient, fields: dict[str, Any], field: str, says: str
 ) -> None:
-    answer = web_client.api("POST", "/subscribers", {"url": URL} | asked)
+    answer = web_client.api("POST", "/subscribers", {"url": URL} | fields)
     assert_refused(answer, field)
     assert says in json.dumps(answer.json["errors"])
     assert web_client.get("/subscribers")["items"] == []
@@ -274,11 +274,11 @@ def test_without_a_url_nobody_is_subscribed(client: Client, web_client: WebClien
 
 
 def test_a_subscriber_is_deleted_once(client: Client, web_client: WebClient) -> None:
-    made = subscribe(web_client)
-    answer = web_client.api("DELETE", f"/subscribers/{made['id']}")
+    subscriber = subscribe(web_client)
+    answer = web_client.api("DELETE", f"/subscribers/{subscriber['id']}")
     assert (answer.status_code, answer.data) == (204, b"")
     for method in ("GET", "DELETE"):
-        answer = web_client.api(method, f"/subscribers/{made['id']}")
+        answer = web_client.api(method, f"/subscribers/{subscriber['id']}")
         assert (answer.status_code, answer.content_type) == (404, PROBLEM)
     assert web_client.get("/subscribers")["items"] == []
 
@@ -293,9 +293,9 @@ def test_a_subscriber_of_the_configuration_file_is_deleted_there(client: Client,
 def test_subscribers_are_listed_newest_first_and_pages_survive_a_deletion(
     client: Client, web_client: WebClient
 ) -> None:
-    made = [subscribe(web_client, name=str(at))["id"] for at in range(6)]
+    ids = [subscribe(web_client, name=str(at))["id"] for at in range(6)]
     assert len(web_client.get("/subscribers")["items"]) == 6
-    assert {item["id"] for item in web_client.get("/subscribers")["items"]} == set(made)
+    assert {item["id"] for item in web_client.get("/subscribers")["items"]} == set(ids)
     first = web_client.get("/subscribers?limit=2")
     rest = web_client.get(f"/subscribers?limit=500&cursor={first['next']}")
     assert rest["next"] is None
@@ -348,6 +348,6 @@ def test_a_body_becomes_a_notice_as_videosdk_wrote_it(client: Client, web_client
     body = webhook("future-thing", ROOM, new={"a": [1, None]})
     append(client, Entry(Source.VIDEOSDK, "future-thing", ROOM, body))
     fold_all(client)
-    told = [json.loads(fields[b"n"]) for _, fields in client.xrange(keys.OUTBOX)]
-    [notice] = [one for one in told if one["type"] == "videosdk.future-thing"]
+    notices = [json.loads(fields[b"n"]) for _, fields in client.xrange(keys.OUTBOX)]
+    [notice] = [candidate for candidate in notices if candidate["type"] == "videosdk.future-thing"]
     assert notice["data"]["body"] == json.loads(body)

@@ -24,17 +24,19 @@ RULE = {"rooms": ["*"], "when": "room.on_air", "for": "5m", "do": "end"}
 
 @pytest.fixture
 def web_client(client: Client, store_url: str, tmp_path: Path) -> Iterator[WebClient]:
-    made = WebClient(store_url, tmp_path)
-    yield made
-    made.web.stop()
+    web_client = WebClient(store_url, tmp_path)
+    yield web_client
+    web_client.web.stop()
 
 
 def call(
     web_client: WebClient, method: str, path: str, body: Any = None, *, token: str = ADMIN_TOKEN, **headers: str
 ) -> Any:
-    given = {"Authorization": f"Bearer {token}"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    sent_headers = {"Authorization": f"Bearer {token}"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
     data = None if body is None else json.dumps(body)
-    return web_client.http.open(f"/api/v1{path}", method=method, headers=given, data=data)
+    return web_client.http.open(f"/api/v1{path}", method=method, headers=sent_headers, data=data)
 
 
 def happens(client: Client, *rooms: str) -> list[str]:
@@ -46,8 +48,8 @@ def happens(client: Client, *rooms: str) -> list[str]:
 def test_a_request_keeps_its_id_if_that_is_well_formed_and_gets_one_else(web_client: WebClient) -> None:
     assert call(web_client, "GET", "/rooms", X_Request_Id="trace-1.a:b").headers["X-Request-Id"] == "trace-1.a:b"
     for bad in ("", "a b", "x" * 129, "<script>"):
-        made = call(web_client, "GET", "/rooms", X_Request_Id=bad).headers["X-Request-Id"]
-        assert re.fullmatch(r"[0-9a-f]{16}", made)
+        request_id = call(web_client, "GET", "/rooms", X_Request_Id=bad).headers["X-Request-Id"]
+        assert re.fullmatch(r"[0-9a-f]{16}", request_id)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/rooms", "/api/v1/nothing", "/healthz", "/nowhere", "/metrics"])
@@ -154,11 +156,11 @@ def test_three_hundred_a_second_are_never_too_many() -> None:
     assert limit.per_s >= 300 and limit.burst >= limit.per_s
     bucket = TokenBucket(limit)
     until = time.monotonic() + 0.5
-    asked = 0
+    requests = 0
     while time.monotonic() < until:
-        if asked < 150:
+        if requests < 150:
             assert bucket.take()
-            asked += 1
+            requests += 1
 
 
 @pytest.mark.parametrize("path", ["/events", f"/rooms/{ROOM}/timeline", "/rooms", "/streams"])
@@ -166,35 +168,35 @@ def test_pages_stay_in_step_while_more_is_written(client: Client, web_client: We
     rooms = [ROOM] * 20 if "timeline" in path or path == "/events" else [f"room-{at}" for at in range(20)]
     happens(client, *rooms)
     whole = [json.dumps(item.get("id") or item.get("room_id")) for item in web_client.get(f"{path}?limit=500")["items"]]
-    seen: list[str] = []
+    listed: list[str] = []
     cursor = None
     for at in range(20):
         page = web_client.get(f"{path}?limit=3" + (f"&cursor={cursor}" if cursor else ""))
-        seen += [json.dumps(item.get("id") or item.get("room_id")) for item in page["items"]]
+        listed += [json.dumps(item.get("id") or item.get("room_id")) for item in page["items"]]
         cursor = page["next"]
         if cursor is None:
             break
         happens(client, ROOM, f"later-{at}")
-    assert seen == whole
+    assert listed == whole
 
 
 def test_alarms_keep_their_pages_while_more_are_raised(client: Client, web_client: WebClient) -> None:
     def raise_them(*names: str) -> None:
-        told = [{"name": name, "severity": "warning", "summary": "x"} for name in names]
-        append(client, *(entry(Source.SYSTEM, "alarm-raised", None, alarm) for alarm in told))
+        alarms = [{"name": name, "severity": "warning", "summary": "x"} for name in names]
+        append(client, *(entry(Source.SYSTEM, "alarm-raised", None, alarm) for alarm in alarms))
         fold_all(client)
 
     raise_them(*(f"alarm-{at}" for at in range(7)))
     whole = [alarm["name"] for alarm in web_client.get("/alarms")["items"]]
-    seen: list[str] = []
+    listed: list[str] = []
     cursor = None
     for at in range(4):
         page = web_client.get("/alarms?limit=2" + (f"&cursor={cursor}" if cursor else ""))
-        seen += [alarm["name"] for alarm in page["items"]]
+        listed += [alarm["name"] for alarm in page["items"]]
         cursor = page["next"]
         time.sleep(0.002)
         raise_them(f"later-{at}")
-    assert (seen, cursor) == (whole, None)
+    assert (listed, cursor) == (whole, None)
     assert web_client.api("GET", "/alarms?cursor=bm9uZQ").status_code == 422
 
 

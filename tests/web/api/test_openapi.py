@@ -41,8 +41,8 @@ STREAM = "/api/v1/events/stream"
 
 def description() -> dict[str, Any]:
     """What the app says of itself; no store is asked."""
-    found: dict[str, Any] = WebClient("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json").json
-    return found
+    document: dict[str, Any] = WebClient("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json").json
+    return document
 
 
 DESCRIPTION = description()
@@ -146,7 +146,7 @@ def assert_no_stray(schema: dict[str, Any], example: Any) -> None:
 def test_operation_ids_are_unique() -> None:
     ids = [DESCRIPTION["paths"][path][m]["operationId"] for m, path in OPERATIONS]
     assert len(ids) == len(set(ids))
-    assert all(re.fullmatch(r"[a-z0-9_]+", one) for one in ids)
+    assert all(re.fullmatch(r"[a-z0-9_]+", operation_id) for operation_id in ids)
 
 
 def test_the_description_is_openapi_3_1() -> None:

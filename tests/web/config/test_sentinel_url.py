@@ -83,6 +83,6 @@ def test_clients_of_every_kind_of_address_can_be_made(make: Callable[[str], Clie
     assert isinstance(connection, (SSLConnection, AsyncSSLConnection)) == tls
     if is_sentinel_url(url):
         sentinels = client.connection_pool.sentinel_manager.sentinels
-        made = [sentinel.connection_pool.make_connection() for sentinel in sentinels]
-        assert len(made) == 2
-        assert all(isinstance(one, (SSLConnection, AsyncSSLConnection)) == tls for one in made)
+        connections = [sentinel.connection_pool.make_connection() for sentinel in sentinels]
+        assert len(connections) == 2
+        assert all(isinstance(connection, (SSLConnection, AsyncSSLConnection)) == tls for connection in connections)

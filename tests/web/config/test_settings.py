@@ -162,9 +162,9 @@ def test_the_settings_shown_show_no_secret() -> None:
     ],
 )
 def test_a_wrong_setting_is_told_in_one_line_with_what_is_right(name: str, value: str, right: str) -> None:
-    with pytest.raises(SettingError) as told:
+    with pytest.raises(SettingError) as raised:
         read(**{name: value})
-    line = str(told.value)
+    line = str(raised.value)
     assert line.startswith(name)
     assert right in line
     assert "\n" not in line
@@ -191,9 +191,9 @@ def test_a_wrong_setting_is_told_in_one_line_with_what_is_right(name: str, value
     ],
 )
 def test_no_error_shows_a_secret(environ: dict[str, str]) -> None:
-    with pytest.raises(SettingError) as told:
+    with pytest.raises(SettingError) as raised:
         read(**environ)
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -285,8 +285,8 @@ def test_those_who_start_at_once_agree_on_a_secret(tmp_path: Path) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             kept = [future.result() for future in [pool.submit(keep) for _ in range(8)]]
-        assert {one.value for one in kept} == {path.read_text().strip()}
-        assert [one.new for one in kept].count(True) == 1
+        assert {token.value for token in kept} == {path.read_text().strip()}
+        assert [token.new for token in kept].count(True) == 1
 
 
 def test_an_empty_secret_file_is_told(tmp_path: Path) -> None:

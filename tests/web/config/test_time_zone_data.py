@@ -92,6 +92,6 @@ def test_doctor_names_source_and_version(tmp_path: Path) -> None:
         [sys.executable, "-m", "workers", "doctor", "--json"], cwd=tmp_path, env=environ | {"PYTHONPATH": str(TREE)},
         capture_output=True, text=True,
     )  # fmt: skip
-    [said] = [check["said"] for check in json.loads(doctor.stdout)["checks"] if check["name"] == "time zones"]
-    assert f"{PACKAGE} ({tzdata.IANA_VERSION})" in said
-    assert f"{directory} (2020a)" in said
+    [message] = [check["said"] for check in json.loads(doctor.stdout)["checks"] if check["name"] == "time zones"]
+    assert f"{PACKAGE} ({tzdata.IANA_VERSION})" in message
+    assert f"{directory} (2020a)" in message

@@ -81,7 +81,7 @@ def viewer(client: Client, web_client: WebClient) -> Any:
     return Visitor(web_client, VIEWER_TOKEN)
 
 
-def seen(client: Client, *rooms: Any) -> None:
+def journal_rooms(client: Client, *rooms: Any) -> None:
     append(
         client, *(Entry(Source.VIDEOSDK, "session-started", room, webhook("session-started", room)) for room in rooms)
     )
@@ -161,7 +161,7 @@ PAGES = ["/", "/events", "/schedule", "/rules", "/backtest", "/subscribers", "/a
 
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_are_for_those_who_logged_in(client: Client, web_client: WebClient, viewer: Any, path: Any) -> None:
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     assert web_client.web.app.test_client().get(path).status_code == 302
     page = viewer.page(path)
     assert "Log out" in page
@@ -173,7 +173,7 @@ def test_a_viewer_of_the_sandbox_sees_every_page_and_no_form_that_acts(
     client: Client, store_url: str, tmp_path: Path, path: Any
 ) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     page = text_of(web_client.http.get(path))
     assert ">Log in</a>" in page
     assert 'name="csrf"' not in page.replace('name="csrf" value=""', "")
@@ -209,14 +209,14 @@ def test_whoever_wanted_a_page_is_led_to_it_by_the_log_in(client: Client, web_cl
     "back", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", ""]
 )
 def test_a_form_leads_back_to_our_own_pages_only(client: Client, admin: Any, back: str) -> None:
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     answer = admin.post(f"/rooms/{ROOM}/end", back=back)
     assert answer.headers["Location"] == "/"
     assert "evil" not in admin.page(f"/rooms/{ROOM}/end?back={back}")
 
 
 def test_an_order_is_asked_about_and_then_given(client: Client, admin: Any) -> None:
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     page = admin.page(f"/rooms/{ROOM}/start")
     assert 'id="dialog-title">Start <em>' in page
     assert ordered(client) == []
@@ -230,14 +230,14 @@ def test_an_order_is_asked_about_and_then_given(client: Client, admin: Any) -> N
 
 @pytest.mark.parametrize("form", [{"quality": "superb"}, {"layout": "PILE"}])
 def test_an_order_that_is_not_right_is_not_given(client: Client, admin: Any, form: dict[str, Any]) -> None:
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     assert "Invalid request" in admin.after(admin.post(f"/rooms/{ROOM}/start", **form))
     assert ordered(client) == []
 
 
 def test_what_the_api_would_refuse_is_said_in_its_words(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, videosdk_api_key=None, videosdk_secret=None)
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     visitor = Visitor(web_client)
     assert "No VideoSDK credentials" in visitor.after(visitor.post(f"/rooms/{ROOM}/start"))
     web_client = WebClient(store_url, tmp_path, rooms=("ours-*",))
@@ -250,7 +250,7 @@ def tiles(page: Any) -> Any:
 
 
 def test_the_wall_shows_what_matters_first_and_pages_the_rest(client: Client, admin: Any) -> None:
-    seen(client, *(f"room-{at:04}" for at in range(130)))
+    journal_rooms(client, *(f"room-{at:04}" for at in range(130)))
     run = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/1/index.m3u8"}
     append(client, Entry(Source.VIDEOSDK, "hls-started", "room-0129", webhook("hls-started", "room-0129", **run)))
     fold_all(client)
@@ -268,13 +268,13 @@ def test_the_wall_shows_what_matters_first_and_pages_the_rest(client: Client, ad
 def test_rooms_are_read_once_for_all_who_wait_and_are_never_older_than_the_look(client: Client) -> None:
     from webhook_app.console.room_cache import RoomCache
 
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     rooms = RoomCache(client)
     assert set(rooms.all()) == {ROOM}
-    known = rooms.all()[ROOM]
-    seen(client, "room-2")
+    room = rooms.all()[ROOM]
+    journal_rooms(client, "room-2")
     assert set(rooms.all()) == {ROOM, "room-2"}
-    assert rooms.all()[ROOM] is known
+    assert rooms.all()[ROOM] is room
     reads = []
     real = rooms._read
 
@@ -284,10 +284,10 @@ def test_rooms_are_read_once_for_all_who_wait_and_are_never_older_than_the_look(
         sleep(0.2)
 
     rooms._read = slow_read
-    seen(client, "room-3")
+    journal_rooms(client, "room-3")
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: set(rooms.all()), range(8)))
-    assert found == [{ROOM, "room-2", "room-3"}] * 8
+        results = list(pool.map(lambda _: set(rooms.all()), range(8)))
+    assert results == [{ROOM, "room-2", "room-3"}] * 8
     assert len(reads) == 1
 
 
@@ -299,13 +299,13 @@ def test_a_group_is_shown_alone(client: Client, admin: Any) -> None:
 
 
 def test_a_part_that_has_not_changed_is_not_sent_again(client: Client, admin: Any) -> None:
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     for path in ("/page/live", f"/page/live/rooms/{ROOM}", "/page/live/alarms"):
         first = admin.get(path)
         again = admin.get(path, headers={"If-None-Match": first.headers["ETag"]})
         assert (again.status_code, again.get_data()) == (304, b"")
     first = admin.get("/page/live")
-    seen(client, "room-2")
+    journal_rooms(client, "room-2")
     assert admin.get("/page/live", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
@@ -319,19 +319,19 @@ def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(
     append(client, Entry(Source.VIDEOSDK, "participant-joined", ROOM, body))
     fold_all(client)
     page = admin.page(f"/rooms/{ROOM}")
-    for said in (
+    for text in (
         "Host Ada joined",
         explain(Reason.RULE_MATCHED, action="start").text,
         "call <strong>start</strong>",
         "participant.joined",
         "p&#34;",
     ):
-        assert said in page
+        assert text in page
     assert 'aria-label="The states of a stream' in page
 
 
 def test_a_room_tells_hosts_from_viewers(client: Client, admin: Any) -> None:
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     for who, mode in (("eve", "VIEWER"), ("ada", "CONFERENCE")):
         body = webhook("participant-joined", ROOM, participantId=who, participantName=who.title(), mode=mode)
         append(client, Entry(Source.VIDEOSDK, "participant-joined", ROOM, body))
@@ -343,7 +343,7 @@ def test_a_room_tells_hosts_from_viewers(client: Client, admin: Any) -> None:
 
 def test_a_room_with_an_odd_name_has_a_page(client: Client, admin: Any) -> None:
     odd = 'a/b?c#d "<i>'
-    seen(client, odd)
+    journal_rooms(client, odd)
     [href] = re.findall(r'class="cover" href="([^"]+)"', admin.page("/"))
     assert "&lt;i&gt;" in admin.page(href.replace("&amp;", "&"))
 
@@ -406,8 +406,8 @@ def test_a_missed_window_is_marked_by_what_was_told(client: Client, admin: Any) 
     assert "1 more without data" in page
     closed = int((opened + timedelta(hours=1)).replace(second=0, microsecond=0).timestamp() * 1000)
     client.delete(keys.timeline(ROOM))
-    told = codec.encode([["msg_1", "broadcast.missed"]])
-    client.xadd(keys.timeline(ROOM), {"e": "a window closed", "d": b"", "n": told}, id=f"{closed + 40}-0")
+    announced = codec.encode([["msg_1", "broadcast.missed"]])
+    client.xadd(keys.timeline(ROOM), {"e": "a window closed", "d": b"", "n": announced}, id=f"{closed + 40}-0")
     page = admin.page("/schedule")
     assert "1 missed" in page
     assert 'class="plan missed"' in page
@@ -429,8 +429,8 @@ def test_a_window_that_opens_at_the_close_of_another_does_not_take_its_result(
         put(client, name=name, rooms=[ROOM], schedule=schedule, start=start)
     client.delete(keys.timeline(ROOM))
     moment, opens_at = (int(at.timestamp() * 1000) for at in (closed, opened))
-    told = codec.encode([["msg_1", f"broadcast.{ending}", rfc3339(opens_at)]])
-    client.xadd(keys.timeline(ROOM), {"e": "the window closed", "d": b"", "n": told}, id=f"{moment}-0")
+    announced = codec.encode([["msg_1", f"broadcast.{ending}", rfc3339(opens_at)]])
+    client.xadd(keys.timeline(ROOM), {"e": "the window closed", "d": b"", "n": announced}, id=f"{moment}-0")
     assert re.findall(r'class="plan (\w+)"', admin.page("/schedule")) == [
         {"missed": "missed", "completed": "done"}[ending],
         "open",
@@ -459,7 +459,7 @@ def test_the_editor_refuses_a_schedule_that_cannot_be_computed(admin: Any, trigg
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (("on_air", "on_ari"), "on_ari"),
         (("5m", "five minutes"), "line 4 'five minutes' is not a duration"),
@@ -477,9 +477,9 @@ def test_the_editor_refuses_a_schedule_that_cannot_be_computed(admin: Any, trigg
         ((RULE, "x" * 70_000), "longer than"),
     ],
 )
-def test_a_mistake_is_explained_with_its_field_and_line(client: Client, admin: Any, change: Any, said: str) -> None:
+def test_a_mistake_is_explained_with_its_field_and_line(client: Client, admin: Any, change: Any, message: str) -> None:
     feedback, _ = check(admin, RULE.replace(*change))
-    assert said in " ".join(feedback.split())
+    assert message in " ".join(feedback.split())
 
 
 def test_a_rule_that_is_right_is_said_to_be_and_fills_the_form(client: Client, admin: Any) -> None:
@@ -620,7 +620,7 @@ def test_every_alarm_that_can_be_raised_has_its_advice() -> None:
 
 
 def test_the_system_page_names_what_is_missing_and_counts_what_came(client: Client, admin: Any) -> None:
-    seen(client, ROOM, "room-2")
+    journal_rooms(client, ROOM, "room-2")
     page = admin.page("/system")
     assert "worker, call, deliver, clock" in page
     assert "2 in total" in page
@@ -637,14 +637,14 @@ def test_a_subscriber_is_made_changed_tried_and_deleted(client: Client, web_clie
     page = text_of(admin.post("/new-subscriber", **SUBSCRIBER))
     secret = re.search(r"whsec_[A-Za-z0-9+/=]+", page.replace("&#43;", "+")).group(0)
     assert secret not in str(admin.http.get_cookie("tallylight"))
-    [known] = web_client.get("/subscribers")["items"]
-    path = f"/subscribers/{known['id']}"
+    [subscriber] = web_client.get("/subscribers")["items"]
+    path = f"/subscribers/{subscriber['id']}"
     assert secret not in admin.page(path)
     answer = admin.post(path + "/edit", **(SUBSCRIBER | {"url": "", "types": "stream.failed, broadcast.*"}))
     assert "saved." in admin.after(answer)
-    [known] = web_client.get("/subscribers")["items"]
-    assert known["types"] == ["stream.failed", "broadcast.*"]
-    assert known["url"] == "https://example.com/hook"
+    [subscriber] = web_client.get("/subscribers")["items"]
+    assert subscriber["types"] == ["stream.failed", "broadcast.*"]
+    assert subscriber["url"] == "https://example.com/hook"
     answer = admin.post(path + "/edit", **(SUBSCRIBER | {"types": "streem.*"}))
     assert answer.status_code == 422
     assert "matches no notice type" in text_of(answer)
@@ -672,7 +672,7 @@ def test_a_subscriber_that_is_not_right_is_refused_with_the_field(
 
 
 def test_events_are_found_by_room_type_and_source(client: Client, web_client: WebClient, admin: Any) -> None:
-    seen(client, ROOM, "room-2")
+    journal_rooms(client, ROOM, "room-2")
     page = admin.page("/events?room_id=room-2")
     assert "room-2" in page
     assert ROOM not in page
@@ -687,6 +687,6 @@ def test_events_are_found_by_room_type_and_source(client: Client, web_client: We
 
 
 def test_pages_with_odd_cursors_say_so(client: Client, web_client: WebClient, admin: Any) -> None:
-    seen(client, ROOM)
+    journal_rooms(client, ROOM)
     for cursor in ("nonsense", "%00", "LTE"):
         assert admin.get(f"/rooms/{ROOM}?cursor={cursor}").status_code == 422

@@ -129,7 +129,7 @@ def test_the_description_is_openapi_3_1(web_client: WebClient) -> None:
     assert spec["components"]["securitySchemes"]["token"] == {"type": "http", "scheme": "bearer"}
     assert spec["security"] == [{"token": []}]
     for path, item in spec["paths"].items():
-        in_path = {one["name"] for one in item.get("parameters", []) if one["in"] == "path"}
+        in_path = {parameter["name"] for parameter in item.get("parameters", []) if parameter["in"] == "path"}
         for method, operation in item.items():
             if method == "parameters":
                 continue
@@ -138,27 +138,29 @@ def test_the_description_is_openapi_3_1(web_client: WebClient) -> None:
             assert operation["summary"], (path, method)
             assert operation["tags"], (path, method)
             assert all(answer.keys() & {"description", "$ref"} for answer in operation["responses"].values())
-            named = in_path | {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+            named = in_path | {
+                parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "path"
+            }
             assert named == set(re.findall(r"{(\w+)}", path)), (path, method)
-            assert all("schema" in one for one in operation.get("parameters", []))
+            assert all("schema" in parameter for parameter in operation.get("parameters", []))
 
 
 def test_every_reference_in_the_description_leads_somewhere(web_client: WebClient) -> None:
     spec = description(web_client)
 
-    def references(found: Any) -> Iterator[Any]:
-        if isinstance(found, dict):
-            if "$ref" in found:
-                yield found["$ref"]
-            for value in found.values():
+    def references(node: Any) -> Iterator[Any]:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                yield node["$ref"]
+            for value in node.values():
                 yield from references(value)
-        elif isinstance(found, list):
-            for value in found:
+        elif isinstance(node, list):
+            for value in node:
                 yield from references(value)
 
-    found = set(references(spec))
-    assert found
-    for reference in found:
+    targets = set(references(spec))
+    assert targets
+    for reference in targets:
         target = spec
         for step in reference.removeprefix("#/").split("/"):
             assert step in target, reference
@@ -276,12 +278,12 @@ def test_on_plain_http_the_log_in_works_though_the_public_address_is_https(
     client: Client, store_url: str, tmp_path: Path
 ) -> None:
     web_client = WebClient(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
-    hall = "http://10.1.2.3:8000"
-    form = web_client.http.get("/login", base_url=hall)
-    answer = web_client.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=hall)
+    origin = "http://10.1.2.3:8000"
+    form = web_client.http.get("/login", base_url=origin)
+    answer = web_client.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=origin)
     assert answer.status_code == 303
     assert not any("Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie"))
-    assert web_client.http.get("/rules", base_url=hall).status_code == 200
+    assert web_client.http.get("/rules", base_url=origin).status_code == 200
 
 
 def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(web_client: WebClient, visitor: Any) -> None:
@@ -356,8 +358,8 @@ def test_pages_that_show_something_are_kept_by_nobody(client: Client, visitor: A
 def test_pages_name_no_other_host(client: Client, visitor: Any, path: str) -> None:
     log_in(visitor)
     page = visitor.get(path).get_data(as_text=True)
-    for found in re.findall(r'(?:src|href|action)="([^"]+)"', page):
-        assert not urlsplit(found).netloc, found
+    for target in re.findall(r'(?:src|href|action)="([^"]+)"', page):
+        assert not urlsplit(target).netloc, target
     assert "<script>" not in page
     assert " style=" not in page
     assert not re.search(r"\son\w+=", page)

@@ -47,17 +47,17 @@ def test_the_schedule_marks_windows_that_exceed_the_quota(
     assert marked is None or page.count(f">{marked}<") == 1 + len(ROOMS)
 
 
-@pytest.mark.parametrize(("limit", "said"), [(1, "3 streams on air; MAX_STREAMS allows 1"), (3, None), (None, None)])
+@pytest.mark.parametrize(("limit", "message"), [(1, "3 streams on air; MAX_STREAMS allows 1"), (3, None), (None, None)])
 def test_the_wall_says_when_more_is_on_air_than_allowed(
-    client: Client, store_url: str, tmp_path: Path, limit: int | None, said: str | None
+    client: Client, store_url: str, tmp_path: Path, limit: int | None, message: str | None
 ) -> None:
     for room in ROOMS:
         run = {"id": f"run-{room}", "playbackHlsUrl": f"https://cdn.example/{room}/index.m3u8"}
         append(client, Entry(Source.VIDEOSDK, "hls-started", room, webhook("hls-started", room, **run)))
     fold_all(client)
     page = page_of(client, store_url, tmp_path, "/", limit)
-    assert ("MAX_STREAMS allows" in page) == (said is not None)
-    assert said is None or said in page
+    assert ("MAX_STREAMS allows" in page) == (message is not None)
+    assert message is None or message in page
 
 
 def test_a_window_is_marked_with_the_most_that_is_open_during_it() -> None:
@@ -88,7 +88,7 @@ def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(
     page = " ".join(web_client.http.get("/schedule").get_data(as_text=True).split())
     assert "Exceeded once in the next 35 days" in page and page.count(">3 of 1<") == 1 + len(ROOMS)
     listed = web_client.api("GET", "/rules/talk/occurrences").json["items"]
-    assert {one["warning"] for one in listed} == {"3 windows are open at once then, and MAX_STREAMS is 1"}
+    assert {overlap["warning"] for overlap in listed} == {"3 windows are open at once then, and MAX_STREAMS is 1"}
 
 
 def test_moments_are_computed_anew_for_another_minute_or_configuration_and_not_for_each_event(client: Client) -> None:

@@ -62,12 +62,12 @@ def test_events_of_a_room_that_does_not_exist_offer_the_closest(
 
 def test_a_room_is_added_named_and_forgotten(web_client: WebClient, admin: Any) -> None:
     assert "Add a room" in admin.page("/")
-    said = admin.after(admin.post("/new-room", room_id=ROOM, name="main-hall", groups="webinar, friday"))
-    assert "Room added." in said and "<h1>main-hall</h1>" in said
+    page = admin.after(admin.post("/new-room", room_id=ROOM, name="main-hall", groups="webinar, friday"))
+    assert "Room added." in page and "<h1>main-hall</h1>" in page
     assert web_client.get("/rooms/main-hall")["groups"] == ["webinar", "friday"]
     assert 'value="webinar friday"' in admin.page("/rooms/main-hall/settings")
-    said = admin.after(admin.post("/rooms/main-hall/settings", name="", groups=""))
-    assert "Room saved." in said and f"<h1>{ROOM}</h1>" in said
+    page = admin.after(admin.post("/rooms/main-hall/settings", name="", groups=""))
+    assert "Room saved." in page and f"<h1>{ROOM}</h1>" in page
     assert "Forget" in admin.page(f"/rooms/{ROOM}/forget")
     assert "Room forgotten" in admin.after(admin.post(f"/rooms/{ROOM}/forget", back="/"))
     assert web_client.api("GET", f"/rooms/{ROOM}").status_code == 404

@@ -13,10 +13,10 @@ from webhook_app.domain.rules.rule import Settings
 
 
 def scenario(room: Any, *states: Any) -> Any:
-    told = Scenario(room=room)
-    told.joined("ada")
-    told.hls(*states, id=room)
-    return told
+    scenario = Scenario(room=room)
+    scenario.joined("ada")
+    scenario.hls(*states, id=room)
+    return scenario
 
 
 def test_failed_comes_first_then_late_refused_starting_armed_on_air_and_off() -> None:

@@ -124,8 +124,8 @@ def test_a_viewer_that_comes_back_misses_nothing_and_sees_nothing_twice(
 ) -> None:
     ids = append(client, *(happened(f"room-{at % 7}") for at in range(900)))
     fold_all(client)
-    seen = ids[99]
-    back = Watcher(web_client, last=seen) if how == "header" else Watcher(web_client, f"?after={seen}")
+    last_id = ids[99]
+    back = Watcher(web_client, last=last_id) if how == "header" else Watcher(web_client, f"?after={last_id}")
     more = append(client, *(happened("room-x") for _ in range(50)))
     fold_all(client)
     back.wait_for(850)
@@ -166,19 +166,19 @@ def test_filters_are_those_of_the_list(client: Client, web_client: WebClient) ->
     ]
     ids = append(client, *(happened(room, kind) for room, kind in kinds))
     fold_all(client)
-    wanted = {
+    expected = {
         "?room_id=room-a": [0, 2, 3],
         "?room_id=room-a&type=hls-stopped": [2],
         "?type=hls-started": [0, 1],
         "?source=operator": [],
         "?source=videosdk&room_id=room-b": [1],
     }
-    live = {query: Watcher(web_client, query) for query in wanted}
-    caught_up = {query: Watcher(web_client, f"{query}&after=0-0") for query in wanted}
+    live = {query: Watcher(web_client, query) for query in expected}
+    caught_up = {query: Watcher(web_client, f"{query}&after=0-0") for query in expected}
     again = append(client, *(happened(room, kind) for room, kind in kinds))
     append(client, happened("room-c", "hls-playable"))
     fold_all(client)
-    for query, places in wanted.items():
+    for query, places in expected.items():
         live[query].wait_for(len(places))
         assert live[query].ids == [again[at] for at in places], query
         caught_up[query].wait_for(2 * len(places))
@@ -231,13 +231,13 @@ def test_a_feed_that_stumbles_lets_its_viewers_go_and_reads_again_for_the_next(
 def test_a_long_catch_up_takes_several_connections(client: Client, web_client: WebClient) -> None:
     ids = append(client, *(happened("room-a") for _ in range(1_200)))
     fold_all(client)
-    seen, last = [], "0-0"
+    event_ids, last = [], "0-0"
     for _ in range(3):
         watcher = Watcher(web_client, last=last)
-        watcher.wait_for(min(500, 1_200 - len(seen)))
-        seen += watcher.ids
+        watcher.wait_for(min(500, 1_200 - len(event_ids)))
+        event_ids += watcher.ids
         last = watcher.last_id
-    assert seen == ids
+    assert event_ids == ids
 
 
 def test_when_every_place_is_taken_the_answer_is_what_is_new_and_when_to_come_again(
@@ -245,14 +245,14 @@ def test_when_every_place_is_taken_the_answer_is_what_is_new_and_when_to_come_ag
 ) -> None:
     ids = append(client, *(happened("room-a") for _ in range(3)))
     fold_all(client)
-    held = [Watcher(web_client) for _ in range(web_client.settings.viewers_held)]
+    watchers = [Watcher(web_client) for _ in range(web_client.settings.viewers_held)]
     other = Watcher(web_client, last=ids[0])
     assert other.ended.wait(WITHIN_S)
     assert other.ids == ids[1:]
     assert other.blocks[0]["retry"] == str(SseLimits().retry_full_ms)
     late = Watcher(web_client)
     assert late.ended.wait(WITHIN_S) and late.last_id == ids[-1]
-    held[0].answer.close()
+    watchers[0].answer.close()
     wait_until(
         lambda: web_client.web.broadcaster.slots_taken < web_client.settings.viewers_held,
         WITHIN_S,
@@ -309,9 +309,9 @@ def test_the_page_s_cookie_opens_the_stream_and_nothing_else_and_not_for_other_s
 
 def log_in(web_client: WebClient) -> None:
     form = web_client.http.get("/login").get_data(as_text=True)
-    found = re.search(r'name="csrf" value="([^"]+)"', form)
-    assert found is not None
-    csrf = found.group(1)
+    match = re.search(r'name="csrf" value="([^"]+)"', form)
+    assert match is not None
+    csrf = match.group(1)
     assert web_client.http.post("/login", data={"csrf": csrf, "token": VIEWER_TOKEN}).status_code == 303
 
 
@@ -319,11 +319,11 @@ def log_in(web_client: WebClient) -> None:
 def serving(store_url: str, home: Path, **environ: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """A web process of its own on the tests' store."""
     (port,) = free_ports(1)
-    given = {"PORT": str(port), "DATA_DIR": str(home), "REDIS_URL": store_url, "ADMIN_TOKEN": ADMIN_TOKEN}
-    given |= {"VIDEOSDK_PUBLIC_KEY": public_pem(), "PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
+    settings = {"PORT": str(port), "DATA_DIR": str(home), "REDIS_URL": store_url, "ADMIN_TOKEN": ADMIN_TOKEN}
+    settings |= {"VIDEOSDK_PUBLIC_KEY": public_pem(), "PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
     with (home / "web.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "workers", "web"], cwd=home, env=given | environ, stdout=log, stderr=log
+            [sys.executable, "-m", "workers", "web"], cwd=home, env=settings | environ, stdout=log, stderr=log
         )
     try:
         wait_until(lambda: _up(port), 40, "the web")
@@ -384,14 +384,14 @@ def test_two_hundred_watch_one_console_process_and_it_answers_others_and_ends_at
 def test_viewers_that_vanish_give_their_places_back(client: Client, store_url: str, tmp_path: Path) -> None:
     with serving(store_url, tmp_path) as (port, _):
         gone = [watch(port) for _ in range(VIEWERS_HELD["all"])]
-        assert not held(port)
+        assert not is_held(port)
         for line in gone:
             line.close()
 
         def free() -> bool:
             append(client, happened("room-a"))  # whoever has gone is noticed at the next write
             fold_all(client)
-            return held(port)
+            return is_held(port)
 
         wait_until(free, WITHIN_S, "a free place")
 
@@ -458,22 +458,22 @@ class Resuming:
 
 @pytest.mark.process
 def test_who_resumes_sees_every_event_once_though_web_and_store_are_killed(tmp_path: Path) -> None:
-    with product(tmp_path, pinned=True) as one:
-        viewer = Resuming(one.url, one.token)
+    with product(tmp_path, pinned=True) as instance:
+        viewer = Resuming(instance.url, instance.token)
         for at in range(60):
             if at in (20, 40):
-                one.kill(one.pids()["web" if at == 20 else "store"])
+                instance.kill(instance.pids()["web" if at == 20 else "store"])
 
             def taken(body: bytes = webhook("participant-joined", f"room-{at % 5}", participantId=f"p{at}")) -> bool:
                 with contextlib.suppress(OSError, http.client.HTTPException):
-                    return one.post_webhook(body).status == 200
+                    return instance.post_webhook(body).status == 200
                 return False
 
             wait_until(taken, 30, "a webhook being taken")
 
         def all_seen() -> bool:
             with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
-                return viewer.ids == [event["id"] for event in one.items("/events")]
+                return viewer.ids == [event["id"] for event in instance.items("/events")]
             return False
 
         wait_until(all_seen, 30, "every event, once, in order")
@@ -481,7 +481,7 @@ def test_who_resumes_sees_every_event_once_though_web_and_store_are_killed(tmp_p
         assert viewer.answers > 1 and len(viewer.ids) >= 60
 
 
-def held(port: int) -> bool:
+def is_held(port: int) -> bool:
     """Whether one more viewer would be held open."""
     with contextlib.closing(watch(port)) as line:
         got = b""

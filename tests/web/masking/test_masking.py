@@ -94,8 +94,8 @@ def errors_about(address: str) -> list[str]:
 
 @settings(max_examples=300, deadline=None)
 @given(addresses())
-def test_no_secret_of_an_address_survives_in_its_shown_form(made: Any) -> None:
-    address, secrets = made
+def test_no_secret_of_an_address_survives_in_its_shown_form(secret_url: Any) -> None:
+    address, secrets = secret_url
     shown = shown_url(address)
     host = address.partition("://")[2].partition("/")[0].rpartition("@")[2]
     assert shown.startswith(address.partition("://")[0] + "://")
@@ -107,8 +107,8 @@ def test_no_secret_of_an_address_survives_in_its_shown_form(made: Any) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(addresses())
-def test_no_secret_of_an_address_survives_in_an_error_that_quotes_it(made: Any) -> None:
-    address, secrets = made
+def test_no_secret_of_an_address_survives_in_an_error_that_quotes_it(secret_url: Any) -> None:
+    address, secrets = secret_url
     for error in errors_about(address):
         text = masked(error, address)
         assert not [secret for secret in secrets for spelling in spelled(secret) if spelling in text], (error, text)
@@ -191,8 +191,8 @@ def test_a_channels_secrets_do_not_survive_in_the_errors_of_the_service_behind_i
 
 @settings(max_examples=100, deadline=None)
 @given(addresses())
-def test_a_masked_address_that_is_sent_back_means_the_stored_one(made: Any) -> None:
-    address, _ = made
+def test_a_masked_address_that_is_sent_back_means_the_stored_one(secret_url: Any) -> None:
+    address, _ = secret_url
     assert unmasked(shown_url(address), ["https://other.example/x", address]) == address
     assert unmasked("https://new.example/****", [address]) == "https://new.example/****"
     assert unmasked("https://new.example/x", [address]) == "https://new.example/x"

@@ -65,14 +65,14 @@ def log_in(web_client: Any, token: Any = ADMIN_TOKEN) -> Any:
 
 def test_no_door_shows_a_secret_address(client: Client, web_client: WebClient) -> None:
     with folding(client):
-        made = put(web_client, RULE)
-        assert made.status_code == 201, made.json
+        response = put(web_client, RULE)
+        assert response.status_code == 201, response.json
         append(
             client,
             entry(Source.SYSTEM, "alarm-raised", None, {"name": "calendar-x", "severity": "warning", "summary": ALARM}),
         )
         fold_all(client)
-    shown = [made.get_data(as_text=True)]
+    shown = [response.get_data(as_text=True)]
     for token in (VIEWER_TOKEN, ADMIN_TOKEN):
         for path in API_PATHS:
             answer = web_client.api("GET", path, token=token)

@@ -142,8 +142,8 @@ def test_a_journal_that_stands_still_shows_with_its_numbers(client: Client, stor
         "stalled": "stands still",
     }
     assert "stands still" in str(UptimePing(client, "http://127.0.0.1:9/", last_tick_at=lambda: 1e12)._unwell())
-    found = {finding.name: finding for finding in check_product(client)}
-    assert found["journal"].level is Level.FAILED and found["alarms"].level is Level.WARNING
+    findings = {finding.name: finding for finding in check_product(client)}
+    assert findings["journal"].level is Level.FAILED and findings["alarms"].level is Level.WARNING
     shown = web_client.api("GET", "/alarms?active=true").json["items"]
     assert [(alarm["name"], alarm["severity"]) for alarm in shown] == [("journal-stalled", "critical")]
     assert 'tallylight_alarm_active{name="journal-stalled"} 1.0' in web_client.http.get("/metrics").get_data(

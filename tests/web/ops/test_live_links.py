@@ -73,21 +73,21 @@ def test_there_are_no_links_unless_they_are_asked_for(
 
 @pytest.mark.process
 def test_what_a_link_leads_to_can_be_played(tmp_path: Path) -> None:
-    with product(tmp_path, LIVE_LINKS="1") as one:
-        assert one.sandbox is not None
-        one.add_room("the-room")
-        one.sandbox.join("the-room")
-        assert one.api("POST", "/rooms/the-room/start").status == 202
-        one.wait_state("the-room", "playable")
-        link = f"{one.url}/live/the-room.m3u8"
+    with product(tmp_path, LIVE_LINKS="1") as instance:
+        assert instance.sandbox is not None
+        instance.add_room("the-room")
+        instance.sandbox.join("the-room")
+        assert instance.api("POST", "/rooms/the-room/start").status == 202
+        instance.wait_state("the-room", "playable")
+        link = f"{instance.url}/live/the-room.m3u8"
         playlist = ask("GET", ask("GET", link).headers["location"])
         assert playlist.status == 200 and playlist.body.startswith(b"#EXTM3U")
         assert playlist.headers["access-control-allow-origin"] == "*"
         if shutil.which("ffprobe") is not None:
             assert probed(link) == {"h264", "aac"}
-        assert one.api("POST", "/rooms/the-room/end").status == 202
-        one.wait_state("the-room", "stopped")
-        recorded = (one.room("the-room") or {})["stream"]["playback_url"]
+        assert instance.api("POST", "/rooms/the-room/end").status == 202
+        instance.wait_state("the-room", "stopped")
+        recorded = (instance.room("the-room") or {})["stream"]["playback_url"]
         wait_until(lambda: b"#EXT-X-ENDLIST" in ask("GET", recorded).body, 10, "the recording")
         assert ask("GET", link).status == 404
 
@@ -95,6 +95,6 @@ def test_what_a_link_leads_to_can_be_played(tmp_path: Path) -> None:
 def probed(url: str) -> set[str]:
     """The codecs that a real player's library finds at an address."""
     command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", url]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=scaled_limit(30))
-    assert found.returncode == 0, found.stderr
-    return {line.strip(",") for line in found.stdout.split()}
+    output = subprocess.run(command, capture_output=True, text=True, timeout=scaled_limit(30))
+    assert output.returncode == 0, output.stderr
+    return {line.strip(",") for line in output.stdout.split()}

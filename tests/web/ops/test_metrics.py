@@ -64,9 +64,9 @@ class Scrape:
         self.samples = [sample for family in self.families for sample in family.samples]
 
     def value(self, metric: str, /, **labels: str) -> float | None:
-        found = [sample.value for sample in self.samples if sample.name == metric and sample.labels == labels]
-        assert len(found) < 2
-        return found[0] if found else None
+        values = [sample.value for sample in self.samples if sample.name == metric and sample.labels == labels]
+        assert len(values) < 2
+        return values[0] if values else None
 
     def labels(self, name: str) -> list[dict[str, str]]:
         return [sample.labels for sample in self.samples if sample.name == name]
@@ -74,9 +74,9 @@ class Scrape:
 
 @pytest.fixture
 def web_client(client: Client, store_url: str, tmp_path: Path) -> Iterator[WebClient]:
-    made = WebClient(store_url, tmp_path)
-    yield made
-    made.web.stop()
+    web_client = WebClient(store_url, tmp_path)
+    yield web_client
+    web_client.web.stop()
 
 
 def put_rule(web_client: WebClient, client: Client, name: str, **rule: Any) -> None:
@@ -91,8 +91,8 @@ def everything_happens(web_client: WebClient, client: Client) -> None:
     assert web_client.webhook(webhook("hls-started", "room-a")).status_code == 200
     web_client.web.counts.flush()
     fold_all(client)
-    told = {"rule": "sunday", "opens_at": None, "closes_at": None, "reason": None, "stream": None}
-    client.hincrby(keys.MEASURES, f"{metrics.BROADCASTS}|{told['rule']}|missed", 1)
+    data = {"rule": "sunday", "opens_at": None, "closes_at": None, "reason": None, "stream": None}
+    client.hincrby(keys.MEASURES, f"{metrics.BROADCASTS}|{data['rule']}|missed", 1)
     Processes(client).beat("worker", "here:1")
     client.hset(keys.ALARMS, "videosdk-401", codec.encode(Alarm("videosdk-401", "critical", "x", 1)))
 

@@ -135,9 +135,9 @@ def test_the_proxy_is_used_with_its_password_and_no_proxy_is_honoured(
         assert set(proxy.credentials) == {"Basic dXNlcjpwYXNz"}
         assert all(headers["User-Agent"].startswith("Tallylight/") for _, _, headers in server.requests)
         assert not any("Proxy-Authorization" in headers for _, _, headers in server.requests) or scheme == "http"
-        asked = len(proxy.targets)
+        target_count = len(proxy.targets)
         assert not CLIENTS[name](url, Proxies(through.https, through.http, no_proxy=(HOST,)))
-        assert len(proxy.targets) == asked
+        assert len(proxy.targets) == target_count
 
 
 @every_client
@@ -203,7 +203,7 @@ CONSTRUCTORS = {
     "ssl": {"create_default_context", "SSLContext"},
     "urllib3": {"PoolManager", "ProxyManager", "request"},
 }
-ELSEWHERE = {"webhook_app/config/values.py": {"ssl.SSLContext"}}  # reads a bundle to check it
+OTHER_USES = {"webhook_app/config/values.py": {"ssl.SSLContext"}}  # reads a bundle to check it
 
 
 def test_http_clients_and_tls_contexts_are_made_in_one_place() -> None:
@@ -211,7 +211,7 @@ def test_http_clients_and_tls_contexts_are_made_in_one_place() -> None:
         for path in sorted((TREE / package).rglob("*.py")):
             name = path.relative_to(TREE).as_posix()
             if not name.startswith("webhook_app/outbound/"):
-                assert constructed(path) <= ELSEWHERE.get(name, set()), f"{name}: use webhook_app/outbound"
+                assert constructed(path) <= OTHER_USES.get(name, set()), f"{name}: use webhook_app/outbound"
 
 
 def constructed(path: Path) -> set[str]:

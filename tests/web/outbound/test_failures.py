@@ -81,8 +81,8 @@ def test_a_proxy_that_refuses_or_is_not_there_is_named() -> None:
         assert failure("https://far.example/", Proxies(https=f"http://127.0.0.1:{port}")) == "the proxy answers 403"
     nobody = f"http://user:secret@127.0.0.1:{closed_port()}"
     for url in ("https://far.example/", "http://far.example/"):
-        said = failure(url, Proxies(https=nobody, http=nobody))
-        assert said == "the connection to the proxy could not be made: the connection was refused"
+        message = failure(url, Proxies(https=nobody, http=nobody))
+        assert message == "the connection to the proxy could not be made: the connection was refused"
 
 
 @pytest.mark.parametrize(

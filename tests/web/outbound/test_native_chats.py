@@ -102,8 +102,8 @@ def test_the_api_refuses_it_and_a_stored_one_may_be_changed_otherwise(
     refused = web_client.api("POST", "/subscribers", {"url": PAIRS[0][0]})
     assert refused.status_code == 422
     assert "write discord://" in refused.json["errors"]["url"][0]
-    made = web_client.api("POST", "/subscribers", {"url": "https://subscriber.example/in"}).json
+    subscriber = web_client.api("POST", "/subscribers", {"url": "https://subscriber.example/in"}).json
     store = subscribers_of(client)
-    store.put(replace(store.get(made["id"]), url=PAIRS[0][0], shown_url=shown_url(PAIRS[0][0])))
-    changed = web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": shown_url(PAIRS[0][0]), "name": "tv"})
+    store.put(replace(store.get(subscriber["id"]), url=PAIRS[0][0], shown_url=shown_url(PAIRS[0][0])))
+    changed = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"url": shown_url(PAIRS[0][0]), "name": "tv"})
     assert (changed.status_code, changed.json["name"]) == (200, "tv")

@@ -69,8 +69,8 @@ def other_key() -> Any:
 
 
 def pss() -> Any:
-    made = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
-    return base64.b64encode(signing_key().sign(BODY, made, hashes.SHA256())).decode()
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+    return base64.b64encode(signing_key().sign(BODY, pss, hashes.SHA256())).decode()
 
 
 INAUTHENTIC = {
@@ -393,8 +393,18 @@ def test_with_a_token_webhooks_are_taken_at_the_address_with_the_token_only(
     client: Client, store_url: str, tmp_path: Path
 ) -> None:
     web_client = opened(store_url, tmp_path, webhook_token="tok-en_12345")
-    elsewhere = ["", "/", "/wrong", "/tok-en_1234", "/tok-en_12345x", "/TOK-EN_12345", "/tok-en_12345/x", "/%ff", "/ä"]
-    for path in elsewhere:
+    wrong_paths = [
+        "",
+        "/",
+        "/wrong",
+        "/tok-en_1234",
+        "/tok-en_12345x",
+        "/TOK-EN_12345",
+        "/tok-en_12345/x",
+        "/%ff",
+        "/ä",
+    ]
+    for path in wrong_paths:
         answer = web_client.webhook(BODY, path=f"/webhooks/videosdk{path}")
         assert (answer.status_code, answer.content_type) == (404, PROBLEM), path
     assert journaled(client) == []

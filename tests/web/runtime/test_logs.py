@@ -63,17 +63,17 @@ def lines(form: str, level: str) -> list[str]:
 
 
 def test_in_json_every_line_is_one_object_with_its_process_and_request_tracebacks_too() -> None:
-    found: list[dict[str, Any]] = [json.loads(line) for line in lines("json", "debug")]
-    assert [line["event"] for line in found] == ["small", "middle", "it broke"]
-    assert {(line["process"], line["request_id"]) for line in found} == {("web", "r-1")}
-    assert [line["level"] for line in found] == ["debug", "info", "error"]
-    assert all(line["timestamp"].endswith("Z") for line in found)
-    assert found[1]["event_id"] == "1-0" and "ValueError: why" in found[2]["exception"]
+    records: list[dict[str, Any]] = [json.loads(line) for line in lines("json", "debug")]
+    assert [line["event"] for line in records] == ["small", "middle", "it broke"]
+    assert {(line["process"], line["request_id"]) for line in records} == {("web", "r-1")}
+    assert [line["level"] for line in records] == ["debug", "info", "error"]
+    assert all(line["timestamp"].endswith("Z") for line in records)
+    assert records[1]["event_id"] == "1-0" and "ValueError: why" in records[2]["exception"]
 
 
-@pytest.mark.parametrize(("level", "said"), [("debug", 3), ("info", 2), ("warning", 1)])
-def test_the_level_decides_what_is_said(level: str, said: int) -> None:
-    assert len(lines("json", level)) == said
+@pytest.mark.parametrize(("level", "line_count"), [("debug", 3), ("info", 2), ("warning", 1)])
+def test_the_level_decides_what_is_said(level: str, line_count: int) -> None:
+    assert len(lines("json", level)) == line_count
 
 
 HOSTILE = """
@@ -204,9 +204,9 @@ def test_what_changes_something_is_logged_with_its_event(client: Client, store_u
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
         answer = web_client.api("POST", f"/rooms/{ROOM}/start")
         web_client.api("GET", "/rooms")
-    (asked,) = [line for line in logs if line["event"] == "request" and line["log_level"] == "info"]
-    assert asked["event_id"] == answer.json["id"] and asked["status"] == 202
-    assert asked["request_id"] == answer.headers["X-Request-Id"]
+    (request,) = [line for line in logs if line["event"] == "request" and line["log_level"] == "info"]
+    assert request["event_id"] == answer.json["id"] and request["status"] == 202
+    assert request["request_id"] == answer.headers["X-Request-Id"]
     assert ADMIN_TOKEN not in str(logs)
 
 
@@ -220,14 +220,14 @@ def test_folding_says_what_each_event_did_when_it_is_asked_to(client: Client) ->
 
 @pytest.mark.process
 def test_the_whole_product_in_json_writes_nothing_else(tmp_path: Path) -> None:
-    with product(tmp_path, LOG_FORMAT="json", LOG_LEVEL="debug") as one:
-        answer = one.post_webhook(webhook("hls-started", ROOM))
-        one.wait_state(ROOM, "started")
-        one.stop()
-        found = [json.loads(line) for line in one.output().splitlines() if line.startswith("{")]
-    about = {line["event"]: line for line in found if line.get("event_id") == answer.json["id"]}
+    with product(tmp_path, LOG_FORMAT="json", LOG_LEVEL="debug") as instance:
+        answer = instance.post_webhook(webhook("hls-started", ROOM))
+        instance.wait_state(ROOM, "started")
+        instance.stop()
+        records = [json.loads(line) for line in instance.output().splitlines() if line.startswith("{")]
+    about = {line["event"]: line for line in records if line.get("event_id") == answer.json["id"]}
     assert about["webhook kept"]["process"] == "web" and about["event processed"]["process"] == "worker"
-    assert not [line for line in one.output().splitlines() if "Traceback" in line and not line.startswith("{")]
+    assert not [line for line in instance.output().splitlines() if "Traceback" in line and not line.startswith("{")]
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

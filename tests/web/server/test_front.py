@@ -179,11 +179,11 @@ def test_streams_end_when_the_process_is_about_to_end() -> None:
     async def scenario() -> None:
         stream = Stream()
         front = Front(stream.app, None, threads=1)
-        asked = asyncio.create_task(ask(front, "GET"))
+        request = asyncio.create_task(ask(front, "GET"))
         await asyncio.sleep(0.01)
-        assert not asked.done()
+        assert not request.done()
         front.drain()
-        assert (await asked).body.startswith(b"tick")
+        assert (await request).body.startswith(b"tick")
         assert stream.ended
 
     asyncio.run(scenario())

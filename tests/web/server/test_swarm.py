@@ -64,8 +64,8 @@ KINDS: dict[str, Misbehave] = {
 @pytest.fixture(scope="module", params=[None, TOKEN], ids=["without a token", "with a token"])
 def inbox(request: pytest.FixtureRequest, store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address for webhooks of a web process, with and without a token in it."""
-    given = {} if request.param is None else {"WEBHOOK_TOKEN": request.param}
-    with serving(store_url, tmp_path_factory.mktemp("web"), **given) as port:
+    environ = {} if request.param is None else {"WEBHOOK_TOKEN": request.param}
+    with serving(store_url, tmp_path_factory.mktemp("web"), **environ) as port:
         yield f"http://127.0.0.1:{port}/webhooks/videosdk" + ("" if request.param is None else f"/{request.param}")
 
 

@@ -60,10 +60,10 @@ def caddy(home: Path, port: int, web_port: int) -> list[str]:
 
 
 def program(name: str) -> str:
-    found = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin")
-    if found is None:
+    path = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin")
+    if path is None:
         pytest.skip(f"{name} is not installed")
-    return found
+    return path
 
 
 @contextlib.contextmanager

@@ -48,12 +48,12 @@ def sandbox(running: Any) -> Any:
 
 @pytest.fixture
 def stub() -> Iterator[Any]:
-    made = Stub()
-    thread = threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True)
+    stub_server = Stub()
+    thread = threading.Thread(target=stub_server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    yield stub_server
+    stub_server.shutdown()
+    stub_server.server_close()
 
 
 @pytest.fixture
@@ -81,29 +81,29 @@ def test_a_start_is_looked_for_then_sent_and_its_answer_is_journaled(
     real.wanted(room, sandbox.join(room))
     assert real.work() >= 1
     assert paths(sandbox, room)[:2] == [("GET", f"/v2/hls/{room}/active"), ("POST", "/v2/hls/start")]
-    said = real.answer()
-    assert (said["outcome"], said["status"], said["kind"]) == ("succeeded", 200, "start")
-    assert said["stream"]["id"] == sandbox.log("run", room)[0]["id"]
+    result = real.answer()
+    assert (result["outcome"], result["status"], result["kind"]) == ("succeeded", 200, "start")
+    assert result["stream"]["id"] == sandbox.log("run", room)[0]["id"]
     fold_all(real.client)
     assert real.call(room).state is CallState.SUCCEEDED
     assert Calls(real.client).waiting() == 0
 
 
 def test_a_start_is_marked_after_the_look_and_before_it_is_sent(harness: Any, stub: Any) -> None:
-    one = harness.wanted()
-    seen = {}
+    call = harness.wanted()
+    observed = {}
 
-    def look(door: Any) -> None:
-        seen["look"] = harness.client.exists(keys.call_mark(one.call_id))
-        door.send_error(404)
+    def look(handler: Any) -> None:
+        observed["look"] = harness.client.exists(keys.call_mark(call.call_id))
+        handler.send_error(404)
 
-    def start(door: Any) -> None:
-        seen["start"] = harness.client.exists(keys.call_mark(one.call_id))
-        door.send_error(500)
+    def start(handler: Any) -> None:
+        observed["start"] = harness.client.exists(keys.call_mark(call.call_id))
+        handler.send_error(500)
 
     stub.active, stub.starts = look, start
     harness.work()
-    assert seen == {"look": 0, "start": 1}
+    assert observed == {"look": 0, "start": 1}
 
 
 def test_a_room_that_is_on_air_already_is_not_started(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
@@ -115,29 +115,29 @@ def test_a_room_that_is_on_air_already_is_not_started(real: Any, sandbox: Any, r
     real.client.flushall()
     again.wanted(room, "another-view-of-it")
     again.work()
-    said = again.answer()
-    assert (said["outcome"], said["stream"]["roomId"]) == ("already", room)
+    result = again.answer()
+    assert (result["outcome"], result["stream"]["roomId"]) == ("already", room)
     assert len(sandbox.starts(room)) == 1
     assert len(sandbox.log("run", room)) == sandbox_runs
 
 
 def test_a_call_that_is_older_than_five_seconds_is_dropped(harness: Any, stub: Any) -> None:
     assert GIVEN_UP_AFTER_MS == 5_000
-    one = harness.wanted()
-    harness.change(one, created_at=one.created_at - TOO_OLD_MS - 500)
+    call = harness.wanted()
+    harness.change(call, created_at=call.created_at - TOO_OLD_MS - 500)
     harness.work()
     assert harness.answer()["outcome"] == "dropped"
     assert stub.posts() == []
-    assert not harness.client.exists(keys.call_mark(one.call_id))
+    assert not harness.client.exists(keys.call_mark(call.call_id))
 
 
 def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(harness: Any, stub: Any) -> None:
     harness.limit(too_old_ms=300)
     harness.wanted()
 
-    def look(door: Any) -> None:
+    def look(handler: Any) -> None:
         time.sleep(0.5)
-        door.send_error(404)
+        handler.send_error(404)
 
     stub.active = look
     harness.work()
@@ -156,9 +156,9 @@ def test_a_call_that_was_superseded_is_dropped(harness: Any, stub: Any) -> None:
 def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harness: Any, stub: Any) -> None:
     harness.wanted()
 
-    def look(door: Any) -> None:
+    def look(handler: Any) -> None:
         harness.client.hdel(keys.CALLS_CURRENT, ROOM)
-        door.send_error(404)
+        handler.send_error(404)
 
     stub.active = look
     harness.work()
@@ -167,19 +167,19 @@ def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harnes
 
 
 def test_a_call_that_was_marked_and_never_answered_is_unknown_and_not_sent_again(harness: Any, stub: Any) -> None:
-    one = harness.wanted()
-    assert Calls(harness.client).mark(one)[0] is MarkResult.MARKED
+    call = harness.wanted()
+    assert Calls(harness.client).mark(call)[0] is MarkResult.MARKED
     harness.work()
     assert harness.answer()["outcome"] == "unknown"
     assert stub.asked == []
 
 
 def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(harness: Any, stub: Any) -> None:
-    one = harness.wanted()
+    call = harness.wanted()
 
-    def look(door: Any) -> None:
-        Calls(harness.client).mark(one)
-        door.send_error(404)
+    def look(handler: Any) -> None:
+        Calls(harness.client).mark(call)
+        handler.send_error(404)
 
     stub.active = look
     harness.work()
@@ -188,47 +188,47 @@ def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(harn
 
 
 def test_a_sender_that_dies_leaves_its_call_to_the_next_when_the_lease_runs_out(harness: Any, stub: Any) -> None:
-    one = harness.wanted()
+    call = harness.wanted()
     queue = Calls(harness.client)
-    [claimed] = [found for found in queue.claim(10) if found.call.call_id == one.call_id]
+    [claimed] = [claim for claim in queue.claim(10) if claim.call.call_id == call.call_id]
     queue.mark(claimed.call)
     harness.work()
     assert [event for event in harness.answers() if event.source is Source.CALL] == []
-    harness.client.zadd(keys.CALLS_DUE, {one.call_id: 1})
+    harness.client.zadd(keys.CALLS_DUE, {call.call_id: 1})
     harness.work()
     assert harness.answer()["outcome"] == "unknown"
     assert stub.posts() == []
 
 
 def test_an_answer_is_journaled_once_whoever_else_has_one(harness: Any) -> None:
-    one = harness.wanted()
+    call = harness.wanted()
     harness.work()
-    late = entry(Source.CALL, "start-unknown", ROOM, {"call_id": one.call_id})
-    assert Calls(harness.client).answer(one, late) == (None, False)
+    late = entry(Source.CALL, "start-unknown", ROOM, {"call_id": call.call_id})
+    assert Calls(harness.client).answer(call, late) == (None, False)
     assert harness.answer()["outcome"] == "succeeded"
 
 
 def test_two_call_hands_make_each_call_once(client: Client, stub: Any) -> None:
-    hands = [CallHarness(client, stub.url) for _ in range(2)]
+    harnesses = [CallHarness(client, stub.url) for _ in range(2)]
     for at in range(12):
-        hands[0].wanted(f"room-{at}", f"s{at}")
-    threads = [threading.Thread(target=hand.work) for hand in hands]
+        harnesses[0].wanted(f"room-{at}", f"s{at}")
+    threads = [threading.Thread(target=harness.work) for harness in harnesses]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(WITHIN_S)
     started = [body["roomId"] for path, body in stub.posts() if path == "/v2/hls/start"]
     assert sorted(started) == sorted(f"room-{at}" for at in range(12))
-    outcomes = [event.data["outcome"] for event in hands[0].answers() if event.source is Source.CALL]
+    outcomes = [event.data["outcome"] for event in harnesses[0].answers() if event.source is Source.CALL]
     assert outcomes == ["succeeded"] * 12
 
 
 def test_a_slow_videosdk_holds_up_no_other_room(harness: Any, stub: Any) -> None:
     together = threading.Barrier(8)  # passed only while eight calls are waiting for their answers
 
-    def slow(door: Any) -> None:
+    def slow(handler: Any) -> None:
         together.wait(scaled_limit(5))
-        door.send_error(503)
+        handler.send_error(503)
 
     stub.starts = slow
     for at in range(40):
@@ -243,8 +243,8 @@ def test_another_answer_below_500_is_a_refusal(harness: Any, stub: Any, status: 
     stub.starts = (status, {"message": "because of that"})
     harness.wanted()
     harness.work()
-    said = harness.answer()
-    assert (said["outcome"], said["status"], said["message"]) == ("refused", status, "because of that")
+    result = harness.answer()
+    assert (result["outcome"], result["status"], result["message"]) == ("refused", status, "because of that")
     assert len(stub.posts()) == 1
 
 
@@ -294,9 +294,9 @@ def test_nobody_knows_what_a_5xx_has_done(harness: Any, stub: Any, status: int) 
     stub.starts = (status, b"<h1>Bad Gateway</h1>")
     harness.wanted()
     harness.work()
-    said = harness.answer()
-    assert (said["outcome"], said["status"]) == ("unknown", status)
-    assert said["deadline_at"] > 0
+    result = harness.answer()
+    assert (result["outcome"], result["status"]) == ("unknown", status)
+    assert result["deadline_at"] > 0
     assert len(stub.posts()) == 1
 
 
@@ -339,13 +339,13 @@ def test_who_hangs_is_left_when_the_deadline_has_come(real: Any, sandbox: Any, r
 def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(harness: Any, stub: Any) -> None:
     harness.limit(deadline_s=0.6)
 
-    def drip(door: Any) -> None:
-        door.send_response(200)
-        door.send_header("Content-Length", "1000")
-        door.end_headers()
+    def drip(handler: Any) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
         for _ in range(100):
-            door.wfile.write(b" ")
-            door.wfile.flush()
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
             time.sleep(0.1)
 
     stub.starts = drip
@@ -381,12 +381,12 @@ def test_when_the_look_does_not_come_back_nothing_is_sent(
 ) -> None:
     real.limit(deadline_s=0.6)
     room = room_of(request)
-    one = real.wanted(room, sandbox.join(room))
+    call = real.wanted(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "active", "fault": fault, "times": 3}])
     real.work()
     assert real.answer()["outcome"] in ("refused", "unreached")
     assert sandbox.starts(room) == []
-    assert not real.client.exists(keys.call_mark(one.call_id))
+    assert not real.client.exists(keys.call_mark(call.call_id))
 
 
 def test_when_the_look_is_refused_so_is_the_call(harness: Any, stub: Any) -> None:
@@ -401,10 +401,10 @@ def test_when_the_look_is_refused_so_is_the_call(harness: Any, stub: Any) -> Non
 def test_when_nobody_listens_nothing_is_sent(client: Client) -> None:
     [port] = free_ports(1)
     harness = CallHarness(client, f"http://127.0.0.1:{port}")
-    one = harness.wanted()
+    call = harness.wanted()
     harness.work()
     assert harness.answer()["outcome"] in ("refused", "unreached")
-    assert not client.exists(keys.call_mark(one.call_id))
+    assert not client.exists(keys.call_mark(call.call_id))
 
 
 ROWS_OVER = {"pageInfo": {"lastPage": 1}, "data": [{"id": "old", "roomId": ROOM, "end": "2026-11-28T10:00:00Z"}]}
@@ -487,9 +487,9 @@ def test_an_object_of_many_kilobytes_is_kept_in_short(harness: Any, stub: Any) -
     stub.active = (200, {"code": 200, "data": {"id": "r" * 9_000, "end": None, **bulk}})
     harness.asked_about()
     harness.work()
-    seen = harness.answers()[0].data
-    assert seen["active"]["id"] == "r" * 2_000
-    assert len(json.dumps(seen)) < 20_000
+    result = harness.answers()[0].data
+    assert result["active"]["id"] == "r" * 2_000
+    assert len(json.dumps(result)) < 20_000
 
 
 @pytest.mark.parametrize("nothing", NONE_ACTIVE)
@@ -569,14 +569,14 @@ def test_a_probe_settles_an_unknown_form_by_the_list(
 
 
 def test_a_list_of_several_pages_is_read_at_both_ends(harness: Any, stub: Any) -> None:
-    def of_page(door: Any) -> None:
-        last = "page=2&" in door.path
+    def of_page(handler: Any) -> None:
+        last = "page=2&" in handler.path
         rows = ROWS_ACTIVE["data"] if last else ROWS_OVER["data"]
         raw = json.dumps({"pageInfo": {"lastPage": 2}, "data": rows}).encode()
-        door.send_response(200)
-        door.send_header("Content-Length", str(len(raw)))
-        door.end_headers()
-        door.wfile.write(raw)
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(raw)))
+        handler.end_headers()
+        handler.wfile.write(raw)
 
     stub.active, stub.room_listed = (400, b""), of_page
     harness.wanted()
@@ -633,8 +633,8 @@ def test_an_end_names_the_stream_and_is_not_looked_for_first(harness: Any, stub:
 
 
 def test_an_end_is_marked_and_dropped_as_a_start_is(harness: Any, stub: Any) -> None:
-    one = harness.wanted(run="run-7", command="end")
-    harness.change(one, created_at=one.created_at - TOO_OLD_MS - 500)
+    call = harness.wanted(run="run-7", command="end")
+    harness.change(call, created_at=call.created_at - TOO_OLD_MS - 500)
     harness.work()
     assert harness.answer()["outcome"] == "dropped"
     assert stub.posts() == []
@@ -663,11 +663,11 @@ def test_a_room_whose_name_has_odd_letters_is_asked_for_by_that_name(harness: An
 
 def test_what_was_sent_and_what_came_back_is_kept_with_the_call(harness: Any, stub: Any) -> None:
     stub.starts = (409, {"message": "it is being processed"})
-    one = harness.wanted()
+    call = harness.wanted()
     harness.work()
-    [attempt] = [json.loads(raw) for raw in harness.client.lrange(keys.call_attempts(one.call_id), 0, -1)]
+    [attempt] = [json.loads(raw) for raw in harness.client.lrange(keys.call_attempts(call.call_id), 0, -1)]
     assert (attempt["status"], attempt["message"]) == (409, "it is being processed")
-    assert attempt["at"] >= one.created_at
+    assert attempt["at"] >= call.created_at
 
 
 def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(
@@ -679,13 +679,13 @@ def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(
     before = Journal(real.client).last_id()
     real.work()
     [event] = real.answers()
-    said = event.data
-    assert (event.type, said["call_id"], said["outcome"]) == ("probed", probe.call_id, "probed")
-    assert (said["reached"], said["active"]) == (True, None)
-    assert said["asked_id"] == before
-    assert 0 <= event.at - said["asked_at"] < 10_000
+    result = event.data
+    assert (event.type, result["call_id"], result["outcome"]) == ("probed", probe.call_id, "probed")
+    assert (result["reached"], result["active"]) == (True, None)
+    assert result["asked_id"] == before
+    assert 0 <= event.at - result["asked_at"] < 10_000
     people = {"participants": {"p1": "Host Ada"}, "modes": {"p1": "CONFERENCE"}}
-    assert said["session"] == {"session_id": session, "live": True, **people}
+    assert result["session"] == {"session_id": session, "live": True, **people}
 
 
 @pytest.mark.parametrize("paths", [["sessions"], ["session", "participants"]])
@@ -749,9 +749,9 @@ def test_a_probe_that_was_asked_before_news_says_so(harness: Any, stub: Any) -> 
     harness.asked_about()
     before = Journal(harness.client).last_id()
 
-    def look(door: Any) -> None:
+    def look(handler: Any) -> None:
         append(harness.client, entry(Source.SYSTEM, "news", None, {}))
-        door.send_error(404)
+        handler.send_error(404)
 
     stub.active = look
     harness.work()
@@ -803,7 +803,7 @@ def test_without_credentials_calls_are_refused_and_probes_conclude_nothing(clien
 def test_the_token_is_a_raw_jwt_with_the_documented_claims(harness: Any, stub: Any) -> None:
     harness.wanted()
     harness.work()
-    headers = [asked[3]["Authorization"] for asked in stub.asked]
+    headers = [request[3]["Authorization"] for request in stub.asked]
     assert len(set(headers)) == 1
     assert jwt.get_unverified_header(headers[0]) == {"alg": "HS256", "typ": "JWT"}
     claims = jwt.decode(headers[0], SECRET, algorithms=["HS256"])
@@ -828,17 +828,17 @@ def test_no_header_and_no_message_tells_the_secret(harness: Any, stub: Any) -> N
     stub.starts = (401, {"message": "no"})
     harness.wanted()
     harness.work()
-    assert SECRET not in json.dumps([asked[3] for asked in stub.asked])
+    assert SECRET not in json.dumps([request[3] for request in stub.asked])
     assert SECRET not in json.dumps([event.data for event in harness.answers()])
 
 
 def test_a_caller_that_is_asked_to_stop_finishes_what_it_has_begun(harness: Any, stub: Any) -> None:
     stop = threading.Event()
 
-    def start(door: Any) -> None:
+    def start(handler: Any) -> None:
         stop.set()
         time.sleep(0.2)
-        door.send_error(500)
+        handler.send_error(500)
 
     stub.starts = start
     harness.wanted()

@@ -22,11 +22,11 @@ ROOMS = [f"room-{number}" for number in range(12)]
 
 @pytest.fixture
 def stub() -> Iterator[Any]:
-    made = Stub()
-    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    stub_server = Stub()
+    threading.Thread(target=stub_server.serve_forever, args=(0.01,), daemon=True).start()
+    yield stub_server
+    stub_server.shutdown()
+    stub_server.server_close()
 
 
 @pytest.fixture
@@ -48,13 +48,13 @@ def listing(*runs: Any, page: int = 1, last: int = 1) -> Any:
 
 def on_air(client: Client, rooms: Any) -> None:
     """Rooms whose runs are playable, and the routine look at each, put by the clock."""
-    told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
+    entries = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
     for room in rooms:
         run = shown(room)
         data = {"id": run["id"], "playbackHlsUrl": run["playbackHlsUrl"]}
         for kind, more in (("session-started", {}), ("hls-playable", data)):
-            told.append(Entry(Source.VIDEOSDK, kind, room, webhook(kind, room, f"s-{room}", **more)))
-    append(client, *told)
+            entries.append(Entry(Source.VIDEOSDK, kind, room, webhook(kind, room, f"s-{room}", **more)))
+    append(client, *entries)
     fold_all(client)
 
 
@@ -63,8 +63,8 @@ def look_at(client: Client, rooms: Any) -> None:
     left = set(rooms)
     for _ in range(50):
         for room in sorted(left):
-            known = codec.room_of(client.get(keys.room(room)))
-            append(client, entry(Source.CLOCK, "timer", room, {"timer": "watch", "due": known.timers["watch"]}))
+            room_state = codec.room_of(client.get(keys.room(room)))
+            append(client, entry(Source.CLOCK, "timer", room, {"timer": "watch", "due": room_state.timers["watch"]}))
         fold_all(client)
         for room in sorted(left):
             probe = codec.room_of(client.get(keys.room(room))).probing.probe
@@ -72,8 +72,8 @@ def look_at(client: Client, rooms: Any) -> None:
                 left.discard(room)
                 continue
             client.zrem(keys.PROBES_DUE, probe.call_id)
-            said = {"call_id": probe.call_id, "kind": "probe", "reached": True, "asked_id": Journal(client).last_id()}
-            append(client, entry(Source.PROBE, "probed", room, {**said, "active": shown(room)}))
+            result = {"call_id": probe.call_id, "kind": "probe", "reached": True, "asked_id": Journal(client).last_id()}
+            append(client, entry(Source.PROBE, "probed", room, {**result, "active": shown(room)}))
         if not left:
             return
         fold_all(client)
@@ -101,12 +101,12 @@ def test_many_rooms_on_air_are_looked_at_by_one_list(harness: Any, stub: Any) ->
     stub.listed = listing(*(shown(room) for room in ROOMS))
     harness.work()
     assert looks(stub) == ["/v2/hls?page=1&perPage=100"]
-    said = probed(harness.client)
-    assert {data["asked_id"] for data in said.values()} == {asked_id}
-    assert all(said[room]["active"]["id"] == f"run-{room}" for room in ROOMS)
+    probe_results = probed(harness.client)
+    assert {data["asked_id"] for data in probe_results.values()} == {asked_id}
+    assert all(probe_results[room]["active"]["id"] == f"run-{room}" for room in ROOMS)
     fold_all(harness.client)
     assert states(harness.client, ROOMS) == ["playable"] * len(ROOMS)
-    attempts = harness.client.lrange(keys.call_attempts(said[ROOMS[0]]["call_id"]), 0, -1)
+    attempts = harness.client.lrange(keys.call_attempts(probe_results[ROOMS[0]]["call_id"]), 0, -1)
     assert json.loads(attempts[-1])["message"] == f"by one list for {len(ROOMS)} rooms"
 
 
@@ -137,14 +137,14 @@ def test_further_pages_are_read_while_rooms_are_missing_but_never_as_many_as_roo
     on_air(harness.client, rooms)
     look_at(harness.client, rooms)
 
-    def page(door: Any) -> None:
-        number = int(door.path.split("page=")[1].split("&")[0])
+    def page(handler: Any) -> None:
+        number = int(handler.path.split("page=")[1].split("&")[0])
         _, content = listing(shown(rooms[number]), shown("elsewhere"), page=number, last=50)
         raw = json.dumps(content).encode()
-        door.send_response(200)
-        door.send_header("Content-Length", str(len(raw)))
-        door.end_headers()
-        door.wfile.write(raw)
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(raw)))
+        handler.end_headers()
+        handler.wfile.write(raw)
 
     stub.listed = page
     harness.work()
@@ -158,7 +158,7 @@ def test_a_list_that_is_refused_is_left_alone_for_a_while_and_rooms_are_asked_ab
     harness: Any, stub: Any
 ) -> None:
     on_air(harness.client, ROOMS)
-    stub.active = lambda door: door.send_error(404)
+    stub.active = lambda handler: handler.send_error(404)
     for _ in range(2):
         look_at(harness.client, ROOMS[:6])
         harness.work()
@@ -202,13 +202,13 @@ def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_t
     assert probed(harness.client)["one"]["retry_after_ms"] == 30_000
     stub.headers = {}
     stub.active = (404, {"code": 404})
-    asked = len(stub.asked)
+    request_count = len(stub.asked)
     harness.asked_about("two")
     harness.wanted("three")
     harness.work()
     assert (probed(harness.client)["two"]["reached"], probed(harness.client)["two"]["status"]) == (False, 429)
     assert 20_000 < probed(harness.client)["two"]["retry_after_ms"] <= 30_000
-    assert [path for _, path, _, _ in stub.asked[asked:]] == ["/v2/hls/three/active", "/v2/hls/start"]
+    assert [path for _, path, _, _ in stub.asked[request_count:]] == ["/v2/hls/three/active", "/v2/hls/start"]
     fold_all(harness.client)
     two = codec.room_of(harness.client.get(keys.room("two")))
     assert two.probing.paused_until >= two.updated_at + 20_000
@@ -225,14 +225,14 @@ def test_probes_that_hang_hold_up_no_start(harness: Any, stub: Any) -> None:
     over = threading.Event()
     started = threading.Event()
 
-    def look(door: Any) -> None:
-        if "/busy" not in door.path:
+    def look(handler: Any) -> None:
+        if "/busy" not in handler.path:
             over.wait(scaled_limit(20))
-        door.send_error(404)
+        handler.send_error(404)
 
-    def start(door: Any) -> None:
+    def start(handler: Any) -> None:
         started.set()
-        door.send_error(500)
+        handler.send_error(500)
 
     stub.active, stub.starts = look, start
     for number in range(200):
@@ -264,8 +264,8 @@ def test_the_newest_stream_that_the_list_shows_of_a_room_counts_under_either_of_
     newer = [shown(ROOMS[0], "next"), shown(ROOMS[0], end=ended), renamed]
     stub.listed = listing(*newer, *(shown(room) for room in ROOMS[2:4]))
     harness.work()
-    said = probed(harness.client)
-    assert [said[room]["active"]["id"] for room in ROOMS[:2]] == ["next", f"run-{ROOMS[1]}"]
+    probe_results = probed(harness.client)
+    assert [probe_results[room]["active"]["id"] for room in ROOMS[:2]] == ["next", f"run-{ROOMS[1]}"]
     fold_all(harness.client)
     runs = codec.room_of(harness.client.get(keys.room(ROOMS[0]))).streams
     assert [(run.videosdk_id, run.live) for run in runs] == [(f"run-{ROOMS[0]}", False), ("next", True)]

@@ -38,13 +38,13 @@ class Chat:
     def __init__(self) -> None:
         self.titles: list[str] = []
         self.arrived = asyncio.Event()
-        self.held = asyncio.Event()
-        self.held.set()
+        self.release = asyncio.Event()
+        self.release.set()
 
     async def take(self, request: Any) -> Any:
         self.titles.append((await request.json())["title"])
         self.arrived.set()
-        await self.held.wait()
+        await self.release.wait()
         return web.Response()
 
 
@@ -61,7 +61,7 @@ async def chatting(limits: Any = LIMITS) -> Any:
         async with asyncio.timeout(WITHIN_S * 3):
             yield chat, f"json://127.0.0.1:{runner.addresses[0][1]}/chat", process
     finally:
-        chat.held.set()
+        chat.release.set()
         process.close()
         await runner.cleanup()
 
@@ -109,13 +109,13 @@ def test_the_process_ends_when_idle_and_the_next_request_starts_another() -> Any
 def test_a_crash_fails_what_is_in_progress_and_the_next_request_starts_another() -> Any:
     async def go() -> Any:
         async with chatting() as (chat, url, process):
-            chat.held.clear()
+            chat.release.clear()
             sending = asyncio.create_task(process.send(url, "lost", "text", LOOPBACK))
             await chat.arrived.wait()
             os.kill(process.pid, signal.SIGKILL)
             with pytest.raises(ProcessEndedError):
                 await sending
-            chat.held.set()
+            chat.release.set()
             return (await process.send(url, "next", "text", LOOPBACK)).error, chat.titles
 
     assert asyncio.run(go()) == (None, ["lost", "next"])
@@ -125,14 +125,14 @@ def test_no_more_than_so_many_are_in_progress_at_once() -> Any:
     async def go() -> Any:
         async with chatting(AppriseLimits(concurrency=1, wait_s=WITHIN_S)) as (chat, url, process):
             await process.send(url, "warm", "text", LOOPBACK)
-            chat.held.clear()
+            chat.release.clear()
             chat.arrived.clear()
             first = asyncio.create_task(process.send(url, "first", "text", LOOPBACK))
             await chat.arrived.wait()
             second = asyncio.create_task(process.send(url, "second", "text", LOOPBACK))
             await asyncio.sleep(0)
             waiting = not second.done()
-            chat.held.set()
+            chat.release.set()
             return waiting, (await first).error, (await second).error, chat.titles
 
     assert asyncio.run(go()) == (True, None, None, ["warm", "first", "second"])

@@ -25,7 +25,7 @@ from workers.channels.webhook import signed_headers
 
 JAVASCRIPT = "standardwebhooks@1.0.0"
 INSTALL_LIMIT_S = scaled_limit(120)
-PATIENCE = ("--fetch-timeout=20000", "--fetch-retries=1")  # a machine without a registry is not to wait for minutes
+NPM_LIMITS = ("--fetch-timeout=20000", "--fetch-retries=1")  # a machine without a registry is not to wait for minutes
 VERIFY = """
 const { Webhook } = require("standardwebhooks");
 let text = "";
@@ -52,7 +52,7 @@ def javascript(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "--no-fund",
         "--no-save",
         "--ignore-scripts",
-        *PATIENCE,
+        *NPM_LIMITS,
         "--prefix",
         home,
         JAVASCRIPT,

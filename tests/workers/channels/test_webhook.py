@@ -410,12 +410,12 @@ def test_the_sandboxs_own_port_is_reached_and_no_other() -> None:
     async def attempt() -> Any:
         async with serving(answering(200)) as sandbox, serving(answering(200)) as other:
             own = await posted(f"{sandbox}/sandbox/inbox/x", allowed=(), exempt_url=sandbox)
-            next_door = await posted(f"{other}/", allowed=(), exempt_url=sandbox)
-            return own, next_door
+            neighbour = await posted(f"{other}/", allowed=(), exempt_url=sandbox)
+            return own, neighbour
 
-    own, next_door = asyncio.run(attempt())
+    own, neighbour = asyncio.run(attempt())
     assert own.status == 200
-    assert next_door.error == "blocked"
+    assert neighbour.error == "blocked"
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,11 @@ def test_every_command_says_what_it_is_for_and_shows_an_example(words: tuple[str
 
 def test_the_commands_of_the_contract_are_there() -> None:
     there = {" ".join(words) for words, _ in commands()}
-    wanted = (
+    filter_text = (
         "up|web|worker|call|deliver|clock|sandbox|doctor|config check|rules occurrences|rules backtest"
         "|events tail|events show|rooms|rooms create|start|end|subscribers|deliveries|deliveries retry|alarms"
     )
-    assert set(wanted.split("|")) <= there
+    assert set(filter_text.split("|")) <= there
 
 
 def test_an_event_stream_is_read_line_by_line() -> None:
@@ -78,8 +78,8 @@ def test_an_event_stream_is_read_line_by_line() -> None:
         "id: 2-0",
         "",
     ]
-    found = [event for line in lines if (event := reader.feed_line(line)) is not None]
-    assert found == [{"id": "1-0", "type": "x"}]
+    events = [event for line in lines if (event := reader.feed_line(line)) is not None]
+    assert events == [{"id": "1-0", "type": "x"}]
     assert (reader.last_id, reader.retry_s) == ("2-0", 5.0)
     assert [reader.feed_line(line) for line in ("event: gap", 'data: {"detail": "trimmed"}', "")] == [None] * 3
     assert reader.gap == "trimmed"
@@ -113,12 +113,12 @@ class Done:
         return json.loads(self.out)
 
 
-def tally(one: Product, *words: str, **environ: str) -> Done:
+def tally(instance: Product, *words: str, **environ: str) -> Done:
     """`tally` in the product's directory, with its settings."""
     done = subprocess.run(
         [sys.executable, "-m", "workers", *words],
-        cwd=one.home,
-        env=dict(one.environ) | environ,
+        cwd=instance.home,
+        env=dict(instance.environ) | environ,
         capture_output=True,
         text=True,
         timeout=scaled_limit(90),
@@ -129,10 +129,10 @@ def tally(one: Product, *words: str, **environ: str) -> Done:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """A product with an address of its own, beside a sandbox."""
-    with product(tmp_path_factory.mktemp("cli"), started=False, VIEWER_TOKEN="the-viewer-of-this-test") as one:
-        one.environ = dict(one.environ) | {"PUBLIC_URL": one.url}
-        one.start()
-        yield one
+    with product(tmp_path_factory.mktemp("cli"), started=False, VIEWER_TOKEN="the-viewer-of-this-test") as instance:
+        instance.environ = dict(instance.environ) | {"PUBLIC_URL": instance.url}
+        instance.start()
+        yield instance
 
 
 def videosdk_room(running: Product, room: str) -> Any:
@@ -143,14 +143,14 @@ def videosdk_room(running: Product, room: str) -> Any:
 
 @pytest.mark.process
 def test_a_room_made_here_sends_its_webhooks_here(running: Product) -> None:
-    made = tally(running, "rooms", "create", "--custom-id", "main-hall", "--json")
-    assert made.status == 0, made.err
-    room, token = made.json["room_id"], (running.data_dir / "webhook_token").read_text().strip()
-    assert made.json["custom_id"] == "main-hall"
+    created = tally(running, "rooms", "create", "--custom-id", "main-hall", "--json")
+    assert created.status == 0, created.err
+    room, token = created.json["room_id"], (running.data_dir / "webhook_token").read_text().strip()
+    assert created.json["custom_id"] == "main-hall"
     registered = videosdk_room(running, room)["webhook"]
     assert registered == {"endPoint": f"{running.url}/webhooks/videosdk/{token}", "events": ["*"]}
-    assert made.err == ""
-    assert token not in made.out and made.json["webhook_url"] == f"{running.url}/webhooks/videosdk/…"
+    assert created.err == ""
+    assert token not in created.out and created.json["webhook_url"] == f"{running.url}/webhooks/videosdk/…"
     assert running.sandbox is not None
     running.sandbox.join(room)
     wait_until(lambda: running.room(room), 10, "the room being seen")
@@ -178,12 +178,12 @@ def test_what_cannot_be_made_is_said(running: Product) -> None:
     others = tally(running, "rooms", "create", "--custom-id", "chapel", ROOMS="hall-*,main-hall")
     assert others.status == 0 and "ROOMS does not match" in others.err
     assert tally(running, "rooms", "create", "--custom-id", "hall-2", ROOMS="*-*-*,hall-*").err == ""
-    made = len(running.sandbox.log("call")) if running.sandbox else 0
+    call_count = len(running.sandbox.log("call")) if running.sandbox else 0
     plain = tally(running, "rooms", "create", VIDEOSDK_API_URL="https://127.0.0.1:1", PUBLIC_URL="http://tally.example")
     assert plain.status == 1 and "https" in plain.err
     long = tally(running, "rooms", "create", PUBLIC_URL="https://tally.example/" + "a" * 500)
     assert long.status == 1 and "512" in long.err
-    assert running.sandbox is None or len(running.sandbox.log("call")) == made, "refused before anything is made"
+    assert running.sandbox is None or len(running.sandbox.log("call")) == call_count, "refused before anything is made"
     nobody = tally(running, "rooms", "create", VIDEOSDK_API_URL="http://127.0.0.1:1")
     assert nobody.status == 1 and "the connection was refused" in nobody.err
 
@@ -201,40 +201,40 @@ def test_events_are_listed_oldest_first_and_by_what_is_asked(running: Product) -
 @pytest.mark.process
 def test_the_tail_goes_on_live_and_over_a_web_that_dies(running: Product) -> None:
     words = [sys.executable, "-m", "workers", "events", "tail", "-n", "0", "--type", "participant-joined", "--json"]
-    seen: list[str] = []
+    output_lines: list[str] = []
     with subprocess.Popen(
         words, cwd=running.home, env=dict(running.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as tail:
-        thread = threading.Thread(target=lambda: seen.extend(tail.stdout or ()), daemon=True)
+        thread = threading.Thread(target=lambda: output_lines.extend(tail.stdout or ()), daemon=True)
         thread.start()
         try:
-            _post_until(running, lambda: bool(seen), "before")
+            _post_until(running, lambda: bool(output_lines), "before")
             running.kill(running.pids()["web"])
-            _post_until(running, lambda: any('"after"' in line for line in seen), "after")
+            _post_until(running, lambda: any('"after"' in line for line in output_lines), "after")
             tail.send_signal(signal.SIGINT)
             assert tail.wait(60) == 0
         finally:
             tail.kill()
             thread.join(20)
-    ids = [json.loads(line)["id"] for line in seen]
+    ids = [json.loads(line)["id"] for line in output_lines]
     assert len(set(ids)) == len(ids)
-    assert all(json.loads(line)["effect"] is not None for line in seen)
+    assert all(json.loads(line)["effect"] is not None for line in output_lines)
 
 
-def _post_until(one: Product, done: Callable[[], bool], who: str) -> None:
+def _post_until(instance: Product, done: Callable[[], bool], who: str) -> None:
     """Let people join, again and again, until it is so: the moment the tail begins to listen is not known."""
 
     def so() -> bool:
-        _posted(one, who)
+        _posted(instance, who)
         sleep(0.3)
         return done()
 
     wait_until(so, 40, f"{who} being seen")
 
 
-def _posted(one: Product, who: str) -> bool:
+def _posted(instance: Product, who: str) -> bool:
     try:
-        _post(one, "participant-joined", participantId=secrets.token_hex(4), participantName=who)
+        _post(instance, "participant-joined", participantId=secrets.token_hex(4), participantName=who)
     except OSError:
         return False
     return True
@@ -245,9 +245,9 @@ def test_the_other_lists_print_tables_and_json(running: Product) -> None:
     running.put_rule(
         "sunday-service", rooms=[ROOM], schedule={"cron": "0 9 * * SUN", "timezone": "Europe/London", "duration": "2h"}
     )
-    made = running.subscribe("stream.*", name="av-team")
+    subscriber = running.subscribe("stream.*", name="av-team")
     assert "av-team" in tally(running, "subscribers").out
-    assert tally(running, "subscribers", "--json").json["items"][0]["id"] == made["id"]
+    assert tally(running, "subscribers", "--json").json["items"][0]["id"] == subscriber["id"]
     assert "schedule 0 9 * * SUN" in tally(running, "rules").out
     coming = tally(running, "rules", "occurrences", "sunday-service", "--count", "3")
     assert len(coming.out.splitlines()) == 3 and ROOM in coming.out
@@ -316,8 +316,8 @@ def test_a_kept_token_is_shown_to_nobody_but_the_product_that_made_it(tmp_path: 
     assert find_product(mine, "https://tally.example.org/").token == "the-token-of-this-product"
     with pytest.raises(CommandError, match="set ADMIN_TOKEN for that address"):
         find_product(mine, "https://elsewhere.example.org")
-    given = replace(mine, admin_token="a-token-that-was-given")
-    assert find_product(given, "https://elsewhere.example.org").token == "a-token-that-was-given"
+    overridden = replace(mine, admin_token="a-token-that-was-given")
+    assert find_product(overridden, "https://elsewhere.example.org").token == "a-token-that-was-given"
 
 
 def test_what_a_killed_run_left_behind_misleads_nobody(tmp_path: Path) -> None:
@@ -359,28 +359,28 @@ def test_colours_are_for_terminals_that_want_them(running: Product) -> None:
     assert ESCAPE not in _on_a_terminal(running, {"NO_COLOR": "1"})
 
 
-def _post(one: Product, kind: str, room: str = ROOM, **more: str) -> None:
+def _post(instance: Product, kind: str, room: str = ROOM, **more: str) -> None:
     """A signed webhook about the room, at the address with the token."""
     body = webhook(kind, room, **more)
-    token = (one.data_dir / "webhook_token").read_text().strip()
+    token = (instance.data_dir / "webhook_token").read_text().strip()
     headers = {"videosdk-signature": signature(body)}
-    assert ask("POST", f"{one.url}/webhooks/videosdk/{token}", body, headers).status == 200
+    assert ask("POST", f"{instance.url}/webhooks/videosdk/{token}", body, headers).status == 200
 
 
-def _on_a_terminal(one: Product, environ: dict[str, str]) -> str:
+def _on_a_terminal(instance: Product, environ: dict[str, str]) -> str:
     """What `tally rooms` writes to a terminal."""
     import pty
 
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "workers", "rooms"],
-        cwd=one.home,
-        env=dict(one.environ) | environ,
+        cwd=instance.home,
+        env=dict(instance.environ) | environ,
         stdout=theirs,
         stderr=theirs,
     )
     os.close(theirs)
-    said = b""
+    output = b""
     while True:
         try:
             chunk = os.read(ours, 4096)
@@ -388,10 +388,10 @@ def _on_a_terminal(one: Product, environ: dict[str, str]) -> str:
             break
         if not chunk:
             break
-        said += chunk
+        output += chunk
     os.close(ours)
-    assert process.wait(30) == 0, said
-    return said.decode()
+    assert process.wait(30) == 0, output
+    return output.decode()
 
 
 def test_completion_is_clicks_own(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def test_an_open_breaker_is_an_alarm_that_names_the_subscriber(client: Client, s
 
 def test_a_subscriber_without_a_name_is_named_by_its_masked_address(client: Client, web_client: WebClient) -> None:
     url = "https://hooks.example.org/services/T0001/B0002/abcdefghijklmnopqrstuvwx"
-    made = web_client.api("POST", "/subscribers", {"url": url}).json
-    breaker_opens(client, made["id"], "timeout")
+    subscriber = web_client.api("POST", "/subscribers", {"url": url}).json
+    breaker_opens(client, subscriber["id"], "timeout")
     summary = looked(client)[AlarmName.SUBSCRIBER_FAILING].summary_text
     assert "hooks.example.org" in summary and "abcdefghijklmnop" not in summary
     assert "it did not answer in time" in summary

@@ -58,13 +58,13 @@ class Web:
     """A server of calendars: `answer` says status, headers and body; what was asked is kept."""
 
     def __init__(self) -> None:
-        self.status, self.headers, self.body, self.asked = 200, {}, text(event(soon())), []
+        self.status, self.headers, self.body, self.requests = 200, {}, text(event(soon())), []
         self.sends_to = "/basic.ics"
         web = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                web.asked.append(dict(self.headers))
+                web.requests.append(dict(self.headers))
                 status, headers, body = web.status, dict(web.headers), web.body
                 if self.path == "/moved":
                     status, headers, body = 301, {"Location": "/there"}, b""
@@ -99,7 +99,7 @@ class Web:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
-class House:
+class RefreshHarness:
     """A store with rules on calendars, and what refreshes these."""
 
     def __init__(self, client: Client, store_url: str) -> None:
@@ -129,8 +129,8 @@ class House:
             fold_all(self.client)
 
     def close(self) -> None:
-        for made in self._made:
-            made.close()
+        for refresher in self._made:
+            refresher.close()
 
     def begins(self, source: Any) -> Any:
         calendar = StateStore(self.client).calendars([str(source)]).get(str(source))
@@ -148,10 +148,10 @@ class House:
 
 
 @pytest.fixture
-def house(client: Client, store_url: str) -> Iterator[Any]:
-    house = House(client, store_url)
-    yield house
-    house.close()
+def harness(client: Client, store_url: str) -> Iterator[Any]:
+    harness = RefreshHarness(client, store_url)
+    yield harness
+    harness.close()
 
 
 @pytest.fixture
@@ -162,37 +162,37 @@ def web() -> Iterator[Any]:
     web.server.server_close()
 
 
-def test_a_poll_without_a_real_change_adds_nothing_to_the_journal(house: Any, web: Any) -> None:
-    house.rule("r", web.url)
+def test_a_poll_without_a_real_change_adds_nothing_to_the_journal(harness: Any, web: Any) -> None:
+    harness.rule("r", web.url)
     days = [event(soon(number % 28 + 1), f"Meeting {number}") for number in range(100)]
     for poll in range(POLLS):
         web.body = text(*(days if poll % 2 else reversed(days)), stamp=f"20260101T{poll // 60:02}{poll % 60:02}00Z")
-        house.look()
-    assert len(web.asked) == POLLS
-    assert (house.journaled("calendar-fetched"), house.journaled("alarm-raised")) == (1, 0)
+        harness.look()
+    assert len(web.requests) == POLLS
+    assert (harness.journaled("calendar-fetched"), harness.journaled("alarm-raised")) == (1, 0)
     web.body = text(event(soon(9)))
-    house.look()
-    assert house.journaled("calendar-fetched") == 2
-    assert house.begins(web.url) == [soon(9)]
+    harness.look()
+    assert harness.journaled("calendar-fetched") == 2
+    assert harness.begins(web.url) == [soon(9)]
 
 
-def test_a_server_is_asked_for_changes_only_and_who_asks_is_said(house: Any, web: Any) -> None:
+def test_a_server_is_asked_for_changes_only_and_who_asks_is_said(harness: Any, web: Any) -> None:
     web.headers = {"ETag": '"v1"', "Last-Modified": "Sat, 28 Nov 2026 10:00:00 GMT"}
-    house.rule("r", web.url)
-    house.look(times=3)
-    assert [asked.get("If-None-Match") for asked in web.asked] == [None, '"v1"', '"v1"']
-    assert web.asked[-1]["If-Modified-Since"] == "Sat, 28 Nov 2026 10:00:00 GMT"
-    assert web.asked[0]["User-Agent"].startswith("Tallylight/")
-    assert (house.begins(web.url), house.alarms) == ([soon()], [])
+    harness.rule("r", web.url)
+    harness.look(times=3)
+    assert [request.get("If-None-Match") for request in web.requests] == [None, '"v1"', '"v1"']
+    assert web.requests[-1]["If-Modified-Since"] == "Sat, 28 Nov 2026 10:00:00 GMT"
+    assert web.requests[0]["User-Agent"].startswith("Tallylight/")
+    assert (harness.begins(web.url), harness.alarms) == ([soon()], [])
 
 
 @pytest.mark.parametrize("path", ["moved", "basic.ics"])
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "webcal", "WEBCAL"])
-def test_a_calendar_is_had_by_every_scheme(house: Any, web: Any, scheme: str, path: str) -> None:
+def test_a_calendar_is_had_by_every_scheme(harness: Any, web: Any, scheme: str, path: str) -> None:
     source = f"{scheme}://127.0.0.1:{web.port}/{path}"
-    house.rule("r", source)
-    house.look()
-    assert (house.begins(source), house.alarms) == ([soon()], [])
+    harness.rule("r", source)
+    harness.look()
+    assert (harness.begins(source), harness.alarms) == ([soon()], [])
 
 
 @pytest.mark.parametrize(
@@ -220,21 +220,21 @@ def test_an_address_that_cannot_be_fetched_is_refused(address: Any) -> None:
         fetch_urls(address)
 
 
-def test_compressed_and_recoded_calendars_are_read(house: Any, web: Any) -> None:
+def test_compressed_and_recoded_calendars_are_read(harness: Any, web: Any) -> None:
     web.headers = {"Content-Encoding": "gzip"}
     web.body = gzip.compress(text(event(soon())))
-    house.rule("r", web.url)
-    house.look()
-    assert house.begins(web.url) == [soon()]
+    harness.rule("r", web.url)
+    harness.look()
+    assert harness.begins(web.url) == [soon()]
     web.headers = {"Content-Type": "text/calendar; charset=ISO-8859-1"}
     web.body = text(event(soon(5), "Größe")).decode().encode("latin-1")
-    house.look()
-    assert house.begins(web.url) == [soon(5)]
-    assert house.alarms == []
+    harness.look()
+    assert harness.begins(web.url) == [soon(5)]
+    assert harness.alarms == []
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"body": b"<html>Sign in</html>"}, "a web page"),
         ({"body": b""}, "empty"),
@@ -250,37 +250,37 @@ def test_compressed_and_recoded_calendars_are_read(house: Any, web: Any) -> None
     ],
 )
 def test_what_is_wrong_with_a_fetched_calendar_is_said_and_the_last_good_one_stays(
-    house: Any, web: Any, change: dict[str, Any], said: str
+    harness: Any, web: Any, change: dict[str, Any], message: str
 ) -> None:
-    house.rule("r", web.url)
+    harness.rule("r", web.url)
     good = web.body
     for name, value in change.items():
         setattr(web, name, value)
-    house.look()
-    assert house.begins(web.url) is None
-    assert said in house.alarms[0]
-    assert "no earlier version is available" in house.alarms[0]
+    harness.look()
+    assert harness.begins(web.url) is None
+    assert message in harness.alarms[0]
+    assert "no earlier version is available" in harness.alarms[0]
     web.status, web.headers, web.body = 200, {}, good
-    house.look()
-    assert (house.begins(web.url), house.alarms) == ([soon()], [])
+    harness.look()
+    assert (harness.begins(web.url), harness.alarms) == ([soon()], [])
     for name, value in change.items():
         setattr(web, name, value)
-    house.look(times=3)
-    assert house.begins(web.url) == [soon()]
-    assert said in house.alarms[0]
-    assert "the last good version is used" in house.alarms[0]
-    assert house.journaled("alarm-raised") == 2
+    harness.look(times=3)
+    assert harness.begins(web.url) == [soon()]
+    assert message in harness.alarms[0]
+    assert "the last good version is used" in harness.alarms[0]
+    assert harness.journaled("alarm-raised") == 2
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [("half", "truncated"), ("loop", "more than 3 redirects"), ("inside", "private, loopback or reserved")],
 )
-def test_a_server_that_misleads_is_said_to(house: Any, web: Any, path: str, said: str) -> None:
+def test_a_server_that_misleads_is_said_to(harness: Any, web: Any, path: str, message: str) -> None:
     source = web.url.replace("basic.ics", path)
-    house.rule("r", source)
-    house.look()
-    assert said in house.alarms[0]
+    harness.rule("r", source)
+    harness.look()
+    assert message in harness.alarms[0]
 
 
 @pytest.mark.parametrize(
@@ -296,62 +296,62 @@ def test_a_server_that_misleads_is_said_to(house: Any, web: Any, path: str, said
     ],
 )
 def test_an_alarm_says_what_is_wrong_with_a_redirect_and_quotes_no_address_of_it(
-    house: Any, web: Any, target: str, reason: str
+    harness: Any, web: Any, target: str, reason: str
 ) -> None:
     secret = "private-0123456789abcdef0123456789abcdef"
     web.sends_to = target.format(secret=secret, port=web.port)
-    house.rule("r", web.url.replace("basic.ics", "sent-on"))
-    house.look()
-    assert reason in house.alarms[0]
-    assert secret not in house.alarms[0]
+    harness.rule("r", web.url.replace("basic.ics", "sent-on"))
+    harness.look()
+    assert reason in harness.alarms[0]
+    assert secret not in harness.alarms[0]
 
 
-def test_an_address_that_is_inside_is_not_fetched_unless_a_setting_allows_it(house: Any, web: Any) -> None:
-    house.settings = house.calendar_refresher.settings = Settings(redis_url=house.settings.redis_url)
-    house.rule("r", web.url)
-    house.look()
-    assert web.asked == []
-    assert "ALLOW_NETWORKS" in house.alarms[0]
+def test_an_address_that_is_inside_is_not_fetched_unless_a_setting_allows_it(harness: Any, web: Any) -> None:
+    harness.settings = harness.calendar_refresher.settings = Settings(redis_url=harness.settings.redis_url)
+    harness.rule("r", web.url)
+    harness.look()
+    assert web.requests == []
+    assert "ALLOW_NETWORKS" in harness.alarms[0]
 
 
-def test_an_entry_that_is_left_out_is_named_in_an_alarm_until_it_is_mended(house: Any, web: Any) -> None:
-    house.rule("r", web.url)
+def test_an_entry_that_is_left_out_is_named_in_an_alarm_until_it_is_mended(harness: Any, web: Any) -> None:
+    harness.rule("r", web.url)
     web.body = text(event(soon()), [*event(soon(), "Chore"), "RRULE:FREQ=DAILY;INTERVAL=0"])
-    house.look(times=2)
-    assert house.begins(web.url) == [soon()]
-    assert house.alarms == [
+    harness.look(times=2)
+    assert harness.begins(web.url) == [soon()]
+    assert harness.alarms == [
         f"calendar {web.url} was read only in part: "
         "“Chore” left out: its RRULE cannot be read (FREQ=DAILY;INTERVAL=0); used by rule r"
     ]
-    assert house.journaled("alarm-raised") == 1
+    assert harness.journaled("alarm-raised") == 1
     web.body = text(event(soon()))
-    house.look()
-    assert house.alarms == []
+    harness.look()
+    assert harness.alarms == []
 
 
-def test_the_alarm_of_a_calendar_ends_when_no_rule_names_it(house: Any, tmp_path: Path) -> None:
-    house.rule("r", str(tmp_path / "missing.ics"))
-    house.look()
-    assert len(house.alarms) == 1
-    house.delete_rule("r")
-    house.look()
-    assert house.alarms == []
+def test_the_alarm_of_a_calendar_ends_when_no_rule_names_it(harness: Any, tmp_path: Path) -> None:
+    harness.rule("r", str(tmp_path / "missing.ics"))
+    harness.look()
+    assert len(harness.alarms) == 1
+    harness.delete_rule("r")
+    harness.look()
+    assert harness.alarms == []
 
 
 @pytest.mark.parametrize(
     "secret", ["u5er:pa55word@127.0.0.1:{port}/a.ics", "127.0.0.1:{port}/private-0123456789abcdef/basic.ics"]
 )
 def test_no_alarm_and_no_log_shows_a_secret_of_an_address(
-    house: Any, web: Any, secret: str, capfd: pytest.CaptureFixture[str]
+    harness: Any, web: Any, secret: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     web.status = 404
     source = "http://" + secret.format(port=web.port)
-    house.rule("r", source)
-    house.rule("refused", source.replace(str(web.port), "1"))
-    house.look()
-    assert len(house.alarms) == 2
-    seen = "".join(house.alarms) + "".join(capfd.readouterr())
-    assert not any(word in seen for word in ("pa55word", "u5er", "0123456789abcdef"))
+    harness.rule("r", source)
+    harness.rule("refused", source.replace(str(web.port), "1"))
+    harness.look()
+    assert len(harness.alarms) == 2
+    output = "".join(harness.alarms) + "".join(capfd.readouterr())
+    assert not any(word in output for word in ("pa55word", "u5er", "0123456789abcdef"))
 
 
 def special_files(tmp_path: Path) -> dict[str, Any]:
@@ -372,16 +372,16 @@ def special_files(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def test_files_that_are_none_are_told_and_hold_nobody_up(house: Any, tmp_path: Path) -> None:
+def test_files_that_are_none_are_told_and_hold_nobody_up(harness: Any, tmp_path: Path) -> None:
     good = tmp_path / "good.ics"
     good.write_bytes(text(event(soon())))
     files = special_files(tmp_path)
     for name, path in files.items():
-        house.rule(name.replace(" ", "-"), str(path))
-    house.rule("good", str(good))
-    house.look(times=2)
-    assert house.begins(good) == [soon()]
-    assert len(house.alarms) == len(files)
+        harness.rule(name.replace(" ", "-"), str(path))
+    harness.rule("good", str(good))
+    harness.look(times=2)
+    assert harness.begins(good) == [soon()]
+    assert len(harness.alarms) == len(files)
 
 
 def test_an_unchanged_file_is_not_read_again_and_a_replaced_one_is(tmp_path: Path) -> None:
@@ -397,15 +397,15 @@ def test_an_unchanged_file_is_not_read_again_and_a_replaced_one_is(tmp_path: Pat
     assert read_file(str(path), file.identity).content == b"two"
 
 
-def test_a_changed_file_is_taken_in(house: Any, tmp_path: Path) -> None:
+def test_a_changed_file_is_taken_in(harness: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.ics"
     path.write_bytes(text(event(soon())))
-    house.rule("r", str(path))
-    house.look(times=3)
+    harness.rule("r", str(path))
+    harness.look(times=3)
     path.write_bytes(text(event(soon(6))))
-    house.look()
-    assert house.begins(path) == [soon(6)]
-    assert house.journaled("calendar-fetched") == 2
+    harness.look()
+    assert harness.begins(path) == [soon(6)]
+    assert harness.journaled("calendar-fetched") == 2
 
 
 @contextmanager
@@ -417,39 +417,39 @@ def silent_server() -> Iterator[Any]:
 
 
 def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(
-    house: Any, web: Any, monkeypatch: pytest.MonkeyPatch
+    harness: Any, web: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0, fetch_deadline_s=1.0)
+    harness.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0, fetch_deadline_s=1.0)
     with silent_server() as silent:
-        house.rule("a-silent", silent)
-        house.rule("good", web.url)
-        house.look()
-    assert house.begins(web.url) == [soon()]
-    assert "not received within 1 seconds" in house.alarms[0]
+        harness.rule("a-silent", silent)
+        harness.rule("good", web.url)
+        harness.look()
+    assert harness.begins(web.url) == [soon()]
+    assert "not received within 1 seconds" in harness.alarms[0]
 
 
-def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(house: Any, web: Any) -> None:
+def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(harness: Any, web: Any) -> None:
     web.status = 503
-    house.refresh_anew()
-    house.rule("r", web.url)
+    harness.refresh_anew()
+    harness.rule("r", web.url)
     waits = []
     for _ in range(9):
-        house.look()
-        refresh = house.calendar_refresher._refresh_of(web.url)
+        harness.look()
+        refresh = harness.calendar_refresher._refresh_of(web.url)
         waits.append(round(refresh.due_at - monotonic()))
         refresh.due_at = 0.0
     assert waits == [10, 20, 40, 80, 160, 320, 640, 900, 900]
     web.status = 200
-    house.look()
-    assert round(house.calendar_refresher._refresh_of(web.url).due_at - monotonic()) == 900
+    harness.look()
+    assert round(harness.calendar_refresher._refresh_of(web.url).due_at - monotonic()) == 900
 
 
 def test_the_thread_outlives_whatever_one_calendar_raises(
-    house: Any, web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: Any, web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = tmp_path / "bad.ics"
     bad.write_bytes(text(event(soon())))
-    house.rule("a-bad", str(bad))
+    harness.rule("a-bad", str(bad))
     read = calendars.read_calendar
 
     def read_or_raise(raw: Any, horizon: Any, *, charset: Any = None) -> Any:
@@ -460,49 +460,49 @@ def test_the_thread_outlives_whatever_one_calendar_raises(
     web.body = text(event(soon(2)))
     monkeypatch.setattr(calendars, "read_calendar", read_or_raise)
     stop, limits = threading.Event(), CalendarLimits(check_every_s=0.05)
-    with calendar_refresher(house.settings, open_store(house.settings), Loops(), stop, limits=limits):
-        house.rule("good", web.url)
+    with calendar_refresher(harness.settings, open_store(harness.settings), Loops(), stop, limits=limits):
+        harness.rule("good", web.url)
         deadline = monotonic() + WITHIN_S
-        while monotonic() < deadline and (house.begins(web.url) is None or not house.alarms):
-            fold_all(house.client)
+        while monotonic() < deadline and (harness.begins(web.url) is None or not harness.alarms):
+            fold_all(harness.client)
             sleep(0.05)
         stop.set()
-    assert house.begins(web.url) == [soon(2)]
-    assert "could not be read: unexpected error" in house.alarms[0]
+    assert harness.begins(web.url) == [soon(2)]
+    assert "could not be read: unexpected error" in harness.alarms[0]
 
 
 def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(
-    house: Any, web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: Any, web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0, journal_bytes_per_s=0)
+    harness.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0, journal_bytes_per_s=0)
     path = tmp_path / "a.ics"
-    house.rule("r", web.url)
-    house.rule("file", str(path))
+    harness.rule("r", web.url)
+    harness.rule("file", str(path))
     for source, change in ((web.url, lambda raw: setattr(web, "body", raw)), (str(path), path.write_bytes)):
-        before = house.journaled("calendar-fetched")
+        before = harness.journaled("calendar-fetched")
         for number in range(5):
             change(text(*(event(soon(day % 28 + 1), f"{number} {day} " + "x" * 190) for day in range(6_000))))
-            house.look()
-        assert house.journaled("calendar-fetched") - before < 5
-        house.calendar_refresher._refresh_of(source).allowance.bytes_left = CalendarLimits().journal_burst_bytes
-        house.look()
-        assert StateStore(house.client).calendars([source])[source].instants[0][2].startswith("4 ")
+            harness.look()
+        assert harness.journaled("calendar-fetched") - before < 5
+        harness.calendar_refresher._refresh_of(source).allowance.bytes_left = CalendarLimits().journal_burst_bytes
+        harness.look()
+        assert StateStore(harness.client).calendars([source])[source].instants[0][2].startswith("4 ")
 
 
 def test_calendars_that_no_rule_names_are_dropped_when_another_one_changes(
-    house: Any, web: Any, tmp_path: Path
+    harness: Any, web: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.ics"
     path.write_bytes(text(event(soon())))
-    house.rule("file", str(path))
-    house.rule("r", web.url)
-    house.look()
-    house.delete_rule("file")
+    harness.rule("file", str(path))
+    harness.rule("r", web.url)
+    harness.look()
+    harness.delete_rule("file")
     web.body = text(event(soon(7)))
-    house.look()
-    assert (house.begins(path), house.begins(web.url)) == (None, [soon(7)])
-    assert house.client.hkeys(keys.CALENDARS) == [web.url.encode()]
-    assert house.client.hkeys(keys.CALENDAR_TEXTS) == [web.url.encode()]
+    harness.look()
+    assert (harness.begins(path), harness.begins(web.url)) == (None, [soon(7)])
+    assert harness.client.hkeys(keys.CALENDARS) == [web.url.encode()]
+    assert harness.client.hkeys(keys.CALENDAR_TEXTS) == [web.url.encode()]
 
 
 def months_later(client: Client, months: Any) -> Any:
@@ -512,21 +512,21 @@ def months_later(client: Client, months: Any) -> Any:
 
 @pytest.mark.parametrize("kind", ["away", "unchanged"])
 def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(
-    house: Any, web: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+    harness: Any, web: Any, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     far = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 28 * 31 * 86_400, UTC).strftime("%Y%m%d")
     web.body, web.headers = text(event(far), event(soon())), {"ETag": '"v1"'}
-    house.rule("r", web.url)
-    house.look()
-    assert house.begins(web.url) == [soon()]
+    harness.rule("r", web.url)
+    harness.look()
+    assert harness.begins(web.url) == [soon()]
     web.status = 503 if kind == "away" else 200
-    later = months_later(house.client, 6)
-    house.refresh_anew(fetch_every_s=0, retry_first_s=0)
+    later = months_later(harness.client, 6)
+    harness.refresh_anew(fetch_every_s=0, retry_first_s=0)
     monkeypatch.setattr(CalendarRefresher, "_horizon", lambda self: later)
-    house.look(times=2)
-    assert house.begins(web.url) == [far]
-    assert house.journaled("calendar-fetched") == 2
-    assert bool(house.alarms) == (kind == "away")
+    harness.look(times=2)
+    assert harness.begins(web.url) == [far]
+    assert harness.journaled("calendar-fetched") == 2
+    assert bool(harness.alarms) == (kind == "away")
 
 
 # What earlier versions left behind
@@ -535,40 +535,40 @@ def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(
 RUNAWAY = [*event("20261201", "Chore"), "RRULE:FREQ=DAILY;INTERVAL=0"]
 
 
-def test_an_event_that_holds_a_text_is_folded_without_its_runaway_entry(house: Any) -> None:
+def test_an_event_that_holds_a_text_is_folded_without_its_runaway_entry(harness: Any) -> None:
     source = "https://c.example/a.ics"
-    house.rule("r", source)
+    harness.rule("r", source)
     data = {"source": source, "text": text(event(soon()), RUNAWAY).decode()}
-    Journal(house.client).append([entry(Source.CONFIG, "calendar-fetched", None, data)])
-    fold_all(house.client)
-    assert house.begins(source) == [soon()]
+    Journal(harness.client).append([entry(Source.CONFIG, "calendar-fetched", None, data)])
+    fold_all(harness.client)
+    assert harness.begins(source) == [soon()]
 
 
-def test_a_stored_text_is_read_and_replaced_though_its_source_is_away(house: Any, tmp_path: Path) -> None:
+def test_a_stored_text_is_read_and_replaced_though_its_source_is_away(harness: Any, tmp_path: Path) -> None:
     source = str(tmp_path / "gone.ics")
-    house.rule("r", source)
-    house.client.hset(keys.CALENDARS, source, text(event(soon()), RUNAWAY))
-    assert house.begins(source) == [soon()]
-    assert list(StateStore(house.client).config().calendars) == [source]
-    house.look()
-    assert codec.is_calendar_data(house.client.hget(keys.CALENDARS, source))
-    assert house.begins(source) == [soon()]
-    assert "the last good version is used" in house.alarms[0]
+    harness.rule("r", source)
+    harness.client.hset(keys.CALENDARS, source, text(event(soon()), RUNAWAY))
+    assert harness.begins(source) == [soon()]
+    assert list(StateStore(harness.client).config().calendars) == [source]
+    harness.look()
+    assert codec.is_calendar_data(harness.client.hget(keys.CALENDARS, source))
+    assert harness.begins(source) == [soon()]
+    assert "the last good version is used" in harness.alarms[0]
 
 
-def test_a_stored_text_that_cannot_be_read_counts_as_never_fetched(house: Any) -> None:
-    house.client.hset(keys.CALENDARS, "https://c.example/a.ics", b"no calendar")
-    assert StateStore(house.client).config().calendars == {}
+def test_a_stored_text_that_cannot_be_read_counts_as_never_fetched(harness: Any) -> None:
+    harness.client.hset(keys.CALENDARS, "https://c.example/a.ics", b"no calendar")
+    assert StateStore(harness.client).config().calendars == {}
 
 
-def test_snapshots_hold_calendars_and_those_of_earlier_versions_are_read(house: Any) -> None:
+def test_snapshots_hold_calendars_and_those_of_earlier_versions_are_read(harness: Any) -> None:
     source = "https://c.example/a.ics"
     data = {"source": source, "text": text(event(soon())).decode()}
-    ids, _ = Journal(house.client).append([entry(Source.CONFIG, "calendar-fetched", None, data)])
-    fold_all(house.client)
-    world = StateStore(house.client).load_state()
-    snapshots = Snapshots(house.client)
+    ids, _ = Journal(harness.client).append([entry(Source.CONFIG, "calendar-fetched", None, data)])
+    fold_all(harness.client)
+    world = StateStore(harness.client).load_state()
+    snapshots = Snapshots(harness.client)
     assert snapshots.keep(world, before="0-0", after=ids[0])
     assert snapshots.load()[0].config.calendars == world.config.calendars
-    house.client.hset(keys.SNAPSHOT, "calendars", json.dumps({source: data["text"]}))
+    harness.client.hset(keys.SNAPSHOT, "calendars", json.dumps({source: data["text"]}))
     assert snapshots.load()[0].config.calendars[source].instants == world.config.calendars[source].instants

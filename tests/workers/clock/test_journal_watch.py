@@ -40,7 +40,7 @@ def append(client: Client, *rooms: str) -> list[str]:
     return Journal(client).append([entry(Source.OPERATOR, "start", room, {}) for room in rooms])[0]
 
 
-def told(client: Client) -> list[tuple[str, str]]:
+def announced(client: Client) -> list[tuple[str, str]]:
     return [(notice.type, notice.data["alarm"]["name"]) for notice in outbox(client) if "alarm" in notice.data]
 
 
@@ -53,7 +53,7 @@ def test_a_journal_that_stands_still_raises_an_alarm_that_names_the_next_event(c
     [alarm] = raised_system_alarms(client)
     assert (alarm.name, alarm.severity) == ("journal-stalled", "critical")
     assert first in alarm.summary_text and "2 wait" in alarm.summary
-    assert told(client) == [("alarm.raised", "journal-stalled")]
+    assert announced(client) == [("alarm.raised", "journal-stalled")]
 
 
 def test_it_is_cleared_when_the_reducer_gets_on_and_each_change_is_told_once(client: Client) -> None:
@@ -68,7 +68,7 @@ def test_it_is_cleared_when_the_reducer_gets_on_and_each_change_is_told_once(cli
     for watched in [*clocks, fresh]:
         watched.look(seconds=1)
     assert raised_system_alarms(client) == []
-    assert told(client) == [("alarm.raised", "journal-stalled"), ("alarm.cleared", "journal-stalled")]
+    assert announced(client) == [("alarm.raised", "journal-stalled"), ("alarm.cleared", "journal-stalled")]
     assert client.zcard(keys.ALARMS_PAST) == 1
     assert differences(client, refold(client)) == []
 
@@ -80,7 +80,7 @@ def test_a_backlog_that_is_worked_off_and_an_idle_journal_raise_nothing(client: 
         append(client, f"room-{at}")
         watched.look(seconds=20)
         reducer.reduce()
-    assert raised_system_alarms(client) == [] and told(client) == []
+    assert raised_system_alarms(client) == [] and announced(client) == []
 
 
 def test_a_suspended_machine_does_not_count(client: Client) -> None:
@@ -101,4 +101,4 @@ def test_halted_reducing_is_told_and_cleared_outside_the_fold(client: Client) ->
     client.delete(keys.HALTED, keys.HALTED_AT)
     assert raised_system_alarms(client) == []
     watched.look(seconds=1)
-    assert told(client) == [("alarm.raised", "reducing-halted"), ("alarm.cleared", "reducing-halted")]
+    assert announced(client) == [("alarm.raised", "reducing-halted"), ("alarm.cleared", "reducing-halted")]

@@ -47,9 +47,9 @@ class Watched:
 
 @pytest.fixture
 def watched() -> Iterator[Watched]:
-    made = Watched()
-    yield made
-    made.stop()
+    server = Watched()
+    yield server
+    server.stop()
 
 
 def all_live(client: Client) -> None:
@@ -95,6 +95,6 @@ def test_a_failure_is_logged_once_and_never_with_the_address(client: Client, wat
 
 @pytest.mark.process
 def test_the_clock_of_a_product_that_is_well_sends_it(tmp_path: Path, watched: Watched) -> None:
-    with product(tmp_path, HEARTBEAT_URL=watched.url) as one:
+    with product(tmp_path, HEARTBEAT_URL=watched.url) as instance:
         wait_until(lambda: watched.paths, 20, "a heartbeat")
-        assert SECRET not in one.output()
+        assert SECRET not in instance.output()

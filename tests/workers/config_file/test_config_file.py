@@ -167,9 +167,9 @@ def test_check_names_mistakes_and_exits_with_1(tally: Any, tmp_path: Path) -> No
     assert (status, out) == (1, "")
     assert f"{path}:7: rules.r1.schedule.duraton: unknown field; did you mean duration?" in err
     status, out, _ = tally("config", "check", path, "--json")
-    said = json.loads(out)
-    assert (status, said["ok"]) == (1, False)
-    assert said["errors"] == [
+    output = json.loads(out)
+    assert (status, output["ok"]) == (1, False)
+    assert output["errors"] == [
         {"line": 7, "field": "rules.r1.schedule.duraton", "message": "unknown field; did you mean duration?"}
     ]
 
@@ -222,12 +222,12 @@ def test_apply_says_what_it_changed_and_once_more_that_nothing_has(tally: Any, c
     assert out.splitlines() == ["~ rule sunday changed", "+ subscriber crew added", "- subscriber av-team removed"]
     assert StateStore(client).rule("sunday").schedule.duration_s == 3 * 3600
     seal = SecretBox(secrets_key(settings(DATA_DIR=str(tmp_path))))
-    assert [one.name for one in Subscribers(client, seal).all()] == ["crew"]
+    assert [subscriber.name for subscriber in Subscribers(client, seal).all()] == ["crew"]
 
 
 def test_apply_leaves_what_the_api_made(tally: Any, client: Client, tmp_path: Path) -> None:
-    made = {"name": "by-hand", "rooms": ["a"], "on": "participant-joined", "do": "start"}
-    append(client, entry(Source.CONFIG, "rule-put", None, {"rule": made}))
+    rule = {"name": "by-hand", "rooms": ["a"], "on": "participant-joined", "do": "start"}
+    append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
     fold_all(client)
     with folding(client):
         out = json.loads(tally("config", "apply", written(tmp_path, GOOD), "--json")[1])

@@ -34,7 +34,7 @@ def test_the_demo_is_put_in_place_once_though_a_worker_was_there_first(client: C
 
 @pytest.mark.parametrize("observe", [False, True])
 def test_the_demo_calls_only_where_the_product_does(client: Client, store_url: str, observe: bool) -> None:
-    given = Settings(
+    settings = Settings(
         redis_url=store_url,
         sandbox_url="http://127.0.0.1:8001",
         secrets_key=SECRETS_KEY,
@@ -42,6 +42,6 @@ def test_the_demo_calls_only_where_the_product_does(client: Client, store_url: s
         videosdk_secret="secret",
         observe=observe,
     )
-    install(given)
+    install(settings)
     fold_all(client)
     assert StateStore(client).names().settings.calls is not observe

@@ -23,14 +23,14 @@ Make = Callable[[], EmbeddedStore]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[EmbeddedStore] = []
+    stores: list[EmbeddedStore] = []
 
     def one_more() -> EmbeddedStore:
-        made.append(EmbeddedStore(tmp_path))
-        return made[-1]
+        stores.append(EmbeddedStore(tmp_path))
+        return stores[-1]
 
     yield one_more
-    for store in reversed(made):
+    for store in reversed(stores):
         store.stop()
 
 
@@ -225,9 +225,9 @@ def test_data_without_their_manifest_are_not_written_over(make: Make, tmp_path: 
 
 def test_a_data_directory_that_is_a_file_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="DATA_DIR must be a writable directory") as told:
+    with pytest.raises(StoreError, match="DATA_DIR must be a writable directory") as raised:
         EmbeddedStore(tmp_path / "file").start()
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["d" * 180, 'with "quotes", spaces and \\', "ünïcödé %41"])
@@ -267,7 +267,7 @@ def _replace(path: Path, old: bytes, new: bytes) -> None:
 
 def _is_refused_and_left_alone(store: EmbeddedStore, append_only: Path, because: str) -> None:
     before = {path.name: path.read_bytes() for path in append_only.parent.iterdir()}
-    with pytest.raises(StoreError, match=because) as told:
+    with pytest.raises(StoreError, match=because) as raised:
         store.start()
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     assert {path.name: path.read_bytes() for path in append_only.parent.iterdir()} == before

@@ -74,36 +74,36 @@ class Up:
                 stderr=subprocess.STDOUT,
             )
 
-    def said(self, what: str) -> bool:
+    def wait_for_output(self, what: str) -> bool:
         return wait_until(lambda: what in self.text(), LIMIT_S)
 
     def text(self) -> str:
         return self.output.read_text()
 
     def run(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.home / "var" / "run.json").read_text())
-        return found
+        run: dict[str, Any] = json.loads((self.home / "var" / "run.json").read_text())
+        return run
 
     def lives(self, name: str) -> bool:
         run = self.run()
         return runs(run["processes"][name], run["commands"][name])
 
-    def seen(self) -> list[str]:
+    def recorded_lines(self) -> list[str]:
         return (self.home / "seen").read_text().splitlines()
 
 
 @contextmanager
 def up(home: Path, **environ: str) -> Iterator[Up]:
-    one = Up(home, **environ)
+    instance = Up(home, **environ)
     try:
-        yield one
+        yield instance
     finally:
-        one.process.terminate()
+        instance.process.terminate()
         try:
-            one.process.wait(LIMIT_S)
+            instance.process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
-            one.process.kill()
-            one.process.wait(LIMIT_S)
+            instance.process.kill()
+            instance.process.wait(LIMIT_S)
 
 
 @pytest.fixture
@@ -112,19 +112,19 @@ def port() -> int:
     for _ in range(50):
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))
-            found: int = first.getsockname()[1]
+            port: int = first.getsockname()[1]
             try:
-                second.bind(("127.0.0.1", found + 1))
+                second.bind(("127.0.0.1", port + 1))
             except (OSError, OverflowError):
                 continue
-            return found
+            return port
     raise AssertionError("no two ports in a row are free")
 
 
 def test_without_credentials_the_sandbox_runs_on_a_store_of_its_own(tmp_path: Path, port: int) -> None:
-    with up(tmp_path, PORT=str(port), REDIS_URL="redis://example.invalid/0") as one:
-        assert one.said("ready after")
-        assert set(one.run()["processes"]) == {
+    with up(tmp_path, PORT=str(port), REDIS_URL="redis://example.invalid/0") as instance:
+        assert instance.wait_for_output("ready after")
+        assert set(instance.run()["processes"]) == {
             "store",
             "sandbox",
             "web",
@@ -133,79 +133,79 @@ def test_without_credentials_the_sandbox_runs_on_a_store_of_its_own(tmp_path: Pa
             "deliver",
             "clock",
         }
-        starts = [line.split() for line in one.seen()]
+        starts = [line.split() for line in instance.recorded_lines()]
         assert {words[2] for words in starts} == {EmbeddedStore(tmp_path / "var" / "sandbox").url}
         assert {words[3] for words in starts} == {f"http://127.0.0.1:{port + 1}"}
-        assert "Ignoring REDIS_URL" in one.text()
-        assert (tmp_path / "var" / "admin_token").read_text().strip() in one.text()
-    assert one.process.returncode == 0
+        assert "Ignoring REDIS_URL" in instance.text()
+        assert (tmp_path / "var" / "admin_token").read_text().strip() in instance.text()
+    assert instance.process.returncode == 0
 
 
 def test_with_credentials_there_is_no_sandbox(tmp_path: Path, port: int) -> None:
-    with up(tmp_path, PORT=str(port), VIDEOSDK_API_KEY="key", VIDEOSDK_SECRET="secret") as one:
-        assert one.said("ready after")
-        assert "sandbox" not in one.run()["processes"]
-        assert {line.split()[2] for line in one.seen()} == {EmbeddedStore(tmp_path / "var").url}
+    with up(tmp_path, PORT=str(port), VIDEOSDK_API_KEY="key", VIDEOSDK_SECRET="secret") as instance:
+        assert instance.wait_for_output("ready after")
+        assert "sandbox" not in instance.run()["processes"]
+        assert {line.split()[2] for line in instance.recorded_lines()} == {EmbeddedStore(tmp_path / "var").url}
 
 
 def test_ctrl_c_stops_everything_in_order_and_the_next_run_tells_no_secret(tmp_path: Path, port: int) -> None:
-    with up(tmp_path, PORT=str(port)) as one:
-        assert one.said("ready after")
-        run = one.run()
-        one.process.send_signal(signal.SIGINT)
-        assert one.process.wait(LIMIT_S) == 0
-        ends = [line.split()[1] for line in one.seen() if line.startswith("end")]
+    with up(tmp_path, PORT=str(port)) as instance:
+        assert instance.wait_for_output("ready after")
+        run = instance.run()
+        instance.process.send_signal(signal.SIGINT)
+        assert instance.process.wait(LIMIT_S) == 0
+        ends = [line.split()[1] for line in instance.recorded_lines() if line.startswith("end")]
         assert ends == ["web", "clock", "worker", "call", "deliver", "sandbox"]
         assert not any(runs(run["processes"][name], run["commands"][name]) for name in run["processes"])
         assert not (tmp_path / "var" / "run.json").exists()
     with up(tmp_path, PORT=str(port)) as two:
-        assert two.said("ready after")
+        assert two.wait_for_output("ready after")
         assert (tmp_path / "var" / "admin_token").read_text().strip() not in two.text()
 
 
 def test_a_second_ctrl_c_hurries_and_still_closes_the_store(tmp_path: Path, port: int) -> None:
-    with up(tmp_path, PORT=str(port), STUBBORN="call") as one:
-        assert one.said("ready after")
-        one.process.send_signal(signal.SIGINT)
-        assert wait_until(lambda: "end worker" in one.seen(), LIMIT_S)
-        one.process.send_signal(signal.SIGINT)
-        assert one.process.wait(LIMIT_S) == 0
-        assert "killing call" in one.text()
+    with up(tmp_path, PORT=str(port), STUBBORN="call") as instance:
+        assert instance.wait_for_output("ready after")
+        instance.process.send_signal(signal.SIGINT)
+        assert wait_until(lambda: "end worker" in instance.recorded_lines(), LIMIT_S)
+        instance.process.send_signal(signal.SIGINT)
+        assert instance.process.wait(LIMIT_S) == 0
+        assert "killing call" in instance.text()
         assert "bye bye" in (tmp_path / "var" / "sandbox" / "store" / "valkey.log").read_text()
 
 
 @pytest.mark.parametrize("name", ["worker", "web", "store"])
 def test_what_is_killed_is_started_again(tmp_path: Path, port: int, name: str) -> None:
-    with up(tmp_path, PORT=str(port)) as one:
-        assert one.said("ready after")
-        before = one.run()["processes"][name]
+    with up(tmp_path, PORT=str(port)) as instance:
+        assert instance.wait_for_output("ready after")
+        before = instance.run()["processes"][name]
         os.kill(before, signal.SIGKILL)
-        assert wait_until(lambda: one.run()["processes"][name] != before and one.lives(name), LIMIT_S)
-        assert one.said("restarting now")
+        assert wait_until(lambda: instance.run()["processes"][name] != before and instance.lives(name), LIMIT_S)
+        assert instance.wait_for_output("restarting now")
 
 
 def test_nothing_lives_on_when_the_supervisor_is_killed(tmp_path: Path, port: int) -> None:
-    with up(tmp_path, PORT=str(port)) as one:
-        assert one.said("ready after")
-        run = one.run()
-        one.process.kill()
-        one.process.wait(LIMIT_S)
+    with up(tmp_path, PORT=str(port)) as instance:
+        assert instance.wait_for_output("ready after")
+        run = instance.run()
+        instance.process.kill()
+        instance.process.wait(LIMIT_S)
         with up(tmp_path, PORT=str(port)) as two:
-            assert two.said("ready after")
-            assert one.process.pid != two.run()["supervisor"]
+            assert two.wait_for_output("ready after")
+            assert instance.process.pid != two.run()["supervisor"]
             left = {name for name, pid in run["processes"].items() if runs(pid, run["commands"][name])}
             assert left <= {"store"}
     assert wait_until(lambda: not runs(run["processes"]["store"], run["commands"]["store"]), LIMIT_S)
 
 
 def test_a_second_run_beside_a_running_one_says_so(tmp_path: Path, port: int) -> None:
-    with up(tmp_path, PORT=str(port)) as one:
-        assert one.said("ready after")
+    with up(tmp_path, PORT=str(port)) as instance:
+        assert instance.wait_for_output("ready after")
         with up(tmp_path, PORT=str(port + 2)) as two:
             assert two.process.wait(LIMIT_S) == 1
             assert two.text().startswith("tally: Tallylight is already running here (process ")
             assert two.text().count("\n") == 1
-        assert one.lives("web")
+        assert instance.lives("web")
 
 
 @pytest.mark.parametrize("offset", [0, 1])
@@ -213,31 +213,31 @@ def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path, port: int
     with socket.socket() as other:
         other.bind(("127.0.0.1", port + offset))
         other.listen()
-        with up(tmp_path, PORT=str(port)) as one:
-            assert one.process.wait(LIMIT_S) == 1
-            assert one.text().startswith(f"tally: PORT is {port}")
-            assert "set PORT to another" in one.text()
-            assert one.text().count("\n") == 1
+        with up(tmp_path, PORT=str(port)) as instance:
+            assert instance.process.wait(LIMIT_S) == 1
+            assert instance.text().startswith(f"tally: PORT is {port}")
+            assert "set PORT to another" in instance.text()
+            assert instance.text().count("\n") == 1
     assert not (tmp_path / "seen").exists()
 
 
 def test_an_address_that_is_not_ours_is_told(tmp_path: Path, port: int) -> None:
-    with up(tmp_path, PORT=str(port), HOST="192.0.2.1") as one:
-        assert one.process.wait(LIMIT_S) == 1
-        assert one.text().startswith("tally: HOST is '192.0.2.1'")
+    with up(tmp_path, PORT=str(port), HOST="192.0.2.1") as instance:
+        assert instance.process.wait(LIMIT_S) == 1
+        assert instance.text().startswith("tally: HOST is '192.0.2.1'")
 
 
 def test_a_data_directory_that_is_a_file_is_told(tmp_path: Path, port: int) -> None:
     (tmp_path / "var").write_text("")
-    with up(tmp_path, PORT=str(port)) as one:
-        assert one.process.wait(LIMIT_S) == 1
-        assert one.text().startswith("tally: DATA_DIR is 'var': it must be a writable directory")
-        assert one.text().count("\n") == 1
+    with up(tmp_path, PORT=str(port)) as instance:
+        assert instance.process.wait(LIMIT_S) == 1
+        assert instance.text().startswith("tally: DATA_DIR is 'var': it must be a writable directory")
+        assert instance.text().count("\n") == 1
 
 
 def test_a_damaged_store_stops_the_start_with_its_own_word(tmp_path: Path, port: int) -> None:
-    with up(tmp_path, PORT=str(port)) as one:
-        assert one.said("ready after")
+    with up(tmp_path, PORT=str(port)) as instance:
+        assert instance.wait_for_output("ready after")
     (manifest,) = (tmp_path / "var" / "sandbox" / "store" / "appendonlydir").glob("*.manifest")
     manifest.write_text("nonsense\n")
     with up(tmp_path, PORT=str(port)) as two:

@@ -99,9 +99,9 @@ def test_a_replica_and_missing_replicas_are_failures() -> None:
     ("ahead_s", "level"), [(0.4, Level.OK), (-3.0, Level.WARNING), (3.0, Level.WARNING), (-90.0, Level.FAILED)]
 )
 def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
-    found = of_store.clock(ahead_s)
-    assert found.level is level
-    assert ("behind" in found.message) == (ahead_s < 0)
+    finding = of_store.clock(ahead_s)
+    assert finding.level is level
+    assert ("behind" in finding.message) == (ahead_s < 0)
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
         (ApiAnswer(301, None), Level.WARNING, "301"),
     ],
 )
-def test_what_videosdk_answers_is_judged(answer: ApiAnswer, level: Level, token: str) -> None:
-    found = judge(answer, "https://api.videosdk.live")
-    assert found.level is level
-    assert token in found.message
+def test_what_videosdk_answers_is_judged(answer: ApiAnswer, level: Level, word: str) -> None:
+    finding = judge(answer, "https://api.videosdk.live")
+    assert finding.level is level
+    assert word in finding.message
 
 
 def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
@@ -177,25 +177,25 @@ def test_every_surface_says_the_word(store_url: str, client: Client, tmp_path: P
 
 
 def test_a_store_without_processes_and_with_a_halt_fails(store_url: str, client: Client, tmp_path: Path) -> None:
-    given = Settings(data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem())
+    settings = Settings(data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem())
     Processes(client).beat("web", "here:1")
     client.set(keys.HALTED, "WRONGTYPE of tally:rooms")
-    found = {one.name: one for one in examine(given, sandbox=False)}
-    assert found["processes"].level is Level.FAILED and "worker" in found["processes"].message
-    assert found["journal"].level is Level.FAILED and "WRONGTYPE" in found["journal"].message
-    assert found["durability"].level is Level.OK and found["clock"].level is Level.OK
-    assert found["VideoSDK"].level is Level.WARNING
-    assert "reachable" not in found
+    findings = {finding.name: finding for finding in examine(settings, sandbox=False)}
+    assert findings["processes"].level is Level.FAILED and "worker" in findings["processes"].message
+    assert findings["journal"].level is Level.FAILED and "WRONGTYPE" in findings["journal"].message
+    assert findings["durability"].level is Level.OK and findings["clock"].level is Level.OK
+    assert findings["VideoSDK"].level is Level.WARNING
+    assert "reachable" not in findings
 
 
 def test_a_public_address_that_leads_elsewhere_fails(store_url: str, client: Client, tmp_path: Path) -> None:
     with _somebody_else(301, {"Location": "https://www.example.org/"}) as url:
-        given = Settings(
+        settings = Settings(
             data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem(), public_url=url, webhook_token="t"
         )
-        found = {one.name: one for one in examine(given, sandbox=False)}
-    assert found["reachable"].level is Level.FAILED and "https://www.example.org" in found["reachable"].message
-    assert "webhooks" not in found
+        findings = {finding.name: finding for finding in examine(settings, sandbox=False)}
+    assert findings["reachable"].level is Level.FAILED and "https://www.example.org" in findings["reachable"].message
+    assert "webhooks" not in findings
     assert not list(client.scan_iter("tally:doctor:*"))
 
 
@@ -230,14 +230,14 @@ def test_an_embedded_store_that_does_not_answer_is_not_blamed_on_redis_url(tmp_p
 
 def test_a_configuration_file_that_is_wrong_fails(store_url: str, client: Client, tmp_path: Path) -> None:
     (tmp_path / "tally.yaml").write_text("rulez: []\n")
-    given = Settings(
+    settings = Settings(
         data_dir=tmp_path,
         redis_url=store_url,
         videosdk_public_key=public_pem(),
         config_file=tmp_path / "tally.yaml",
     )
-    found = {one.name: one for one in examine(given, sandbox=False)}
-    assert found["configuration file"].level is Level.FAILED and "rulez" in found["configuration file"].message
+    findings = {finding.name: finding for finding in examine(settings, sandbox=False)}
+    assert findings["configuration file"].level is Level.FAILED and "rulez" in findings["configuration file"].message
 
 
 def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(store_url: str, client: Client) -> None:
@@ -253,8 +253,8 @@ def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(store_
     assert done == [2]
     room = codec.room_of(client.get(keys.room(ROOM)))
     client.set(keys.room(ROOM), codec.encode(replace(room, sequence=room.sequence + 1)))
-    found = check_replay(client)
-    assert found.level is Level.WARNING and f"room {ROOM}" in found.message
+    finding = check_replay(client)
+    assert finding.level is Level.WARNING and f"room {ROOM}" in finding.message
 
 
 def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[str, Any]], str]:
@@ -267,50 +267,50 @@ def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[st
         text=True,
         timeout=scaled_limit(60),
     )
-    message = json.loads(done.stdout)
-    assert message["ok"] == (done.returncode == 0)
-    return done.returncode, {check["name"]: check for check in message["checks"]}, done.stdout
+    report = json.loads(done.stdout)
+    assert report["ok"] == (done.returncode == 0)
+    return done.returncode, {check["name"]: check for check in report["checks"]}, done.stdout
 
 
 def test_without_anything_it_fails_and_makes_nothing(tmp_path: Path) -> None:
-    status, found, _ = _doctor({"DATA_DIR": "nowhere", "VIDEOSDK_PUBLIC_KEY": public_pem()}, tmp_path)
+    status, checks, _ = _doctor({"DATA_DIR": "nowhere", "VIDEOSDK_PUBLIC_KEY": public_pem()}, tmp_path)
     assert status == 1
-    assert "tally up" in found["store"]["hint"]
+    assert "tally up" in checks["store"]["hint"]
     assert not list(tmp_path.iterdir())
-    status, found, _ = _doctor({"PORT": "many"}, tmp_path)
-    assert status == 1 and "PORT" in found["settings"]["said"]
-    status, found, _ = _doctor({"REDIS_URL": "redis://127.0.0.1:1/0", "VIDEOSDK_PUBLIC_KEY": public_pem()}, tmp_path)
-    assert status == 1 and "does not answer" in found["store"]["said"]
+    status, checks, _ = _doctor({"PORT": "many"}, tmp_path)
+    assert status == 1 and "PORT" in checks["settings"]["said"]
+    status, checks, _ = _doctor({"REDIS_URL": "redis://127.0.0.1:1/0", "VIDEOSDK_PUBLIC_KEY": public_pem()}, tmp_path)
+    assert status == 1 and "does not answer" in checks["store"]["said"]
 
 
 @pytest.mark.process
 def test_a_product_that_runs_is_well_and_its_faults_are_found(tmp_path: Path) -> None:
-    with product(tmp_path, started=False) as one:
+    with product(tmp_path, started=False) as instance:
         token = "the-token-of-webhooks"
-        one.environ = dict(one.environ) | {"PUBLIC_URL": one.url, "WEBHOOK_TOKEN": token}
-        one.start()
-        given = dict(one.environ)
-        status, found, message = _doctor(given, tmp_path)
-        assert status == 0, found
-        assert {"reachable", "webhooks", "processes", "public key"} <= set(found)
-        for secret in (API_KEY, SECRET, token, one.token):
-            assert secret not in message
-        status, found, _ = _doctor(given | {"WEBHOOK_TOKEN": "another-token"}, tmp_path)
-        assert status == 1 and found["webhooks"]["level"] == "failed"
-        status, found, _ = _doctor(given | {"VIDEOSDK_SECRET": "another-secret-of-32-bytes-or-more-here"}, tmp_path)
-        assert status == 1 and "401" in found["VideoSDK"]["said"]
-        status, found, _ = _doctor(given | {"PUBLIC_URL": "http://127.0.0.1:1"}, tmp_path)
-        assert status == 0, found
-        assert f"PUBLIC_URL is {one.url} there and http://127.0.0.1:1 here" in found["this shell"]["said"]
+        instance.environ = dict(instance.environ) | {"PUBLIC_URL": instance.url, "WEBHOOK_TOKEN": token}
+        instance.start()
+        environ = dict(instance.environ)
+        status, checks, output = _doctor(environ, tmp_path)
+        assert status == 0, checks
+        assert {"reachable", "webhooks", "processes", "public key"} <= set(checks)
+        for secret in (API_KEY, SECRET, token, instance.token):
+            assert secret not in output
+        status, checks, _ = _doctor(environ | {"WEBHOOK_TOKEN": "another-token"}, tmp_path)
+        assert status == 1 and checks["webhooks"]["level"] == "failed"
+        status, checks, _ = _doctor(environ | {"VIDEOSDK_SECRET": "another-secret-of-32-bytes-or-more-here"}, tmp_path)
+        assert status == 1 and "401" in checks["VideoSDK"]["said"]
+        status, checks, _ = _doctor(environ | {"PUBLIC_URL": "http://127.0.0.1:1"}, tmp_path)
+        assert status == 0, checks
+        assert f"PUBLIC_URL is {instance.url} there and http://127.0.0.1:1 here" in checks["this shell"]["said"]
 
 
-def _tally(one: Product, *words: str) -> Any:
+def _tally(instance: Product, *words: str) -> Any:
     """What a command prints as JSON in a shell that has the data directory and no other setting."""
     environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
         [sys.executable, "-m", "workers", *words],
-        cwd=one.home,
-        env=environ | {"PYTHONPATH": str(TREE), "DATA_DIR": "var", "ADMIN_TOKEN": one.token},
+        cwd=instance.home,
+        env=environ | {"PYTHONPATH": str(TREE), "DATA_DIR": "var", "ADMIN_TOKEN": instance.token},
         capture_output=True,
         text=True,
         timeout=scaled_limit(60),
@@ -321,46 +321,51 @@ def _tally(one: Product, *words: str) -> Any:
 
 @pytest.mark.process
 def test_a_shell_without_the_settings_of_the_product_asks_the_product(tmp_path: Path) -> None:
-    with product(tmp_path, pinned=True) as one:
-        status, found, message = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": one.token}, tmp_path)
-        assert status == 0, found
-        assert found["product"]["said"].endswith(one.url)
-        assert f"PORT is {one.url.rpartition(':')[2]} there and 8000 here" in found["this shell"]["said"]
-        assert (found["VideoSDK"]["level"], found["public key"]["level"]) == ("ok", "ok")
-        assert "pinned" in found["public key"]["said"]
-        assert API_KEY not in message and SECRET not in message
+    with product(tmp_path, pinned=True) as instance:
+        status, checks, output = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": instance.token}, tmp_path)
+        assert status == 0, checks
+        assert checks["product"]["said"].endswith(instance.url)
+        assert f"PORT is {instance.url.rpartition(':')[2]} there and 8000 here" in checks["this shell"]["said"]
+        assert (checks["VideoSDK"]["level"], checks["public key"]["level"]) == ("ok", "ok")
+        assert "pinned" in checks["public key"]["said"]
+        assert API_KEY not in output and SECRET not in output
 
 
 @pytest.mark.process
 def test_a_product_with_the_sandbox_on_another_port_is_well(tmp_path: Path) -> None:
-    with product(tmp_path, credentials=False) as one:
-        status, found, _ = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": one.token}, tmp_path)
-        assert status == 0, found
-        assert {"ok"} == {found[name]["level"] for name in ("VideoSDK", "public key", "reachable", "processes")}
+    with product(tmp_path, credentials=False) as instance:
+        status, checks, _ = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": instance.token}, tmp_path)
+        assert status == 0, checks
+        assert {"ok"} == {checks[name]["level"] for name in ("VideoSDK", "public key", "reachable", "processes")}
 
 
 @pytest.mark.process
 def test_a_shell_with_another_port_uses_the_sandbox_that_runs(tmp_path: Path) -> None:
-    with product(tmp_path, credentials=False) as one:
-        sandbox_url = json.loads((one.data_dir / "run.json").read_text())["sandbox"]
-        made = _tally(one, "rooms", "create", "--json")
-        assert made["webhook_url"] == f"{one.url}/webhooks/videosdk", "the sandbox sends webhooks without a token"
-        (one.home / "tally.yaml").write_text(
-            f"rooms: {{lobby: {{room_id: {made['room_id']}}}}}\n"
+    with product(tmp_path, credentials=False) as instance:
+        sandbox_url = json.loads((instance.data_dir / "run.json").read_text())["sandbox"]
+        created = _tally(instance, "rooms", "create", "--json")
+        assert created["webhook_url"] == f"{instance.url}/webhooks/videosdk", (
+            "the sandbox sends webhooks without a token"
+        )
+        (instance.home / "tally.yaml").write_text(
+            f"rooms: {{lobby: {{room_id: {created['room_id']}}}}}\n"
             f"subscribers: [{{name: inbox, url: '{sandbox_url}/sandbox/inbox/mine', types: ['stream.*']}}]\n"
         )
-        assert _tally(one, "config", "check", "tally.yaml", "--json")["ok"] is True
+        assert _tally(instance, "config", "check", "tally.yaml", "--json")["ok"] is True
 
 
 @pytest.mark.process
 def test_webhooks_that_nearly_came_in_are_named_with_what_to_do(tmp_path: Path) -> None:
-    with product(tmp_path, started=False) as one:
-        one.environ = dict(one.environ) | {"PUBLIC_URL": one.url, "WEBHOOK_TOKEN": "the-token-of-webhooks"}
-        one.start()
-        assert one.post_webhook(b"{}").status == 404
+    with product(tmp_path, started=False) as instance:
+        instance.environ = dict(instance.environ) | {
+            "PUBLIC_URL": instance.url,
+            "WEBHOOK_TOKEN": "the-token-of-webhooks",
+        }
+        instance.start()
+        assert instance.post_webhook(b"{}").status == 404
 
         def refused() -> str:
-            return str(_doctor(dict(one.environ), tmp_path)[1].get("refused webhooks"))
+            return str(_doctor(dict(instance.environ), tmp_path)[1].get("refused webhooks"))
 
         wait_until(lambda: "without the token" in refused(), 60, "the count being written", seen=refused)
 

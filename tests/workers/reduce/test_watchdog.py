@@ -72,11 +72,11 @@ class Worker:
 
 @contextlib.contextmanager
 def worker(home: Path, store_url: str, hang: str) -> Iterator[Worker]:
-    made = Worker(home, store_url, hang)
+    worker = Worker(home, store_url, hang)
     try:
-        yield made
+        yield worker
     finally:
-        made.stop()
+        worker.stop()
 
 
 def append(client: Client, *rooms: str) -> list[str]:
