@@ -41,7 +41,7 @@ from webhook_app.store.journal.journal import Entry, Journal, Wake, entry
 from webhook_app.store.journal.timers import Timers
 from webhook_app.store.state import outline
 from webhook_app.store.state.store import StateStore
-from workers.calls.caller import THREADS, Caller, StartOptions
+from workers.calls.caller import Caller, CallLimits, StartOptions
 from workers.clock.retention import RetentionJob
 from workers.deliver.limits import DeliveryLimits
 from workers.deliver.transitions import new_delivery
@@ -362,24 +362,24 @@ def test_a_call_that_is_decided_when_the_call_hand_has_just_gone_to_rest_wakes_i
 
 
 def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: Client) -> None:
-    for number in range(3 * THREADS):
+    for number in range(3 * CallLimits.threads):
         call = Call(f"call_{number}", f"r{number}", CallKind.START, "operator", CallState.WAITING, 1, "1-0")
         client.set(keys.call(call.call_id), codec.encode(call))
         client.zadd(keys.CALLS_DUE, {call.call_id: call.created_at})
     over = threading.Event()
-    with socket.create_server(("127.0.0.1", 0), backlog=THREADS) as silent, ThreadPoolExecutor(1) as pool:
+    with socket.create_server(("127.0.0.1", 0), backlog=CallLimits.threads) as silent, ThreadPoolExecutor(1) as pool:
         videosdk = VideoSDK(
             f"http://127.0.0.1:{silent.getsockname()[1]}", Token("key", "a secret of 32 bytes or more .....")
         )
         caller = Caller(client, videosdk, WakeRecorder(), options=StartOptions())
         work = pool.submit(caller.run, stopping=over.is_set)
-        wait_until(lambda: leased(client) >= THREADS, LIMIT_S, "every thread having a call")
+        wait_until(lambda: leased(client) >= CallLimits.threads, LIMIT_S, "every thread having a call")
         over.wait(0.3)  # a dozen further looks
         claimed = leased(client)
         over.set()
         silent.close()
         work.result(4 * LIMIT_S)
-    assert claimed == THREADS
+    assert claimed == CallLimits.threads
 
 
 def leased(client: Client) -> int:
