@@ -54,6 +54,7 @@ ROOM = "hall"
 LIMIT_S = scaled_limit(10.0)
 DAY_S = 24 * 3600
 ANY_TEN: dict[str, Any] = {"healthy_limit": 10, "failing_limit": 10, "backlogged": {}, "limits": {}}
+THREADS = CallLimits().threads
 TOKEN = "a-token-of-the-invariants"
 
 
@@ -362,24 +363,24 @@ def test_a_call_that_is_decided_when_the_call_hand_has_just_gone_to_rest_wakes_i
 
 
 def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: Client) -> None:
-    for number in range(3 * CallLimits.threads):
+    for number in range(3 * THREADS):
         call = Call(f"call_{number}", f"r{number}", CallKind.START, "operator", CallState.WAITING, 1, "1-0")
         client.set(keys.call(call.call_id), codec.encode(call))
         client.zadd(keys.CALLS_DUE, {call.call_id: call.created_at})
     over = threading.Event()
-    with socket.create_server(("127.0.0.1", 0), backlog=CallLimits.threads) as silent, ThreadPoolExecutor(1) as pool:
+    with socket.create_server(("127.0.0.1", 0), backlog=THREADS) as silent, ThreadPoolExecutor(1) as pool:
         videosdk = VideoSDK(
             f"http://127.0.0.1:{silent.getsockname()[1]}", Token("key", "a secret of 32 bytes or more .....")
         )
         caller = Caller(client, videosdk, WakeRecorder(), options=StartOptions())
         work = pool.submit(caller.run, stopping=over.is_set)
-        wait_until(lambda: leased(client) >= CallLimits.threads, LIMIT_S, "every thread having a call")
+        wait_until(lambda: leased(client) >= THREADS, LIMIT_S, "every thread having a call")
         over.wait(0.3)  # a dozen further looks
         claimed = leased(client)
         over.set()
         silent.close()
         work.result(4 * LIMIT_S)
-    assert claimed == CallLimits.threads
+    assert claimed == THREADS
 
 
 def leased(client: Client) -> int:
