@@ -105,7 +105,7 @@ def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "level", "token"),
+    ("answer", "level", "phrase"),
     [
         (ApiAnswer(200, {"data": []}), Level.OK, "credentials accepted"),
         (ApiAnswer(404, {"message": "no room"}), Level.OK, "credentials accepted"),
@@ -117,10 +117,10 @@ def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
         (ApiAnswer(301, None), Level.WARNING, "301"),
     ],
 )
-def test_what_videosdk_answers_is_judged(answer: ApiAnswer, level: Level, word: str) -> None:
+def test_each_answer_of_videosdk_gives_its_finding(answer: ApiAnswer, level: Level, phrase: str) -> None:
     finding = judge(answer, "https://api.videosdk.live")
     assert finding.level is level
-    assert word in finding.message
+    assert phrase in finding.message
 
 
 def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
