@@ -30,10 +30,10 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def client(store_url: str) -> Iterator[Client]:
     """A client of an empty store."""
-    made = connect(store_url)
-    made.flushall()
-    yield made
-    made.close()
+    store_client = connect(store_url)
+    store_client.flushall()
+    yield store_client
+    store_client.close()
 
 
 @pytest.fixture

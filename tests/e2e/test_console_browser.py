@@ -210,7 +210,7 @@ def test_a_delivery_that_failed_is_retried_by_hand(visit: Any, tally: Any) -> No
     expect(delivery.get_by_label("Request body")).to_contain_text("retried-room")
     delivery.get_by_role("button", name="Try now").click()
     expect(visit.page.locator("[data-delivery]").first).to_contain_text("delivered", timeout=WITHIN_MS)
-    assert len({told.id for told in tally.sink.told if told.json["data"]["room_id"] == "retried-room"}) == 1
+    assert len({told.id for told in tally.sink.requests if told.json["data"]["room_id"] == "retried-room"}) == 1
 
 
 def test_it_can_be_used_without_a_script(browser: Any, tally: Any) -> None:

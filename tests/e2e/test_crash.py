@@ -314,14 +314,14 @@ def no_wish_had_two_runs(sandbox: Sandbox, folded: Refolded) -> None:
 def every_notice_reached_the_sink_under_one_id(one: Product, folded: Refolded, settled_at: str) -> None:
     due = {notice.notice_id: plain(notice_body(notice)) for _, notice in folded.notices if wanted(notice.type)}
     by_then = {notice.notice_id for at, notice in folded.notices if wanted(notice.type) and before(at, settled_at)}
-    told = {notice.id for notice in one.sink.told}
+    told = {notice.id for notice in one.sink.requests}
     assert len(by_then) > WEBHOOKS / 4
     assert by_then - told == set()
     assert told - due.keys() == set()
-    for notice in one.sink.told:
+    for notice in one.sink.requests:
         content = {name: value for name, value in notice.json.items() if name != "stale"}
         assert content == due[notice.id]
-    again = {notice_id for notice_id, count in Counter(one.id for one in one.sink.told).items() if count > 1}
+    again = {notice_id for notice_id, count in Counter(one.id for one in one.sink.requests).items() if count > 1}
     assert {notice_id for notice_id in by_then if every_seventh(notice_id)} <= again
 
 

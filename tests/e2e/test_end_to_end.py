@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from tests.support.product import Product, Sandbox, Told, product, wait_until, webhook
+from tests.support.product import Product, Sandbox, SinkRequest, product, wait_until, webhook
 from webhook_app.domain.reasons import Reason
 
 pytestmark = pytest.mark.process
@@ -88,7 +88,7 @@ def test_from_a_host_who_joins_to_a_subscriber_who_is_told_and_back(tmp_path: Pa
         stages = ["starting", "started", "playable", "stopping", "stopped"]
         told = ["session.started", *(f"stream.{stage}" for stage in stages)]
         wait_until(lambda: sorted(one.sink.types(HALL)) == sorted(told), LIMIT_S, "every notice")
-        for notice in one.sink.told:
+        for notice in one.sink.requests:
             verified(notice, subscriber["secret"])
         whys = [notice["data"]["because"] for notice in one.sink.notices("stream.playable", HALL)]
         assert whys == ["rule:live-with-the-host"]
@@ -97,7 +97,7 @@ def test_from_a_host_who_joins_to_a_subscriber_who_is_told_and_back(tmp_path: Pa
         timeline_explains(one, call, answer.json["id"])
 
 
-def verified(notice: Told, secret: str) -> None:
+def verified(notice: SinkRequest, secret: str) -> None:
     """The public library of Standard Webhooks takes it for ours, and no other secret's holder could have made it."""
     assert Webhook(secret).verify(notice.body, dict(notice.headers)) == notice.json
 
@@ -147,8 +147,8 @@ def test_a_notice_that_was_refused_comes_again_under_the_same_id(tmp_path: Path)
         body = webhook("hls-started", HALL, playbackHlsUrl="https://cdn.example/a/index.m3u8")
         answer = one.post_webhook(body)
         assert answer.status == 200
-        wait_until(lambda: len(one.sink.told) == 2, LIMIT_S, "the second attempt")
-        first, second = one.sink.told
+        wait_until(lambda: len(one.sink.requests) == 2, LIMIT_S, "the second attempt")
+        first, second = one.sink.requests
         assert first.id == second.id
         assert first.headers["webhook-timestamp"] < second.headers["webhook-timestamp"]
         verified(second, secret)

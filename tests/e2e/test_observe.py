@@ -20,21 +20,21 @@ LIMIT_S = 30.0
 
 def test_the_fold_calls_and_probes_nothing_and_says_why() -> None:
     scenario = Scenario()
-    scenario.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
     scenario.webhook("session-started")
     scenario.operator("start")
     assert scenario.starts == []
     scenario.webhook("hls-started")
     scenario.webhook("hls-stopped")
     assert [call for outcome in scenario.outcomes for call in outcome.calls] == []
-    assert scenario.told and all(notice.observed for notice in scenario.told)
+    assert scenario.announced and all(notice.observed for notice in scenario.announced)
 
 
 def test_a_timer_that_would_probe_does_not_claim_to() -> None:
     scenario = Scenario()
     scenario.webhook("session-started")
     scenario.webhook("hls-started")
-    scenario.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
     scenario.timer("watch")
     assert Reason.OBSERVING in scenario.reasons and Reason.PROBE_DUE not in scenario.reasons
 
@@ -48,23 +48,23 @@ def test_a_window_that_opens_is_missed_for_the_reason_that_this_copy_observes() 
 def test_notices_made_before_are_not_marked_and_those_after_are_sent_again() -> None:
     scenario = Scenario()
     scenario.webhook("session-started")
-    assert not any(notice.observed for notice in scenario.told)
-    scenario.tell(Source.SYSTEM, "settings", {"observing": True}, room=None)
+    assert not any(notice.observed for notice in scenario.announced)
+    scenario.process(Source.SYSTEM, "settings", {"observing": True}, room=None)
     scenario.webhook("hls-started")
-    scenario.tell(Source.SYSTEM, "settings", {"observing": False}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"observing": False}, room=None)
     scenario.webhook("hls-playable")
-    marked = {notice.type: notice.observed for notice in scenario.told}
+    marked = {notice.type: notice.observed for notice in scenario.announced}
     assert (marked["session.started"], marked["stream.started"], marked["stream.playable"]) == (False, True, False)
 
 
 def test_a_rule_that_matched_while_observing_starts_nothing_later_and_new_matches_do() -> None:
     scenario = Scenario()
     scenario.put_rule({"name": "with-ada", "rooms": ["*"], "on": "participant-joined", "do": "start"})
-    scenario.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
     scenario.webhook("session-started")
     scenario.joined("ada")
     assert scenario.room.desires.event is not None
-    scenario.tell(Source.SYSTEM, "settings", {"calls": True, "observing": False}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"calls": True, "observing": False}, room=None)
     assert (scenario.room.desires.event, scenario.starts) == (None, [])
     scenario.joined("grace")
     assert len(scenario.starts) == 1
@@ -74,7 +74,7 @@ def test_a_rule_that_matched_while_observing_starts_nothing_later_and_new_matche
 def test_what_is_due_is_dead_without_an_attempt_and_stays_so(harness: DeliveryHarness, ordering: Ordering) -> None:
     harness.subscribe("tv", ordering=ordering)
     for _ in range(3):
-        harness.tell()
+        harness.announce()
     harness.observing = True
     harness.deliver()
     harness.observing = False
@@ -82,7 +82,7 @@ def test_what_is_due_is_dead_without_an_attempt_and_stays_so(harness: DeliveryHa
     assert harness.endpoint.posts == []
     assert [delivery.state for delivery in harness.deliveries()] == [DeliveryState.DEAD] * 3
     assert [delivery.attempts[-1].error for delivery in harness.deliveries()] == ["observed"] * 3
-    harness.tell("stream.playable")
+    harness.announce("stream.playable")
     harness.deliver()
     assert harness.endpoint.types("/tv") == ["stream.playable"]
 
@@ -91,7 +91,7 @@ def test_a_retry_that_falls_due_is_not_sent_though_a_breaker_is_open(harness: De
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     for _ in range(30):
-        harness.tell()
+        harness.announce()
     harness.deliver()
     sent = len(harness.endpoint.posts)
     assert sent and harness.index("pending")
@@ -107,7 +107,7 @@ def test_a_retry_that_falls_due_is_not_sent_though_a_breaker_is_open(harness: De
 
 def test_a_notice_made_while_observing_goes_to_nobody_though_it_is_expanded_later(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
-    notice = harness.tell()
+    notice = harness.announce()
     [(entry, fields)] = harness.client.xrange(keys.OUTBOX)
     harness.client.xdel(keys.OUTBOX, entry)
     harness.client.xadd(keys.OUTBOX, {**fields, b"n": codec.encode(replace(notice, observed=True))})
@@ -118,7 +118,7 @@ def test_a_notice_made_while_observing_goes_to_nobody_though_it_is_expanded_late
 def test_a_delivery_that_is_due_but_settled_elsewhere_does_not_hold_the_discard_up(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     harness.make_due()
     harness.client.delete(keys.DELIVERIES_PENDING)
@@ -130,7 +130,7 @@ def test_a_delivery_that_is_due_but_settled_elsewhere_does_not_hold_the_discard_
 def test_what_fell_due_just_before_observing_ended_is_discarded_first(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 204]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     harness.client.set(keys.OBSERVED, "1")
     harness.make_due()
@@ -143,7 +143,7 @@ def test_what_fell_due_just_before_observing_ended_is_discarded_first(harness: D
 def test_a_discard_that_is_cut_short_is_finished_by_the_next_process(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 204]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     harness.client.set(keys.OBSERVED, "1")
     harness.make_due()
@@ -172,7 +172,7 @@ def test_a_copy_with_observe_asks_and_sends_nothing_and_makes_up_for_nothing_lat
         one.sandbox.join("hall")
         one.wait_state("hall", "playable", LIMIT_S)
         assert one.stop() == 0
-        told, asked = len(one.sink.told), requests_seen(one)
+        told, asked = len(one.sink.requests), requests_seen(one)
         one.sink.refuse_next(0)
 
         one.environ = {**one.environ, "OBSERVE": "1"}  # type: ignore[misc]
@@ -187,18 +187,18 @@ def test_a_copy_with_observe_asks_and_sends_nothing_and_makes_up_for_nothing_lat
             lambda: all(item["attempts"] and item["state"] == "dead" for item in one.items("/deliveries")),
             LIMIT_S,
             "every delivery being discarded",
-            seen=lambda: one.items("/deliveries"),
+            describe=lambda: one.items("/deliveries"),
         )
         reasons = [item["reason"] for row in one.items("/rooms/chapel/timeline") for item in row["decisions"]]
         assert "observing" in reasons
         assert "observing only" in one.output()
         assert one.stop() == 0
-        assert (len(one.sink.told), requests_seen(one)) == (told, asked)
+        assert (len(one.sink.requests), requests_seen(one)) == (told, asked)
 
         one.environ = {**one.environ, "OBSERVE": "0"}  # type: ignore[misc]
         one.start()
         one.sandbox.leave("hall")
         wait_until(lambda: "participant.left" in one.sink.types("hall"), LIMIT_S, "what is new being told")
-        assert len({notice.id for notice in one.sink.told[told:]}) == len(one.sink.told[told:])
+        assert len({notice.id for notice in one.sink.requests[told:]}) == len(one.sink.requests[told:])
         assert one.sink.types("chapel") == []
         assert one.sandbox.starts("chapel") == []

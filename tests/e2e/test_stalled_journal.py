@@ -12,7 +12,7 @@ LIMIT_S = 150.0
 
 
 def alarms_told(running: Product) -> list[tuple[str, str]]:
-    told = [notice.json for notice in running.sink.told]
+    told = [notice.json for notice in running.sink.requests]
     return [(notice["type"], notice["data"]["alarm"]["name"]) for notice in told if notice["type"].startswith("alarm.")]
 
 

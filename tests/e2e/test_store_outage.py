@@ -29,7 +29,7 @@ def cpu_s(pid: int) -> float:
 
 
 def outbox_entry_of(one: Product, room: str) -> bool:
-    return any(told.json["data"]["room_id"] == room for told in one.sink.told)
+    return any(told.json["data"]["room_id"] == room for told in one.sink.requests)
 
 
 def a_webhook_becomes_a_notice(one: Product, room: str, limit_s: float) -> None:
@@ -56,7 +56,7 @@ def test_a_store_that_is_away_burns_nothing_and_all_goes_on_when_it_is_back(tmp_
         store.start()
         a_webhook_becomes_a_notice(one, "after", BACK_WITHIN_S)
         wait_until(
-            lambda: [told.json["data"]["room_id"] for told in one.sink.told].count("before") >= 2, 30, "the retry"
+            lambda: [told.json["data"]["room_id"] for told in one.sink.requests].count("before") >= 2, 30, "the retry"
         )
         with closing(connect(store.url)) as client:
             wait_until(lambda: not client.zcard("tally:deliveries:pending"), BACK_WITHIN_S, "all being delivered")

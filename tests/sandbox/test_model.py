@@ -80,7 +80,7 @@ def test_a_stream_takes_its_time_from_start_to_stop() -> None:
     assert stream.state is StreamState.PLAYABLE
     scenario.end()
     scenario.pass_time(5)
-    assert scenario.told == [
+    assert scenario.announced == [
         (0, "session-started"),
         (0, "participant-joined"),
         (0, "hls-starting"),
@@ -176,7 +176,7 @@ def test_the_session_ends_with_the_last_to_leave_and_takes_its_stream_along() ->
     scenario.join("grace")
     scenario.leave("ada")
     assert scenario.world.rooms[ROOM].session_id is not None
-    scenario.told.clear()
+    scenario.announced.clear()
     scenario.leave("grace")
     scenario.pass_time(5)
     assert scenario.types() == ["participant-left", "hls-stopping", "hls-stopped", "session-ended"]
@@ -224,7 +224,7 @@ def test_a_stream_that_breaks_frees_its_room() -> None:
 def test_a_stream_stops_after_two_hours() -> None:
     scenario = on_air()
     scenario.pass_time(7201)
-    assert scenario.told[-2:] == [(7_200_000, "hls-stopping"), (7_201_000, "hls-stopped")]
+    assert scenario.announced[-2:] == [(7_200_000, "hls-stopping"), (7_201_000, "hls-stopped")]
 
 
 def test_a_pace_of_nothing_still_tells_everything_in_order() -> None:

@@ -494,7 +494,7 @@ def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_work
                 for count in range(1, 11):
                     notices_in_the_outbox(client, 1, first=count)
                     async with asyncio.timeout(LIMIT_S):
-                        while len(well.told) < count:
+                        while len(well.requests) < count:
                             await asyncio.sleep(0.01)
             finally:
                 over.set()
@@ -503,7 +503,7 @@ def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_work
 
     try:
         asyncio.run(scenario())
-        assert len(hanging.told) > 1
+        assert len(hanging.requests) > 1
     finally:
         hanging.stop()
         well.stop()
@@ -523,7 +523,7 @@ def test_two_deliver_hands_tell_each_notice_once(client: Client, store_url: str)
             await asyncio.gather(work(), work())
 
         asyncio.run(both())
-        assert Counter(received.id for received in sink.told) == Counter(notice.notice_id for notice in notices)
+        assert Counter(received.id for received in sink.requests) == Counter(notice.notice_id for notice in notices)
         assert DeliveryRecords(client).counts() == {"pending": 0, "delivered": 300, "dead": 0}
     finally:
         sink.stop()

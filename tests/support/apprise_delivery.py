@@ -23,7 +23,7 @@ async def main() -> None:
     before = (socket.getaddrinfo, socket.socket.connect)
     harness = DeliveryHarness(connect(sys.argv[1]), sys.argv[1])
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
-    harness.tell()
+    harness.announce()
     async with harness.open() as [deliverer]:
         while not harness.endpoint.at("/chat"):
             await deliverer.run()

@@ -1,9 +1,9 @@
-"""A visitor with a real browser: what they see, what goes wrong on their pages, and what axe finds fault with."""
+"""A real browser on a page of ours: its errors and warnings, and the accessibility violations that axe reports."""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -33,9 +33,9 @@ def a_browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield made
-        made.close()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield browser
+        browser.close()
 
 
 class BrowserPage:
@@ -49,11 +49,11 @@ class BrowserPage:
         self.page.set_default_timeout(WITHIN_MS)
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
-        self.page.on("console", self._said)
+        self.page.on("console", self._on_console_message)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.context.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
 
-    def _said(self, message: Any) -> None:
+    def _on_console_message(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
 
@@ -72,7 +72,7 @@ class BrowserPage:
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
-    def scheme(self, name: str) -> None:
+    def scheme(self, name: Literal["light", "dark"]) -> None:
         """Light or dark, from now on."""
         self.page.emulate_media(color_scheme=name)
 
@@ -82,12 +82,12 @@ class BrowserPage:
 
     def faults(self, *, contrast_only: bool = False) -> list[str]:
         """What axe finds wrong by WCAG 2.1 A and AA."""
-        asked = {"type": "rule", "values": ["color-contrast"]} if contrast_only else WCAG_AA
+        rules = {"type": "rule", "values": ["color-contrast"]} if contrast_only else WCAG_AA
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE.axe_script)
-        options = {"runOnly": asked, "resultTypes": ["violations"]}
-        found = self.page.evaluate("options => axe.run(document, options)", options)["violations"]
-        return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+        options = {"runOnly": rules, "resultTypes": ["violations"]}
+        violations = self.page.evaluate("options => axe.run(document, options)", options)["violations"]
+        return [f"{violation['id']}: {node['html'][:160]}" for violation in violations for node in violation["nodes"]]
 
     def close(self) -> None:
         self.context.close()

@@ -1,4 +1,4 @@
-"""The call hand as tests hold it: on the tests' store, against servers that answer as they are told to."""
+"""Run the caller on the tests' store, against servers whose responses the test sets."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ LIMITS = CallLimits(linger_s=0.03, poll_interval_s=0.005, too_old_ms=60_000)
 
 
 class Stub(ThreadingHTTPServer):
-    """A VideoSDK that answers as it is told to: (status, body) by method and path; keeps what it was asked."""
+    """A VideoSDK whose responses the test sets: (status, body) by method and path. Keeps every request."""
 
     daemon_threads = True
     block_on_close = False
@@ -28,20 +28,20 @@ class Stub(ThreadingHTTPServer):
     def __init__(self) -> None:
         stub = self
 
-        class ConsoleAuth(BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = -1
             disable_nagle_algorithm = True
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked = (self.command, self.path, json.loads(body) if body else None, dict(self.headers))
-                stub.asked.append(asked)
-                said = stub.says(self.command, self.path)
-                if callable(said):
-                    said(self)
+                request = (self.command, self.path, json.loads(body) if body else None, dict(self.headers))
+                stub.requests.append(request)
+                response = stub.response_to(self.command, self.path)
+                if callable(response):
+                    response(self)
                     return
-                status, content = said
+                status, content = response
                 raw = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(raw)))
@@ -55,17 +55,17 @@ class Stub(ThreadingHTTPServer):
             def log_message(self, format: Any, *args: Any) -> None:
                 pass
 
-        super().__init__(("127.0.0.1", 0), ConsoleAuth)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.asked = []
-        self.headers = {}
-        self.starts = (200, {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"})
-        self.ends = (200, "HLS ended successfully")
-        self.active = (404, {"code": 404, "message": "No active HLS found"})
-        self.listed = (400, {"message": "roomId is required"})
-        self.room_listed = None  # the list of one room; None answers as `active` does
+        self.requests: list[tuple[str, str, Any, dict[str, str]]] = []
+        self.headers: dict[str, str] = {}
+        self.starts: Any = (200, {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"})
+        self.ends: Any = (200, "HLS ended successfully")
+        self.active: Any = (404, {"code": 404, "message": "No active HLS found"})
+        self.listed: Any = (400, {"message": "roomId is required"})
+        self.room_listed: Any = None  # the list of one room; None answers as `active` does
 
-    def says(self, method: Any, path: Any) -> Any:
+    def response_to(self, method: Any, path: Any) -> Any:
         if path == "/v2/hls/start":
             return self.starts
         if path.startswith("/v2/hls?") and "roomId" not in path:
@@ -75,14 +75,14 @@ class Stub(ThreadingHTTPServer):
         return self.ends if path == "/v2/hls/end" else self.active
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # whoever asked has left
+        pass  # the client has closed its connection
 
     def posts(self) -> Any:
-        return [(path, body) for method, path, body, _ in self.asked if method == "POST"]
+        return [(path, body) for method, path, body, _ in self.requests if method == "POST"]
 
 
 class CallHarness:
-    """The call hand on the tests' store, and the reducer that decides its calls."""
+    """The caller on the tests' store, and the reducer that decides its calls."""
 
     def __init__(self, client: Client, url: Any, *, webhook_url: Any = None, credentials: bool = True) -> None:
         self.client = client
@@ -95,23 +95,23 @@ class CallHarness:
         limits = replace(LIMITS, **changes)
         self.caller = Caller(self.client, self._api, NullWake(), options=self._options, limits=limits)
 
-    def wanted(
+    def decided_call(
         self, room: Any = ROOM, session: str = "s1", *, run: Any = None, start: Any = None, command: str = "start"
     ) -> Any:
-        """Somebody is in the room, and the operator wants a start or an end; the call that is decided."""
-        told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
-        told.append(Entry(Source.VIDEOSDK, "session-started", room, webhook("session-started", room, session)))
+        """Put a participant into the room and let the operator command a start or an end. Returns the call decided."""
+        entries = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
+        entries.append(Entry(Source.VIDEOSDK, "session-started", room, webhook("session-started", room, session)))
         if run is not None:
             url = f"https://cdn.example/{run}/index.m3u8"
             body = webhook("hls-playable", room, session, id=run, playbackHlsUrl=url)
-            told.append(Entry(Source.VIDEOSDK, "hls-playable", room, body))
-        told.append(entry(Source.OPERATOR, command, room, {} if start is None else {"start": start}))
-        append(self.client, *told)
+            entries.append(Entry(Source.VIDEOSDK, "hls-playable", room, body))
+        entries.append(entry(Source.OPERATOR, command, room, {} if start is None else {"start": start}))
+        append(self.client, *entries)
         fold_all(self.client)
         return self.call(room, command)
 
-    def asked_about(self, room: Any = ROOM) -> Any:
-        """The operator wants a room on air in which nobody is: VideoSDK is asked. The probe."""
+    def decided_probe(self, room: Any = ROOM) -> Any:
+        """Let the operator start a room that has no session, so that VideoSDK is probed. Returns the probe."""
         append(
             self.client,
             entry(Source.SYSTEM, "settings", None, {"calls": True}),
@@ -123,21 +123,21 @@ class CallHarness:
     def call(self, room: Any = ROOM, kind: str = "start") -> Any:
         """The newest call of this kind."""
         ids = self.client.zrevrange(keys.room_calls(room), 0, -1)
-        found = [codec.call_of(self.client.get(keys.call(one.decode()))) for one in ids]
-        return next(one for one in found if one.kind == kind)
+        calls = [codec.call_of(self.client.get(keys.call(call_id.decode()))) for call_id in ids]
+        return next(call for call in calls if call.kind == kind)
 
     def work(self) -> Any:
         return self.caller.run()
 
     def answers(self) -> Any:
-        """What the journal holds of answers, oldest first."""
+        """The events of call and probe results in the journal, oldest first."""
         return [event for event in Journal(self.client).scan() if event.source in (Source.CALL, Source.PROBE)]
 
     def answer(self) -> Any:
-        [one] = [event for event in self.answers() if event.source is Source.CALL]
-        return one.data
+        [event] = [event for event in self.answers() if event.source is Source.CALL]
+        return event.data
 
-    def change(self, one: Any, **changes: Any) -> None:
-        """The call's record, as if it had been written otherwise."""
-        record = json.loads(codec.encode(one)) | changes
-        self.client.set(keys.call(one.call_id), json.dumps(record))
+    def change(self, call: Any, **changes: Any) -> None:
+        """Overwrite fields of the call's stored record."""
+        record = json.loads(codec.encode(call)) | changes
+        self.client.set(keys.call(call.call_id), json.dumps(record))

@@ -66,15 +66,15 @@ async def deliverer(
         assert escalations.flush(REPORTED_WITHIN_S)
 
 
-def put_delivery(client: Client, one: Delivery) -> None:
-    """A delivery as it is kept, in whatever state."""
-    client.set(keys.delivery(one.delivery_id), codec.encode(one))
-    client.zadd(keys.DELIVERIES, {one.delivery_id: one.created_at})
-    if one.state in ("pending", "dead"):
-        index = keys.DELIVERIES_DEAD if one.state == "dead" else keys.DELIVERIES_PENDING
-        client.zadd(index, {one.delivery_id: one.created_at})
+def put_delivery(client: Client, delivery: Delivery) -> None:
+    """Store a delivery in whatever state it is."""
+    client.set(keys.delivery(delivery.delivery_id), codec.encode(delivery))
+    client.zadd(keys.DELIVERIES, {delivery.delivery_id: delivery.created_at})
+    if delivery.state in ("pending", "dead"):
+        index = keys.DELIVERIES_DEAD if delivery.state == "dead" else keys.DELIVERIES_PENDING
+        client.zadd(index, {delivery.delivery_id: delivery.created_at})
 
 
-def told_as(subscriber: Subscriber) -> str:
-    """Its secret as it is shown to who subscribes."""
+def signing_secret_of(subscriber: Subscriber) -> str:
+    """The secret as the API shows it to the subscriber."""
     return "whsec_" + subscriber.secret

@@ -1,12 +1,12 @@
-"""An office that tells: subscribers, notices, a real endpoint, and deliver hands on the tests' store."""
+"""Announce notices to subscribers of a real endpoint, with deliverers on the tests' store."""
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -17,6 +17,7 @@ from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.notices.notice import make_notice
+from webhook_app.domain.notices.types import AnyNoticeType
 from webhook_app.secrets.subscriber_secrets import new_secret
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
@@ -33,7 +34,7 @@ class Posted:
     """One POST as it arrived."""
 
     path: str
-    headers: dict
+    headers: dict[str, str]
     body: bytes
 
     @property
@@ -47,16 +48,16 @@ class Posted:
 
 @dataclass
 class Endpoint:
-    """Keeps what it is told; `answers` says, by path, what comes back: statuses in turn, the last for ever."""
+    """Keeps every POST. `answers` holds the statuses by path, in turn; the last one is repeated."""
 
-    posts: list = field(default_factory=list)
-    answers: dict = field(default_factory=dict)
-    headers: dict = field(default_factory=dict)
-    holds: dict = field(default_factory=dict)
-    on_post: object = None
-    on_take: object = None
+    posts: list[Posted] = field(default_factory=list)
+    answers: dict[str, list[int]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    holds: dict[str, asyncio.Event] = field(default_factory=dict)
+    on_post: Callable[[], object] | None = None
+    on_take: Callable[[], Awaitable[object]] | None = None
     refuses: str | None = None
-    slow: tuple = (None, 0.0)
+    slow: tuple[str | None, float] = (None, 0.0)
     quotes_paths: bool = False
 
     async def take(self, request: Any) -> Any:
@@ -92,20 +93,20 @@ class DeliveryHarness:
         self.client, self.store_url = client, store_url
         self.subscribers = subscribers_of(client)
         self.endpoint = Endpoint()
-        self.port = None
-        self.told = 0
-        self.base_url = None
+        self.port: int | None = None
+        self.notice_count = 0
+        self.base_url: str | None = None
         self.observing = False
-        self.outbox_type = Outbox
+        self.outbox_type: type[Outbox] = Outbox
         self.limits = QUICK_LIMITS
         self.apprise = AppriseLimits()
-        self.opened = None
-        self.slow = (None, 0.0)
+        self.opened: Callable[[], Awaitable[object]] | None = None
+        self.slow: tuple[str | None, float] = (None, 0.0)
 
     def subscribe(
         self, name: Any, *, types: Any = ("*",), rooms: Any = ("*",), because: Any = ("*",), **more: Any
     ) -> Any:
-        known = Subscriber(
+        subscriber = Subscriber(
             subscriber_id=f"sub_{name}",
             name=name,
             url=f"http://127.0.0.1:{{port}}/{name}",
@@ -113,25 +114,33 @@ class DeliveryHarness:
             wanted=Filter(tuple(types), tuple(rooms), tuple(because)),
             secret=new_secret(),
         )
-        self.subscribers.put(replace(known, **more))
-        return known
+        self.subscribers.put(replace(subscriber, **more))
+        return subscriber
 
-    def tell(
+    def announce(
         self, kind: str = "stream.started", *, room: Any = ROOM, because: Any = None, at: Any = None, **data: Any
     ) -> Any:
-        self.told += 1
+        self.notice_count += 1
         now = at or int(time.time() * 1000)
-        event_id = f"{self.told}-0"
-        notice = make_notice(event_id, kind, now, room_id=room, sequence=self.told, because=because, data=data)
+        event_id = f"{self.notice_count}-0"
+        notice = make_notice(
+            event_id,
+            cast(AnyNoticeType, kind),
+            now,
+            room_id=room,
+            sequence=self.notice_count,
+            because=because,
+            data=data,
+        )
         self.client.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
         return notice
 
     def deliver(self, *, deliverers: int = 1) -> None:
-        """Run until quiet."""
+        """Deliver until nothing is due."""
 
         async def run() -> None:
-            async with self.open(deliverers) as made:
-                await asyncio.wait_for(asyncio.gather(*(one.run() for one in made)), WITHIN_S)
+            async with self.open(deliverers) as running:
+                await asyncio.wait_for(asyncio.gather(*(deliverer.run() for deliverer in running)), WITHIN_S)
 
         asyncio.run(run())
 
@@ -148,9 +157,9 @@ class DeliveryHarness:
             await self.opened()
         if self.slow[0] is not None:
             self.endpoint.slow = self.slow
-        for known in self.subscribers.all():
-            if "{port}" in known.url:
-                self.subscribers.put(replace(known, url=known.url.format(port=self.port)))
+        for subscriber in self.subscribers.all():
+            if "{port}" in subscriber.url:
+                self.subscribers.put(replace(subscriber, url=subscriber.url.format(port=self.port)))
         try:
             async with AsyncExitStack() as stack:
                 opened = (
@@ -165,22 +174,26 @@ class DeliveryHarness:
                     )
                     for _ in range(count)
                 )
-                yield [await stack.enter_async_context(one) for one in opened]
+                yield [await stack.enter_async_context(context) for context in opened]
         finally:
             await runner.cleanup()
 
     def deliveries(self, subscriber: Any = None) -> Any:
-        """Every delivery there is, oldest first."""
-        found = [codec.decoder(Delivery)(self.client.get(key)) for key in self.client.scan_iter(keys.delivery("*"))]
-        of_one = [one for one in found if subscriber is None or one.subscriber_id == f"sub_{subscriber}"]
-        return sorted(of_one, key=lambda one: (one.created_at, one.delivery_id))
+        """The stored deliveries, oldest first."""
+        deliveries = [
+            codec.decoder(Delivery)(self.client.get(key)) for key in self.client.scan_iter(keys.delivery("*"))
+        ]
+        selected = [
+            delivery for delivery in deliveries if subscriber is None or delivery.subscriber_id == f"sub_{subscriber}"
+        ]
+        return sorted(selected, key=lambda delivery: (delivery.created_at, delivery.delivery_id))
 
     def only(self, subscriber: Any = None) -> Any:
-        [one] = self.deliveries(subscriber)
-        return one
+        [delivery] = self.deliveries(subscriber)
+        return delivery
 
     def make_due(self) -> None:
-        """So much time has passed that whatever waits is due, and who was left alone is tried again."""
+        """Make every pending delivery due now, and end the pauses of open breakers."""
         for subscriber in self.client.hkeys(keys.BREAKERS_OPEN_UNTIL):
             self.client.hset(keys.BREAKERS_OPEN_UNTIL, subscriber, 1)
         for key in self.client.scan_iter(keys.subscriber_due("*")):
@@ -190,8 +203,8 @@ class DeliveryHarness:
             self.client.zadd(keys.SUBSCRIBERS_DUE, {subscriber: 1})
 
     def index(self, state: Any) -> Any:
-        """Which are in that state, by the indexes."""
+        """The ids of the deliveries in a state, according to the indexes."""
         named = {"pending": keys.DELIVERIES_PENDING, "dead": keys.DELIVERIES_DEAD}
-        of = {name: {one.decode() for one in self.client.zrange(key, 0, -1)} for name, key in named.items()}
-        every = {one.decode() for one in self.client.zrange(keys.DELIVERIES, 0, -1)}
+        of = {name: {member.decode() for member in self.client.zrange(key, 0, -1)} for name, key in named.items()}
+        every = {member.decode() for member in self.client.zrange(keys.DELIVERIES, 0, -1)}
         return every - of["pending"] - of["dead"] if state == "delivered" else of[state]

@@ -72,7 +72,7 @@ def _record(state: SystemState, event: Event, outcome: StepOutcome, *, whole: bo
     touched = sorted(outcome.rooms)
     views = {room_id: _view(state, room_id, event.at) for room_id in touched}
     parts = {
-        "reasons": [str(reason.value) for reason in outcome.reasons],
+        "reasons": [str(reason) for reason in outcome.reasons],
         "unchanged": None if outcome.unchanged is None else [outcome.unchanged],
         "decisions": {
             room_id: [_decision(decision, names) for decision in decisions]
@@ -97,12 +97,14 @@ def _record(state: SystemState, event: Event, outcome: StepOutcome, *, whole: bo
         "forgotten": sorted(outcome.forgotten_rooms),
         "dropped": sorted(outcome.dropped),
     }
-    found = {name: part for name, part in parts.items() if part}
-    return json.loads(json.dumps({"id": event.id, **found}))
+    filled = {name: part for name, part in parts.items() if part}
+    plain: dict[str, Any] = json.loads(json.dumps({"id": event.id, **filled}))
+    return plain
 
 
 def _view(state: SystemState, room_id: str, now: int) -> dict[str, Any]:
-    return without_text(room_view(state.rooms[room_id], state.config, now))
+    view: dict[str, Any] = without_text(room_view(state.rooms[room_id], state.config, now))
+    return view
 
 
 def _digest(view: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ RULES: tuple[dict[str, Any], ...] = (
 
 
 class JournalGenerator:
-    """Writes into a journal what VideoSDK, operators, the clock and the call hand would."""
+    """Writes into a journal what VideoSDK, operators, the clock and the caller would."""
 
     def __init__(self, client: Client, seed: int) -> None:
         self._random = random.Random(seed)
@@ -37,7 +37,7 @@ class JournalGenerator:
         self._journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
 
     def go_on(self, count: int) -> None:
-        """So many further entries, then what is due."""
+        """Append so many entries, then fire due timers and answer claimed calls."""
         self._journal.append([self._entry() for _ in range(count)])
         self._timers.pop()
         for claimed in self._calls.claim(16):
@@ -110,7 +110,7 @@ class JournalGenerator:
         stream = {"id": run, "roomId": call.room_id, "playbackHlsUrl": _url(run)}
         if call.kind is CallKind.PROBE:
             session = {"session_id": f"{call.room_id}-1", "live": True, "participants": {"ada": "Ada"}}
-            said: dict[str, Any] = {
+            answer: dict[str, Any] = {
                 "outcome": "probed",
                 "reached": self._random.random() < 0.9,
                 "asked_id": self._journal.last_id(),
@@ -118,10 +118,10 @@ class JournalGenerator:
                 "active": self._random.choice((None, stream)),
                 "session": self._random.choice((None, session)),
             }
-            return entry(Source.PROBE, "probed", call.room_id, {"call_id": call.call_id, "kind": "probe", **said})
+            return entry(Source.PROBE, "probed", call.room_id, {"call_id": call.call_id, "kind": "probe", **answer})
         outcome = self._random.choice(OUTCOMES)
-        said = {"outcome": outcome, "status": 400 if outcome == "refused" else 200, "stream": stream}
-        data = {"call_id": call.call_id, "kind": call.kind.value, **said}
+        answer = {"outcome": outcome, "status": 400 if outcome == "refused" else 200, "stream": stream}
+        data = {"call_id": call.call_id, "kind": call.kind.value, **answer}
         return entry(Source.CALL, f"{call.kind}-{outcome}", call.room_id, data)
 
 

@@ -1,4 +1,4 @@
-"""One notice of each type, each out of a story that the domain folds: the examples of docs/reference/notices.md."""
+"""One notice of each type, made by processing events: the examples of docs/reference/notices.md."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ HOST = 'event.data.participantName.startsWith("Host")'
 
 def notice_examples() -> dict[str, dict[str, Any]]:
     """The body of one notice of each type."""
-    found: dict[str, dict[str, Any]] = {}
-    for told in (
+    bodies: dict[str, dict[str, Any]] = {}
+    for notices in (
         _a_window(),
         _a_failure(),
         _a_window_without_a_session(),
@@ -24,9 +24,9 @@ def notice_examples() -> dict[str, dict[str, Any]]:
         _alarms_and_subscribers(),
         _bodies(),
     ):
-        for notice in told:
-            found.setdefault(notice.type, notice_body(notice))
-    return found
+        for notice in notices:
+            bodies.setdefault(notice.type, notice_body(notice))
+    return bodies
 
 
 def _a_window() -> list[Notice]:
@@ -41,7 +41,7 @@ def _a_window() -> list[Notice]:
     scheduled.stopped("6581a3f2c4b0e7a1d2c3b4a5")
     scheduled.left("host-ada")
     scheduled.webhook("session-ended")
-    return scheduled.told
+    return scheduled.announced
 
 
 def _a_failure() -> list[Notice]:
@@ -49,28 +49,28 @@ def _a_failure() -> list[Notice]:
     scenario.webhook("session-started")
     scenario.hls("started", id="6581a3f2c4b0e7a1d2c3b4a5", url="https://cdn.example/meetings-hls/a/index.m3u8")
     scenario.webhook("hls-failed", id="6581a3f2c4b0e7a1d2c3b4a5", reason="the encoder was lost")
-    return scenario.told
+    return scenario.announced
 
 
 def _a_window_without_a_session() -> list[Notice]:
     scheduled = ScheduledRoom()
     scheduled.plan("sunday-service")
     scheduled.until(ONE + HOUR + MINUTE)
-    return scheduled.told
+    return scheduled.announced
 
 
 def _a_late_window() -> list[Notice]:
     scheduled = ScheduledRoom()
     scheduled.plan("sunday-service").opened()
     scheduled.until(ONE + 2 * MINUTE)
-    return scheduled.told
+    return scheduled.announced
 
 
 def _a_person_who_stops() -> list[Notice]:
     scheduled = ScheduledRoom()
     scheduled.plan("sunday-service").opened().until(ONE)
     scheduled.playable().stopped()
-    return scheduled.told
+    return scheduled.announced
 
 
 def _refusals() -> list[Notice]:
@@ -82,7 +82,7 @@ def _refusals() -> list[Notice]:
         if scheduled.room.control.call is not None:
             scheduled.answer("refused", status=400, message="the add-on is not active")
         scheduled.wait(2 * MINUTE)
-    return scheduled.told
+    return scheduled.announced
 
 
 def _a_rule_that_notifies() -> list[Notice]:
@@ -93,24 +93,24 @@ def _a_rule_that_notifies() -> list[Notice]:
     )
     scenario.webhook("session-started")
     scenario.webhook("participant-joined", participantId="host-ada", participantName="Host Ada")
-    return scenario.told
+    return scenario.announced
 
 
 def _alarms_and_subscribers() -> list[Notice]:
     scenario = Scenario()
     summary = "tally.yaml is wrong and was not applied: tally.yaml:12: rules.sunday-service.rooms: missing"
     alarm = {"name": "configuration-file", "severity": "warning", "summary": summary}
-    scenario.tell(Source.SYSTEM, "alarm-raised", alarm, room=None)
-    scenario.tell(Source.SYSTEM, "alarm-cleared", {"name": "configuration-file"}, room=None, after=MINUTE)
+    scenario.process(Source.SYSTEM, "alarm-raised", alarm, room=None)
+    scenario.process(Source.SYSTEM, "alarm-cleared", {"name": "configuration-file"}, room=None, after=MINUTE)
     subscriber = "sub_2f1d0c9b8a7e6d5c4b3a"
     gone = {"subscriber_id": subscriber, "reason": "it answered 410 Gone"}
-    scenario.tell(Source.SYSTEM, "subscriber-disabled", gone, room=None)
-    scenario.tell(Source.OPERATOR, "subscriber-test", {"subscriber_id": subscriber}, room=None)
-    return scenario.told
+    scenario.process(Source.SYSTEM, "subscriber-disabled", gone, room=None)
+    scenario.process(Source.OPERATOR, "subscriber-test", {"subscriber_id": subscriber}, room=None)
+    return scenario.announced
 
 
 def _bodies() -> list[Notice]:
     scenario = Scenario()
-    scenario.tell(Source.SYSTEM, "settings", {"bodies": True}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"bodies": True}, room=None)
     scenario.webhook("recording-stopped", fileUrl="https://cdn.example/recordings/a.mp4", filePath="recordings/a.mp4")
-    return scenario.told
+    return scenario.announced

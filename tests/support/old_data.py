@@ -86,13 +86,13 @@ def replay_differences(client: Client) -> list[str]:
 
 def read_all(web: WebClient) -> dict[str, Any]:
     """Every list of the API, and each room with its timeline, without texts and what only the moment decides."""
-    found: dict[str, Any] = {path: web.get(path) for path in LISTS}
-    for room in found["/rooms"]["items"]:
+    answers: dict[str, Any] = {path: web.get(path) for path in LISTS}
+    for room in answers["/rooms"]["items"]:
         room_id = room["room_id"]
-        found |= {path: web.get(path) for path in (f"/rooms/{room_id}", f"/rooms/{room_id}/timeline")}
-    for rule in found["/rules"]["items"]:
-        found[f"/rules/{rule['name']}"] = web.get(f"/rules/{rule['name']}")
-    return {path: _stable(answer) for path, answer in found.items()}
+        answers |= {path: web.get(path) for path in (f"/rooms/{room_id}", f"/rooms/{room_id}/timeline")}
+    for rule in answers["/rules"]["items"]:
+        answers[f"/rules/{rule['name']}"] = web.get(f"/rules/{rule['name']}")
+    return {path: _stable(answer) for path, answer in answers.items()}
 
 
 def read_old_data(client: Client, web: WebClient, path: Path) -> dict[str, Any]:

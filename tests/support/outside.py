@@ -128,8 +128,8 @@ class _Quiet(ThreadingHTTPServer):
         """A client that refuses the certificate is expected."""
 
 
-def _pipe(one: socket.socket, other: socket.socket) -> None:
-    partner = {one: other, other: one}
+def _pipe(first: socket.socket, second: socket.socket) -> None:
+    partner = {first: second, second: first}
     while True:
         readable, _, _ = select.select(list(partner), [], [], 5)
         if not readable:

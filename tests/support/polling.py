@@ -26,18 +26,22 @@ def scaled_limit(usual_s: float) -> float:
 
 
 def wait_until(
-    condition: Callable[[], T], usual_s: float, what: str = "the condition", *, seen: Callable[[], object] | None = None
+    condition: Callable[[], T],
+    usual_s: float,
+    what: str = "the condition",
+    *,
+    describe: Callable[[], object] | None = None,
 ) -> T:
     """What `condition` returns once that is true.
 
-    AssertionError when it stays false for `patient(usual_s)`: it names what was waited for, and what the condition and
-    `seen` returned last. The pause between two looks grows, so that many waits do not load the machine.
+    AssertionError when it stays false for `scaled_limit(usual_s)`: it names what was waited for, and what the
+    condition and `describe` returned last. The pause between two checks grows, so that they do not load the machine.
     """
     limit_s, poll_s = scaled_limit(usual_s), POLL_FIRST_S
     deadline = time.monotonic() + limit_s
     while not (value := condition()):
         if time.monotonic() > deadline:
-            state = f"{value!r}" if seen is None else f"{value!r}, {_describe(seen)}"
+            state = f"{value!r}" if describe is None else f"{value!r}, {_describe(describe)}"
             raise AssertionError(f"waited {limit_s:.0f} s for {what}; seen last: {clipped(state)}")
         time.sleep(poll_s)
         poll_s = min(poll_s * POLL_GROWTH, POLL_MAX_S)
@@ -61,8 +65,8 @@ def last_lines(text: str, count: int = 40) -> str:
     return "\n".join([*left_out, *(clipped(line, 500) for line in lines[-count:])])
 
 
-def _describe(seen: Callable[[], object]) -> str:
+def _describe(describe: Callable[[], object]) -> str:
     try:
-        return str(seen())
+        return str(describe())
     except Exception as error:  # the product may be gone, which is worth knowing too
         return f"nothing ({error!r})"

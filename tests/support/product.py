@@ -36,7 +36,7 @@ ANSWER_LIMIT_S = scaled_limit(20.0)
 LOOK_EVERY_S = 0.05
 TREE = paths.ROOT
 MARK = "TALLY_TEST_RUN"
-_ONE_AT_A_TIME = threading.Lock()
+_LOCK = threading.Lock()
 _PORTS_GIVEN: set[int] = set()
 
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ Json = dict[str, Any]
 
 def signing_key() -> RSAPrivateKey:
     """The key of the tests, under which the sandbox signs too; one for all threads."""
-    with _ONE_AT_A_TIME:
+    with _LOCK:
         return _made_key()
 
 
@@ -69,21 +69,21 @@ def webhook(kind: str, room: str, session: str | None = "s1", **more: Any) -> by
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on, each after the one before; none is handed out twice."""
+    """Ports that nothing listens on, each after the one before; no port is returned twice."""
     for _ in range(100):
-        with _ONE_AT_A_TIME, contextlib.ExitStack() as held:
-            first = held.enter_context(socket.socket())
+        with _LOCK, contextlib.ExitStack() as sockets:
+            first = sockets.enter_context(socket.socket())
             first.bind(("127.0.0.1", 0))
             port: int = first.getsockname()[1]
             try:
                 for offset in range(1, count):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port + offset))
+                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", port + offset))
             except (OSError, OverflowError):
                 continue
-            found = set(range(port, port + count))
-            if not found & _PORTS_GIVEN:
-                _PORTS_GIVEN.update(found)
-                return sorted(found)
+            ports = set(range(port, port + count))
+            if not ports & _PORTS_GIVEN:
+                _PORTS_GIVEN.update(ports)
+                return sorted(ports)
     raise AssertionError(f"no {count} ports in a row are free")
 
 
@@ -109,12 +109,12 @@ def ask(
 ) -> Answer:
     """One request on a connection of its own; OSError or HTTPException when there is no answer."""
     parts = urlsplit(url)
-    line = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=limit_s)
-    with contextlib.closing(line):
-        line.request(method, f"{parts.path}?{parts.query}".rstrip("?"), body, dict(headers or {}))
-        answer = line.getresponse()
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        return Answer(answer.status, found, answer.read())
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=limit_s)
+    with contextlib.closing(connection):
+        connection.request(method, f"{parts.path}?{parts.query}".rstrip("?"), body, dict(headers or {}))
+        answer = connection.getresponse()
+        lowered = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, lowered, answer.read())
 
 
 class Sandbox:
@@ -151,8 +151,8 @@ class Sandbox:
     def join(self, room: str, who: str = "host", name: str = "Host Ada", mode: str = "CONFERENCE") -> str:
         """Somebody joins; the session's id."""
         person = {"participantId": who, "name": name, "mode": mode}
-        said = self._control("POST", f"/sandbox/rooms/{room}/join", person)
-        return str(said["sessionId"])
+        response = self._control("POST", f"/sandbox/rooms/{room}/join", person)
+        return str(response["sessionId"])
 
     def leave(self, room: str, who: str = "host", *, keep: bool = False) -> None:
         self._control("POST", f"/sandbox/rooms/{room}/leave", {"participantId": who, "keep": keep})
@@ -194,12 +194,12 @@ class Sandbox:
     def _control(self, method: str, path: str, body: Any) -> Json:
         answer = ask(method, self.url + path, None if body is None else json.dumps(body).encode())
         assert answer.status == 200, answer.body
-        said: Json = answer.json
-        return said
+        response: Json = answer.json
+        return response
 
 
 @dataclass(frozen=True)
-class Told:
+class SinkRequest:
     """One POST at the sink."""
 
     headers: Mapping[str, str]
@@ -211,16 +211,16 @@ class Told:
 
     @property
     def json(self) -> Json:
-        found: Json = json.loads(self.body)
-        return found
+        notice: Json = json.loads(self.body)
+        return notice
 
 
 class Sink:
-    """A subscriber's endpoint: keeps what it is told, is as slow as `answer_s`, refuses as often as it is asked to."""
+    """A subscriber's endpoint: keeps every request, answers after `answer_s`, and answers 503 on demand."""
 
     def __init__(self) -> None:
-        self.told: list[Told] = []
-        self._heard: dict[str | None, dict[str, Json]] = {}  # by room: the notices by their ids
+        self.requests: list[SinkRequest] = []
+        self._notices_by_room: dict[str | None, dict[str, Json]] = {}  # by room: the notices by their ids
         self.answer_s = 0.0
         self.refuses_at_first: Callable[[str], bool] = lambda notice_id: False
         self._refuse = 0
@@ -229,14 +229,14 @@ class Sink:
         self._hurry = threading.Event()
         sink = self
 
-        class ConsoleAuth(BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = -1  # one packet for the whole answer
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                kept = sink.take(Told({name.lower(): value for name, value in self.headers.items()}, body))
+                kept = sink.take(SinkRequest({name.lower(): value for name, value in self.headers.items()}, body))
                 sink.take_time()
                 self.send_response_only(204 if kept else 503)
                 self.send_header("Content-Length", "0")
@@ -251,15 +251,15 @@ class Sink:
             request_queue_size = 512
 
             def handle_error(self, request: object, client_address: object) -> None:
-                pass  # whoever told us something was killed meanwhile
+                pass  # the sender was killed meanwhile
 
-        self._server = Server(("127.0.0.1", 0), ConsoleAuth)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/notices"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sink", daemon=True)
         self._thread.start()
 
     def refuse_next(self, count: int) -> None:
-        """Answer 503 to the next so many; they are kept all the same."""
+        """Answer 503 to the next `count` requests; they are kept nevertheless."""
         with self._lock:
             self._refuse = count
 
@@ -267,21 +267,21 @@ class Sink:
         self._hurry.wait(self.answer_s)
 
     def hurry(self) -> None:
-        """Be slow no more, to those who wait already too."""
+        """Answer at once from now on, also to requests that are waiting."""
         self._hurry.set()
 
-    def take(self, told: Told) -> bool:
+    def take(self, request: SinkRequest) -> bool:
         with self._lock:
-            self.told.append(told)
-            notice = told.json
-            self._heard.setdefault(notice["data"]["room_id"], {}).setdefault(told.id, notice)
+            self.requests.append(request)
+            notice = request.json
+            self._notices_by_room.setdefault(notice["data"]["room_id"], {}).setdefault(request.id, notice)
             self._refuse -= 1
-            first = told.id not in self._ids
-            self._ids.add(told.id)
-            return self._refuse < 0 and not (first and self.refuses_at_first(told.id))
+            first = request.id not in self._ids
+            self._ids.add(request.id)
+            return self._refuse < 0 and not (first and self.refuses_at_first(request.id))
 
     def types(self, room: str | None = None) -> list[str]:
-        """The types of what was told so far, in order, once for each notice."""
+        """The types of the notices received so far, in order, once for each notice."""
         return [notice["type"] for notice in self._notices(room).values()]
 
     def notices(self, kind: str, room: str | None = None) -> list[Json]:
@@ -296,8 +296,8 @@ class Sink:
     def _notices(self, room: str | None) -> dict[str, Json]:
         with self._lock:
             if room is not None:
-                return dict(self._heard.get(room, {}))
-            return {told.id: told.json for told in self.told}
+                return dict(self._notices_by_room.get(room, {}))
+            return {request.id: request.json for request in self.requests}
 
 
 @dataclass
@@ -341,7 +341,7 @@ class Product:
             assert self.runs, f"`tally up` has ended:\n{last_lines(self.output())}"
             return _answers(f"{self.url}/readyz")
 
-        wait_until(ready, usual_s, "the product being ready", seen=lambda: last_lines(self.output(), 15))
+        wait_until(ready, usual_s, "the product being ready", describe=lambda: last_lines(self.output(), 15))
 
     @property
     def answers(self) -> bool:
@@ -359,7 +359,7 @@ class Product:
         return _end(self._process, signal.SIGINT)
 
     def output(self) -> str:
-        """What `tally up` has said, in all its runs."""
+        """The output of `tally up`, over all its runs."""
         return "".join(path.read_text(errors="replace") for path in self._outputs)
 
     def api(self, method: str, path: str, body: Any = None) -> Answer:
@@ -379,15 +379,15 @@ class Product:
 
     def items(self, path: str) -> list[Json]:
         """Every item of a list, oldest first, over all its pages."""
-        found: list[Json] = []
+        items: list[Json] = []
         cursor: str | None = None
         join = "&" if "?" in path else "?"
         for _ in range(1000):
             page = self.get(f"{path}{join}limit=500" + (f"&cursor={cursor}" if cursor else ""))
-            found += page["items"]
+            items += page["items"]
             cursor = page["next"]
             if cursor is None:
-                return found[::-1]
+                return items[::-1]
         raise AssertionError(f"{path} has no end")
 
     def add_room(self, room: str, **more: Any) -> None:
@@ -399,33 +399,33 @@ class Product:
         """A room, None when it was never seen."""
         answer = self.api("GET", f"/rooms/{room}")
         assert answer.status in (200, 404), answer.body
-        found: Json | None = answer.json if answer.status == 200 else None
-        return found
+        view: Json | None = answer.json if answer.status == 200 else None
+        return view
 
     def wait_state(self, room: str, state: str, limit_s: float = 15.0) -> Json:
         """The room once it is in this state."""
 
         def there() -> Json | None:
-            found = self.room(room)
-            return found if found is not None and found["state"] == state else None
+            view = self.room(room)
+            return view if view is not None and view["state"] == state else None
 
-        found = wait_until(there, limit_s, f"room {room} being {state}", seen=lambda: self.room(room))
-        assert found is not None
-        return found
+        view = wait_until(there, limit_s, f"room {room} being {state}", describe=lambda: self.room(room))
+        assert view is not None
+        return view
 
     def subscribe(self, *types: str, **more: Any) -> Json:
         """The sink as a subscriber; the answer with its secret."""
         answer = self.api("POST", "/subscribers", {"url": self.sink.url, "types": types or ["*"], **more})
         assert answer.status == 201, answer.body
-        made: Json = answer.json
-        return made
+        subscriber: Json = answer.json
+        return subscriber
 
     def put_rule(self, name: str, **rule: Any) -> Json:
         """A rule by the API, in force."""
         answer = self.api("PUT", f"/rules/{name}", {("if" if key == "if_" else key): rule[key] for key in rule})
         assert answer.status in (200, 201), answer.body
-        made: Json = answer.json
-        return made
+        stored: Json = answer.json
+        return stored
 
     def post_webhook(self, body: bytes) -> Answer:
         """A webhook under VideoSDK's signature."""
@@ -434,13 +434,13 @@ class Product:
 
     def run(self) -> Json:
         """What `tally up` wrote about itself."""
-        found: Json = json.loads((self.data_dir / "run.json").read_text())
-        return found
+        record: Json = json.loads((self.data_dir / "run.json").read_text())
+        return record
 
     def pids(self) -> dict[str, int]:
         """The processes by name."""
-        found: dict[str, int] = self.run()["processes"]
-        return found
+        processes: dict[str, int] = self.run()["processes"]
+        return processes
 
     def kill(self, pid: int) -> None:
         """`kill -9`; one that is gone already is no mistake."""
@@ -448,7 +448,7 @@ class Product:
             os.kill(pid, signal.SIGKILL)
 
     def end(self) -> None:
-        """Whatever still runs of it is ended; nothing is asked politely twice."""
+        """End every process that is still running."""
         if self._process is not None and self._process.poll() is None:
             _end(self._process)
         if self.sandbox is not None:
@@ -484,18 +484,18 @@ def product(
         sandbox = Sandbox(home / "videosdk", port=sandbox_port, webhook_url=inbox, pace_factor=pace_factor, mark=mark)
     if pinned:
         settings["VIDEOSDK_PUBLIC_KEY"] = public_pem()
-    one = Product(home, url, _environ(mark) | settings | environ, sink, sandbox_url, sandbox)
+    running = Product(home, url, _environ(mark) | settings | environ, sink, sandbox_url, sandbox)
     try:
         if sandbox is not None:
             wait_until(sandbox.up, READY_USUAL_S, "the sandbox")
         if started:
-            one.start()
-        yield one
+            running.start()
+        yield running
     except BaseException:
-        print(last_lines(one.output()))
+        print(last_lines(running.output()))
         raise
     finally:
-        one.end()
+        running.end()
         left = _wait_for_none(mark)
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -505,7 +505,7 @@ def product(
 
 def children_of(pid: int) -> list[int]:
     """The processes that this one has started and that live."""
-    found = []
+    children = []
     for process in _processes():
         try:
             stat = Path(f"/proc/{process}/stat").read_text()
@@ -513,8 +513,8 @@ def children_of(pid: int) -> list[int]:
             continue
         state, parent = stat.rpartition(")")[2].split()[:2]
         if int(parent) == pid and state != "Z":
-            found.append(process)
-    return found
+            children.append(process)
+    return children
 
 
 def command_of(pid: int) -> str:
@@ -534,16 +534,16 @@ def _wait_for_none(mark: str) -> list[int]:
 
 def _marked(mark: str) -> list[int]:
     """The processes that inherited this run's mark."""
-    wanted = f"{MARK}={mark}".encode()
-    found = []
+    variable = f"{MARK}={mark}".encode()
+    pids = []
     for pid in _processes():
         try:
             environ = Path(f"/proc/{pid}/environ").read_bytes()
         except OSError:
             continue
-        if wanted in environ.split(b"\0"):
-            found.append(pid)
-    return found
+        if variable in environ.split(b"\0"):
+            pids.append(pid)
+    return pids
 
 
 def _processes() -> list[int]:

@@ -39,44 +39,44 @@ class Refolded:
 
 
 def refold(client: Client) -> Refolded:
-    """Fold up to the reducer's cursor, one event at a time, as no reducer does."""
+    """Fold up to the reducer's cursor in batches of one event, unlike the reducer."""
     world, at = Snapshots(client).load()
-    found = Refolded(world, whole=at == "0-0")
+    refolded = Refolded(world, whole=at == "0-0")
     cursor = StateStore(client).cursor()
     skipped = SkippedEventStore(client).load()
     for event in _after(client, at):
         if order(event.id) > order(cursor):
             break
-        batch, found.world = fold(found.world, [event], skipped)
-        found.events.append(event)
-        found.streams |= batch.streams
-        found.streams = {name: run for name, run in found.streams.items() if name not in batch.dropped}
-        found.calls |= batch.calls
-        found.notices += [(event.id, notice) for notice in batch.notices]
+        batch, refolded.world = fold(refolded.world, [event], skipped)
+        refolded.events.append(event)
+        refolded.streams |= batch.streams
+        refolded.streams = {name: run for name, run in refolded.streams.items() if name not in batch.dropped}
+        refolded.calls |= batch.calls
+        refolded.notices += [(event.id, notice) for notice in batch.notices]
         for effect in batch.effects:
-            row = (effect.event_id, effect.text, effect.decisions)
-            found.timelines.setdefault(effect.room_id, []).append(row)
-    return found
+            row = (effect.event_id, effect.text, list(effect.decisions))
+            refolded.timelines.setdefault(effect.room_id, []).append(row)
+    return refolded
 
 
-def differences(client: Client, found: Refolded) -> list[str]:
+def differences(client: Client, refolded: Refolded) -> list[str]:
     """A line for each thing that is stored otherwise than folding gives it; nothing may write meanwhile."""
-    state, world = StateStore(client), found.world
+    state, world = StateStore(client), refolded.world
     stored = state.load_state()
     streams = _records(client, keys.STREAMS, keys.stream, codec.stream_of)
     calls = _records(client, keys.CALLS, keys.call, codec.call_of)
-    if not found.whole:  # what was folded before the snapshot has its records too
-        streams = {name: run for name, run in streams.items() if name in found.streams}
-        calls = {name: call for name, call in calls.items() if name in found.calls}
+    if not refolded.whole:  # what was folded before the snapshot has its records too
+        streams = {name: run for name, run in streams.items() if name in refolded.streams}
+        calls = {name: call for name, call in calls.items() if name in refolded.calls}
     rooms = world.rooms
-    timers = {f"{one}|{name}": due for one, room in rooms.items() for name, due in room.timers.items()}
+    timers = {f"{room_id}|{name}": due for room_id, room in rooms.items() for name, due in room.timers.items()}
     timers |= {
         f"|alarm:{name}": alarm.clears_at
         for name, alarm in world.alarms.items()
         if alarm.clears_at is not None and alarm.cleared_at is None
     }
-    current = {one: room.control.call.call_id for one, room in rooms.items() if room.control.call is not None}
-    timelines = {room_id: _timeline(client, room_id) for room_id in found.timelines}
+    current = {room_id: room.control.call.call_id for room_id, room in rooms.items() if room.control.call is not None}
+    timelines = {room_id: _timeline(client, room_id) for room_id in refolded.timelines}
     lines = [
         *_differ(
             "room",
@@ -88,15 +88,15 @@ def differences(client: Client, found: Refolded) -> list[str]:
         *_differ("settings", {"": stored.config.settings}, {"": world.config.settings}),
         *_differ("memory of rule", stored.memory, world.memory),
         *_differ("alarm", stored.alarms, world.alarms),
-        *_differ("stream", streams, found.streams),
-        *_differ("call", calls, _as_stored(found.calls, codec.call_of)),
-        *_differ("timeline of", timelines, found.timelines),
+        *_differ("stream", streams, refolded.streams),
+        *_differ("call", calls, _as_stored(refolded.calls, codec.call_of)),
+        *_differ("timeline of", timelines, refolded.timelines),
         *_differ("current call of", _fields(client, keys.CALLS_CURRENT), current),
         *_differ("on air", _flags(client.smembers(keys.ON_AIR)), {room: True for room in rooms if rooms[room].on_air}),
     ]
     if state.cursor() == Journal(client).last_id():  # else a timer or an answer may wait in the journal
         lines += _differ("timer", {name: int(due) for name, due in _scored(client, keys.TIMERS)}, timers)
-        lines += _calls_without_a_turn(client, world)
+        lines += _unscheduled_calls(client, world)
     return lines
 
 
@@ -112,15 +112,15 @@ def _after(client: Client, after: str) -> Iterator[Event]:
         after = events[-1].id
 
 
-def _calls_without_a_turn(client: Client, world: SystemState) -> list[str]:
-    """Calls that the rooms wait for and that no call job would ever take."""
+def _unscheduled_calls(client: Client, world: SystemState) -> list[str]:
+    """The calls that rooms wait for and that no caller would claim."""
     due = _members(client, keys.CALLS_DUE) + _members(client, keys.PROBES_DUE)
-    wanted = [
+    waited_for = [
         call for room in world.rooms.values() for call in (room.control.call, room.probing.probe) if call is not None
     ]
     return [
-        f"call {call.call_id} waits and nobody will make it"
-        for call in wanted
+        f"call {call.call_id} waits and is not scheduled"
+        for call in waited_for
         if call.state is CallState.WAITING and call.call_id not in due
     ]
 
@@ -133,18 +133,18 @@ def _differ(what: str, stored: Mapping[str, Any], folded: Mapping[str, Any]) -> 
     ]
 
 
-def _as_stored(found: Mapping[str, Any], read: Callable[[bytes], T]) -> dict[str, T]:
+def _as_stored(values: Mapping[str, Any], read: Callable[[bytes], T]) -> dict[str, T]:
     """Values as they look once they were written and read."""
-    return {name: read(codec.encode(value)) for name, value in found.items()}
+    return {name: read(codec.encode(value)) for name, value in values.items()}
 
 
 def _records(client: Client, index: str, key: Callable[[str], str], read: Callable[[bytes], T]) -> dict[str, T]:
     names = iter(_members(client, index))
-    found: dict[str, T] = {}
+    records: dict[str, T] = {}
     while some := list(islice(names, 500)):
         raws = client.mget([key(name) for name in some])
-        found |= {name: read(raw) for name, raw in zip(some, raws, strict=True)}
-    return found
+        records |= {name: read(raw) for name, raw in zip(some, raws, strict=True)}
+    return records
 
 
 def _timeline(client: Client, room_id: str) -> Timeline:

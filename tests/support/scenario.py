@@ -1,5 +1,6 @@
-"""A world to tell stories in: it builds events with growing ids and times, folds them, and shows what came of it."""
+"""Process events with growing ids and times in memory, and show the outcome."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.control.call import Call, CallKind
@@ -40,7 +41,7 @@ def rest(run: str, session: str | None = SESSION) -> dict[str, Any]:
 
 
 class Scenario:
-    """Events told one after another, each folded at once. `after` is how long after the last one, in ms."""
+    """A room whose events are processed as they come. `after` is the time since the previous event, in ms."""
 
     def __init__(self, *, calls: bool = True, room: str = ROOM) -> None:
         self.world = SystemState(Config(settings=Settings(calls=calls)))
@@ -48,19 +49,19 @@ class Scenario:
         self.now = NOON
         self.events: list[JournalEvent] = []
         self.outcomes: list[StepOutcome] = []
-        self.told: list[Notice] = []
+        self.announced: list[Notice] = []
         self.calls: list[Call] = []
 
-    def tell(
+    def process(
         self,
         source: Source,
         kind: str,
-        data: dict[str, Any],
+        data: Mapping[str, Any],
         *,
         room: str | None = "",
         after: int = SECOND,
     ) -> StepOutcome:
-        """Fold one event; `room=None` is an event that names none."""
+        """Process one event; with `room=None` it belongs to no room."""
         self.now += after
         room_id = self.room_id if room == "" else room
         event = codec.journal_event(Event(f"{self.now}-{len(self.events)}", source, kind, room_id, self.now, data))
@@ -68,9 +69,9 @@ class Scenario:
         apply(self.world, outcome)
         self.events.append(event)
         self.outcomes.append(outcome)
-        self.told += outcome.notices
-        known = {call.call_id for call in self.calls}
-        self.calls += [call for call in outcome.calls.values() if call.call_id not in known]
+        self.announced += outcome.notices
+        known_ids = {call.call_id for call in self.calls}
+        self.calls += [call for call in outcome.calls.values() if call.call_id not in known_ids]
         return outcome
 
     def webhook(
@@ -87,7 +88,7 @@ class Scenario:
         """VideoSDK's webhook; without `id` and `url` it is bare."""
         named = {"meetingId": room or self.room_id, "sessionId": session, "id": id, "playbackHlsUrl": url, **more}
         data = {key: value for key, value in named.items() if value is not None}
-        return self.tell(Source.VIDEOSDK, kind, data, room=room, after=after)
+        return self.process(Source.VIDEOSDK, kind, data, room=room, after=after)
 
     def hls(self, *states: str, **more: Any) -> None:
         """One `hls-` webhook after another, each with the same names."""
@@ -102,15 +103,15 @@ class Scenario:
 
     def operator(self, command: str, *, after: int = SECOND, **data: Any) -> StepOutcome:
         """An operator's `start`, `end` or `release`."""
-        return self.tell(Source.OPERATOR, command, data, after=after)
+        return self.process(Source.OPERATOR, command, data, after=after)
 
     def timer(self, name: str, *, due: int | None = None, late: int = 0) -> StepOutcome:
-        """The clock, at the moment the room's timer is due; `due` says another moment than the room knows."""
+        """Fire a timer of the room when it is due, or with another `due` than the room stores."""
         at = self.room.timers[name] if due is None else due
-        return self.tell(Source.CLOCK, "timer", {"timer": name, "due": at}, after=max(0, at - self.now) + late)
+        return self.process(Source.CLOCK, "timer", {"timer": name, "due": at}, after=max(0, at - self.now) + late)
 
     def wait(self, ms: int) -> None:
-        """Let time pass: the clock tells each timer that falls due."""
+        """Let time pass, and fire each timer that falls due."""
         until = self.now + ms
         while due := [(at, name) for name, at in self.room.timers.items() if at <= until]:
             self.timer(min(due)[1])
@@ -131,7 +132,7 @@ class Scenario:
         assert call is not None
         shown = rest(run) if run else stream
         data = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, "stream": shown, **more}
-        return self.tell(Source.CALL, f"{call.kind}-{outcome}", data, after=after)
+        return self.process(Source.CALL, f"{call.kind}-{outcome}", data, after=after)
 
     def probe(
         self,
@@ -143,7 +144,7 @@ class Scenario:
         after: int = SECOND,
         **more: Any,
     ) -> StepOutcome:
-        """The answer to the room's question, asked just now unless said otherwise; one is put if none is out."""
+        """The answer to the room's probe, sent just now unless `asked_at` differs; makes the probe due if need be."""
         if self.room.probing.probe is None:
             self.ask()
         assert self.room.probing.probe is not None
@@ -157,23 +158,25 @@ class Scenario:
             "active": active,
             **more,
         }
-        return self.tell(Source.PROBE, "probed", data, after=after)
+        return self.process(Source.PROBE, "probed", data, after=after)
 
     def ask(self) -> str:
-        """Let the room's next look come due. Returns the journal's last id at the question."""
-        looks = [(at, name) for name, at in self.room.timers.items() if name.startswith(("watch", "ask:", "armed"))]
-        self.timer(min(looks)[1])
+        """Make the room's next probe due. Returns the journal's last id at that moment."""
+        probe_timers = [
+            (at, name) for name, at in self.room.timers.items() if name.startswith(("watch", "ask:", "armed"))
+        ]
+        self.timer(min(probe_timers)[1])
         return self.last_id
 
     def put_rule(self, rule: dict[str, Any]) -> StepOutcome:
-        """A rule as the door hands it in, for every room unless it says which."""
-        return self.tell(Source.CONFIG, "rule-put", {"rule": {"rooms": ["*"], **rule}}, room=None)
+        """Put a rule as the API journals it, for every room unless it names its rooms."""
+        return self.process(Source.CONFIG, "rule-put", {"rule": {"rooms": ["*"], **rule}}, room=None)
 
     def pause(self, rule: str) -> StepOutcome:
-        return self.tell(Source.OPERATOR, "rule-paused", {"name": rule}, room=None)
+        return self.process(Source.OPERATOR, "rule-paused", {"name": rule}, room=None)
 
     def delete(self, rule: str) -> StepOutcome:
-        return self.tell(Source.OPERATOR, "rule-deleted", {"name": rule}, room=None)
+        return self.process(Source.OPERATOR, "rule-deleted", {"name": rule}, room=None)
 
     @property
     def room(self) -> Room:
@@ -207,13 +210,13 @@ class Scenario:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The codes of what the last event did."""
+        """The reason codes of the last event's effects."""
         return self.last.reasons
 
     @property
     def notices(self) -> list[str]:
-        """The types of all that was told so far."""
-        return [notice.type for notice in self.told]
+        """The types of all notices so far."""
+        return [notice.type for notice in self.announced]
 
     @property
     def decisions(self) -> list[Decision]:
@@ -245,7 +248,7 @@ class Scenario:
 
 
 def on_air(run: str = "a", **more: Any) -> Scenario:
-    """A room with somebody in it whose run is playable, nobody having wished for it."""
+    """A room with somebody in it whose run is playable, nobody having asked for it."""
     scenario = Scenario(**more)
     scenario.webhook("session-started")
     scenario.hls("starting", "started", "playable", id=run, url=url(run))

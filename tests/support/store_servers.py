@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.support.product import free_ports, wait_until
 from webhook_app.store.connection.clients import Client, connect
@@ -73,7 +75,9 @@ class Server:
 
     def ask(self, *command: str | int) -> object:
         """One command on a connection of its own."""
-        with redis.Redis(port=self.port, password=self.password, socket_timeout=10, retry=None) as client:
+        with redis.Redis(
+            port=self.port, password=self.password, socket_timeout=10, retry=Retry(NoBackoff(), 0)
+        ) as client:
             return client.execute_command(*command)
 
     def client(self) -> Client:
@@ -124,14 +128,14 @@ class FixedAddress:
                 continue
             self._sockets += (near, far)
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=_copy, args=(source, sink), daemon=True).start()
 
     def _close(self) -> None:
-        for one in self._sockets:
-            one.close()
+        for open_socket in self._sockets:
+            open_socket.close()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _copy(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)

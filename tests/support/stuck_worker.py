@@ -43,7 +43,7 @@ def sleep() -> None:
 
 def memory() -> None:
     """Grows by a MiB each few milliseconds, as a loop that collects what it computes does."""
-    kept = []
+    kept: list[bytearray] = []
     while len(kept) < 600:
         kept.append(bytearray(1024 * 1024))
         until = time.thread_time() + 0.005

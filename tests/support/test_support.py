@@ -42,9 +42,9 @@ def test_a_wait_that_fails_says_for_what_and_what_it_saw_last(monkeypatch: pytes
     monkeypatch.setattr(polling, "LIMIT_MIN_S", 0.05)
     monkeypatch.setattr(polling, "LIMIT_FACTOR", 0.0)
     with pytest.raises(AssertionError, match=r"for the lamp being on; seen last: \[\], the lamp is off"):
-        wait_until(list, 20, "the lamp being on", seen=lambda: "the lamp is off")
+        wait_until(list, 20, "the lamp being on", describe=lambda: "the lamp is off")
     with pytest.raises(AssertionError, match=r"nothing .*ZeroDivisionError"):
-        wait_until(lambda: False, 20, "the lamp being on", seen=lambda: 1 / 0)
+        wait_until(lambda: False, 20, "the lamp being on", describe=lambda: 1 / 0)
 
 
 def test_a_wait_returns_what_its_condition_returns() -> None:

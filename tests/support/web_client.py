@@ -1,4 +1,4 @@
-"""The web's doors as tests open them: the app on the tests' store, its clients, and hands that fold its journal."""
+"""The web app on the tests' store with an HTTP client, and reducers that process its journal."""
 
 import threading
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, Wake, entry
 from workers.reduce.reducer import Reducer
 
-ADMIN_TOKEN = "the-admin-token-of-the-doors"
-VIEWER_TOKEN = "the-viewer-token-of-the-doors"
-SECRET = "the-videosdk-secret-of-the-doors"
-SECRETS_KEY = "the-key-that-seals-what-the-doors-keep"
+ADMIN_TOKEN = "the-admin-token-of-the-tests"
+VIEWER_TOKEN = "the-viewer-token-of-the-tests"
+SECRET = "the-videosdk-secret-of-the-tests"
+SECRETS_KEY = "the-secrets-key-of-the-tests-32-characters"
 ROOM = "abcd-efgh-ijkl"
 PROBLEM = "application/problem+json"
 WITHIN_S = scaled_limit(10.0)
 
 
 class NullWake(Wake):
-    """Nobody is woken: the test folds by hand, or all the time."""
+    """Wakes no worker: the test runs the reducer itself."""
 
     def wake(self, queue: str) -> None:
         pass
@@ -37,17 +37,17 @@ class WebClient:
     """The app of one web process, with Flask's own client in front of it."""
 
     def __init__(self, store_url: str, data_dir: Path, *, limits: WebLimits | None = None, **more: Any) -> None:
-        given = Settings(
+        settings = Settings(
             data_dir=data_dir,
             redis_url=store_url,
             admin_token=ADMIN_TOKEN,
             viewer_token=VIEWER_TOKEN,
             videosdk_public_key=public_pem(),
-            videosdk_api_key="the-key-of-the-doors",
+            videosdk_api_key="the-key-of-the-tests",
             videosdk_secret=SECRET,
             secrets_key=SECRETS_KEY,
         )
-        self.settings = replace(given, **more)
+        self.settings = replace(settings, **more)
         self.web: Web = build(self.settings, limits)
         self.http = self.web.app.test_client()
 

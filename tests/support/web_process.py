@@ -36,12 +36,12 @@ def serving(store_url: str, home: Path, **environ: str) -> Iterator[int]:
 def serving_process(store_url: str, home: Path, **environ: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
     """A web process and its port."""
     (port,) = free_ports(1)
-    given = {"PORT": str(port), "DATA_DIR": str(home), "REDIS_URL": store_url, "VIDEOSDK_PUBLIC_KEY": public_pem()}
-    given |= {"ADMIN_TOKEN": ADMIN_TOKEN, "VIEWER_TOKEN": VIEWER_TOKEN}
-    given |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
+    variables = {"PORT": str(port), "DATA_DIR": str(home), "REDIS_URL": store_url, "VIDEOSDK_PUBLIC_KEY": public_pem()}
+    variables |= {"ADMIN_TOKEN": ADMIN_TOKEN, "VIEWER_TOKEN": VIEWER_TOKEN}
+    variables |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
     with (home / "web.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "workers", "web"], cwd=home, env=given | environ, stdout=log, stderr=log
+            [sys.executable, "-m", "workers", "web"], cwd=home, env=variables | environ, stdout=log, stderr=log
         )
     try:
         wait_until(lambda: is_up(port), STARTED_USUALLY_S, "the web process")
@@ -76,7 +76,7 @@ class Swarm:
         self._thread.start()
         return self
 
-    def __exit__(self, *given: object) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._stop.set()
         self._thread.join(SOCKET_TIMEOUT_S)
         for peer in (*self._watched(), *self._not_reading):
@@ -121,7 +121,7 @@ def _is_dropped(peer: socket.socket) -> bool:
         return True
 
 
-def _allow_files(wanted: int) -> None:
+def _allow_files(count: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

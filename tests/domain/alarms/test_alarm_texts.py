@@ -99,11 +99,11 @@ def test_a_calendar_that_no_rule_names_any_more_has_no_alarm() -> None:
     scenario.put_rule(rule)
     key = "calendar-" + _hash(source)
     data = {"key": key, "name": "calendar-failing", "severity": "warning", "summary": "x"}
-    scenario.tell(Source.SYSTEM, "alarm-raised", data, room=None)
+    scenario.process(Source.SYSTEM, "alarm-raised", data, room=None)
     assert list(scenario.world.alarms) == [key]
     scenario.put_rule(rule | {"schedule": {"timezone": "UTC", "ics": {"url": source + "x"}}})
     assert scenario.world.alarms == {}
-    scenario.tell(Source.SYSTEM, "alarm-raised", data, room=None)
+    scenario.process(Source.SYSTEM, "alarm-raised", data, room=None)
     assert scenario.world.alarms == {}
 
 

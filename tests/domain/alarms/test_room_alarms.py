@@ -43,12 +43,14 @@ def refused_start(**answer: Any) -> Any:
 
 def told(scenario: Any, kind: Any) -> Any:
     """The names of the alarms whose notices of that type were sent."""
-    return [notice.data["alarm"]["name"] for notice in scenario.told if notice.type == f"alarm.{kind}"]
+    return [notice.data["alarm"]["name"] for notice in scenario.announced if notice.type == f"alarm.{kind}"]
 
 
 def acknowledge(scenario: Any, key: Any, **data: Any) -> Any:
     alarm_id = scenario.world.alarms[key].id
-    return scenario.tell(Source.OPERATOR, "alarm-acknowledged", {"alarm_id": alarm_id, "by": "ann", **data}, room=None)
+    return scenario.process(
+        Source.OPERATOR, "alarm-acknowledged", {"alarm_id": alarm_id, "by": "ann", **data}, room=None
+    )
 
 
 def test_a_late_broadcast_is_an_alarm_that_names_rule_room_and_reason() -> None:
@@ -91,9 +93,9 @@ def test_a_late_broadcast_clears_when_its_rule_is_gone_or_asks_for_another_time(
     scheduled = late_hall()
     match change:
         case "delete":
-            scheduled.tell(Source.OPERATOR, "rule-deleted", {"name": "show"}, room=None)
+            scheduled.process(Source.OPERATOR, "rule-deleted", {"name": "show"}, room=None)
         case "pause":
-            scheduled.tell(Source.OPERATOR, "rule-paused", {"name": "show"}, room=None)
+            scheduled.process(Source.OPERATOR, "rule-paused", {"name": "show"}, room=None)
         case "move":
             scheduled.plan(at=["20:00"])
     assert LATE not in scheduled.world.alarms
@@ -130,7 +132,7 @@ def test_a_missed_broadcast_replaces_the_late_one_and_clears_a_day_later() -> No
     )
     assert alarm.clears_at is not None
     scheduled.now = alarm.clears_at
-    scheduled.tell(Source.CLOCK, "timer", {"timer": f"alarm:{MISSED}", "due": alarm.clears_at}, room=None, after=0)
+    scheduled.process(Source.CLOCK, "timer", {"timer": f"alarm:{MISSED}", "due": alarm.clears_at}, room=None, after=0)
     assert scheduled.world.alarms == {}
 
 
@@ -257,7 +259,7 @@ def test_an_acknowledgement_of_an_earlier_raising_does_nothing() -> None:
     scheduled.operator("end")
     scheduled.operator("release")
     assert scheduled.world.alarms[LATE].id != earlier
-    scheduled.tell(Source.OPERATOR, "alarm-acknowledged", {"alarm_id": earlier}, room=None)
+    scheduled.process(Source.OPERATOR, "alarm-acknowledged", {"alarm_id": earlier}, room=None)
     assert scheduled.world.alarms[LATE].acknowledged_at is None
     assert scheduled.outcomes[-1].reasons == (Reason.ALARM_NOT_ACTIVE,)
 
@@ -279,7 +281,7 @@ def test_an_alarm_is_not_sent_to_whoever_gets_the_notice_that_says_the_same() ->
             subscriber("elsewhere", "alarm.*", rooms=("other",)),
         ]
     )
-    notices = {notice.type: notice for notice in scheduled.told}
+    notices = {notice.type: notice for notice in scheduled.announced}
     sent_to = {kind: {one.subscriber_id for one in audience.of(notices[kind], None)} for kind in notices}
     assert sent_to["broadcast.late"] == {"both"}
     assert sent_to["alarm.raised"] == sent_to["alarm.cleared"] == {"alarms", "room"}
@@ -288,21 +290,21 @@ def test_an_alarm_is_not_sent_to_whoever_gets_the_notice_that_says_the_same() ->
 def test_an_alarm_about_a_subscriber_is_not_sent_to_it() -> None:
     scenario = Scenario()
     data = {"key": "subscriber-failing:a", "name": "subscriber-failing", "summary": "x", "subscriber_id": "a"}
-    scenario.tell(Source.SYSTEM, "alarm-raised", data, room=None)
+    scenario.process(Source.SYSTEM, "alarm-raised", data, room=None)
     audience = SubscriberIndex([subscriber("a", "*"), subscriber("b", "*")])
-    assert [one.subscriber_id for one in audience.of(scenario.told[-1], None)] == ["b"]
+    assert [one.subscriber_id for one in audience.of(scenario.announced[-1], None)] == ["b"]
 
 
 def test_more_alarms_than_may_be_active_are_counted_by_one() -> None:
     scenario = Scenario()
     for number in range(ALARMS_ACTIVE_MAX + 3):
         data = {"key": f"start-refused:{number}", "name": "start-refused", "summary": "x"}
-        scenario.tell(Source.SYSTEM, "alarm-raised", data, room=None)
+        scenario.process(Source.SYSTEM, "alarm-raised", data, room=None)
     assert len(scenario.world.alarms) == ALARMS_ACTIVE_MAX + 1
     assert scenario.world.alarms["alarms-not-listed"].count == 3
-    assert len(scenario.told) == ALARMS_ACTIVE_MAX + 1
+    assert len(scenario.announced) == ALARMS_ACTIVE_MAX + 1
     for number in range(2):
-        scenario.tell(Source.SYSTEM, "alarm-cleared", {"name": "x", "key": f"start-refused:{number}"}, room=None)
+        scenario.process(Source.SYSTEM, "alarm-cleared", {"name": "x", "key": f"start-refused:{number}"}, room=None)
     assert "alarms-not-listed" not in scenario.world.alarms
 
 
@@ -310,13 +312,13 @@ def test_an_alarm_of_a_room_that_is_forgotten_clears() -> None:
     scheduled = late_hall(long=3 * MINUTE)
     scheduled.until(ONE + 4 * MINUTE)
     assert MISSED in scheduled.world.alarms
-    scheduled.tell(Source.OPERATOR, "rule-deleted", {"name": "show"}, room=None)
+    scheduled.process(Source.OPERATOR, "rule-deleted", {"name": "show"}, room=None)
     assert MISSED not in scheduled.world.alarms
     scenario = refused_start(status=429)
     for _ in range(19):
         scenario.timer("backoff")
         scenario.answer("refused", status=429)
-    scenario.tell(Source.OPERATOR, "room-forgotten", {"room_id": ROOM}, room=None)
+    scenario.process(Source.OPERATOR, "room-forgotten", {"room_id": ROOM}, room=None)
     assert scenario.world.alarms == {}
 
 

@@ -35,14 +35,14 @@ def test_a_picture_is_called_for_and_kept_with_its_run() -> None:
 
 def test_it_is_no_wish_and_holds_up_no_other_call() -> None:
     scenario = on_air()
-    before = len(scenario.told)
+    before = len(scenario.announced)
     scenario.operator("capture")
     assert (scenario.room.desired, scenario.room.control.call) == (None, None)
     scenario.operator("end")
     assert scenario.room.control.call.kind is CallKind.END
     scenario.answer("succeeded", call=scenario.room.control.capture, status=200, picture=PICTURE)
     assert scenario.room.control.call.kind is CallKind.END
-    assert len(scenario.told) == before
+    assert len(scenario.announced) == before
 
 
 def test_the_newest_picture_is_the_one_that_is_kept() -> None:

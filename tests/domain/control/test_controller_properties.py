@@ -191,7 +191,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(which=st.integers(0, 3))
     def an_answer_arrives(self, which: int) -> None:
         source, data = self.answers.pop(which % len(self.answers))
-        self.scenario.tell(source, "answer", data, after=0)
+        self.scenario.process(source, "answer", data, after=0)
 
     @precondition(lambda self: self.cloud.sent)
     @rule(which=st.integers(0, 5), fate=st.sampled_from(["once", "once", "once", "again", "lost"]))
@@ -199,7 +199,7 @@ class Interleavings(RuleBasedStateMachine):
         which %= len(self.cloud.sent)
         body = self.cloud.sent[which] if fate == "again" else self.cloud.sent.pop(which)
         if fate != "lost":
-            self.scenario.tell(Source.VIDEOSDK, body["webhookType"], body["data"], after=0)
+            self.scenario.process(Source.VIDEOSDK, body["webhookType"], body["data"], after=0)
 
     @rule()
     def deliver_all(self) -> None:

@@ -64,7 +64,7 @@ def test_the_answer_names_the_run_and_the_webhooks_join_it() -> None:
     assert scenario.view["stream"]["videosdk_id"] == "a"
     scenario.hls("starting", "started", "playable")
     assert scenario.states == ["playable"]
-    assert {notice.because for notice in scenario.told if notice.type.startswith("stream.")} == {"operator"}
+    assert {notice.because for notice in scenario.announced if notice.type.startswith("stream.")} == {"operator"}
 
 
 @pytest.mark.parametrize("named", [{}, {"url": url("a")}, {"id": "a"}])
@@ -255,10 +255,10 @@ def test_what_is_forbidden_in_a_room_is_tried_again_a_minute_later() -> None:
 def test_the_alarm_of_a_forbidden_room_names_the_room() -> None:
     scenario = with_session()
     rooms = {"lobby": {"room_id": ROOM, "groups": []}}
-    scenario.tell(Source.CONFIG, "file-applied", {"rooms": rooms, "rules": []}, room=None)
+    scenario.process(Source.CONFIG, "file-applied", {"rooms": rooms, "rules": []}, room=None)
     scenario.operator("start")
     scenario.answer("refused", status=403, message="Not permitted")
-    (raised,) = [notice for notice in scenario.told if notice.type == "alarm.raised"]
+    (raised,) = [notice for notice in scenario.announced if notice.type == "alarm.raised"]
     summary = explain(AlarmSummary.ROOM_FORBIDDEN, action="start", room="lobby", answer="403 Not permitted")
     assert raised.data["alarm"]["summary"] == summary.stored
 
@@ -769,7 +769,7 @@ def test_without_credentials_nothing_is_called_and_nothing_asked() -> None:
 def test_credentials_that_come_later_are_put_to_use() -> None:
     scenario = with_session(calls=False)
     scenario.operator("start")
-    scenario.tell(Source.SYSTEM, "settings", {"calls": True}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"calls": True}, room=None)
     assert len(scenario.starts) == 1
 
 

@@ -234,7 +234,7 @@ def test_a_file_that_was_applied_meanwhile_changes_the_other_rules_alone() -> No
         schedule = {"at": ["2026-11-22T14:30"], "duration_s": HOUR // 2000}
         rules = [{"name": name, "rooms": [ROOM], "schedule": schedule} for name in ("filed", "draft")]
         scenario.until(NOON + HOUR)
-        scenario.tell(Source.CONFIG, "file-applied", {"rules": rules, "rooms": {}}, room=None)
+        scenario.process(Source.CONFIG, "file-applied", {"rules": rules, "rooms": {}}, room=None)
         scenario.until(NOON + 5 * HOUR)
 
     found = beside(history_of(tell), NOTIFY)

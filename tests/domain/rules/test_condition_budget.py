@@ -258,7 +258,7 @@ def test_a_stored_condition_that_is_none_any_more_is_false_and_says_why() -> Non
 
 def put(scenario: Any, name: Any, **rule: Any) -> None:
     rule = {"name": name, "rooms": ["*"], "for_s": 0, **rule}
-    scenario.tell(Source.CONFIG, "rule-put", {"rule": rule}, room=None)
+    scenario.process(Source.CONFIG, "rule-put", {"rule": rule}, room=None)
 
 
 def test_a_room_goes_on_beside_a_rule_that_costs_too_much() -> None:
@@ -266,7 +266,7 @@ def test_a_room_goes_on_beside_a_rule_that_costs_too_much() -> None:
     costly = nested("all", 20)
     put(scenario, "costly", when=costly, do="end")
     put(scenario, "told", on="hls-started", do="notify", message="a {" + costly + "} b {room.room_id}")
-    scenario.tell(Source.VIDEOSDK, "hls-started", {"meetingId": scenario.room_id, "sessionId": "s1"})
+    scenario.process(Source.VIDEOSDK, "hls-started", {"meetingId": scenario.room_id, "sessionId": "s1"})
     assert scenario.world.rooms[scenario.room_id].on_air
     decided = {
         decision.reason: decision.arguments["error"]["code"]
@@ -279,7 +279,7 @@ def test_a_room_goes_on_beside_a_rule_that_costs_too_much() -> None:
     assert decided == {Reason.CONDITION_ERROR: too_costly, Reason.RULE_MESSAGE_ERROR: too_costly}
     assert scenario.world.memory["costly"].last_error.code == too_costly
     assert scenario.world.memory["told"].last_error.code == too_costly
-    [notice] = [notice for notice in scenario.told if notice.type == "rule.told"]
+    [notice] = [notice for notice in scenario.announced if notice.type == "rule.told"]
     assert notice.data["message"] == f"a ? b {scenario.room_id}"
 
 

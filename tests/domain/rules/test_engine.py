@@ -109,7 +109,7 @@ def test_now_is_in_the_rules_timezone() -> None:
 
 def test_a_body_that_is_passed_on_is_no_trigger_of_its_own() -> None:
     scenario = with_rule({"name": "say", "on": "videosdk.hls-started", "do": "notify"})
-    scenario.tell(Source.SYSTEM, "settings", {"bodies": True}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"bodies": True}, room=None)
     scenario.hls("started", id="a")
     assert "videosdk.hls-started" in scenario.notices
     assert "rule.say" not in scenario.notices
@@ -285,9 +285,9 @@ def test_a_message_holds_expressions_in_braces() -> None:
     text = "{room.room_id} is {room.state}, {event.data.participantName} came"
     scenario = with_rule({"name": "say", "on": "participant-joined", "do": "notify", "message": text})
     scenario.joined("ada")
-    assert scenario.told[-1].data["message"] == f"{ROOM} is idle, Ada came"
-    assert scenario.told[-1].because == "rule:say"
-    assert scenario.decisions[-1].notice_id == scenario.told[-1].notice_id
+    assert scenario.announced[-1].data["message"] == f"{ROOM} is idle, Ada came"
+    assert scenario.announced[-1].because == "rule:say"
+    assert scenario.decisions[-1].notice_id == scenario.announced[-1].notice_id
 
 
 def test_a_message_may_speak_of_the_event_without_an_if() -> None:
@@ -295,7 +295,7 @@ def test_a_message_may_speak_of_the_event_without_an_if() -> None:
         {"name": "say", "on": "stream.playable", "do": "notify", "message": "{event.data.stream.playback_url}"}
     )
     scenario.hls("playable", id="a", url="https://cdn/a/index.m3u8")
-    assert scenario.told[-1].data["message"] == "https://cdn/a/index.m3u8"
+    assert scenario.announced[-1].data["message"] == "https://cdn/a/index.m3u8"
 
 
 def test_what_cannot_be_said_in_a_message_is_a_question_mark() -> None:
@@ -303,7 +303,7 @@ def test_what_cannot_be_said_in_a_message_is_a_question_mark() -> None:
         {"name": "say", "on": "participant-joined", "do": "notify", "message": "[{room.stream.state}]"}, with_session()
     )
     scenario.joined("ada")
-    assert scenario.told[-1].data["message"] == "[?]"
+    assert scenario.announced[-1].data["message"] == "[?]"
 
 
 # Wishes and the rules they came from
@@ -341,7 +341,7 @@ def test_a_paused_rule_does_nothing_until_it_is_resumed() -> None:
     scenario.pause("host-in")
     scenario.joined("hostess")
     assert scenario.starts == []
-    scenario.tell(Source.OPERATOR, "rule-resumed", {"name": "host-in"}, room=None)
+    scenario.process(Source.OPERATOR, "rule-resumed", {"name": "host-in"}, room=None)
     scenario.joined("hostile")
     assert len(scenario.starts) == 1
 
@@ -397,13 +397,13 @@ def test_without_credentials_a_rule_says_why_nothing_is_called() -> None:
 def test_what_the_file_names_belongs_to_the_file() -> None:
     scenario = with_session()
     filed = {**HOST_IN, "rooms": ["*"]}
-    scenario.tell(Source.CONFIG, "file-applied", {"rules": [filed], "rooms": {}}, room=None)
+    scenario.process(Source.CONFIG, "file-applied", {"rules": [filed], "rooms": {}}, room=None)
     scenario.put_rule({**HOST_IN, "do": "end"})
     assert Reason.RULE_FROM_FILE in scenario.reasons
     scenario.delete("host-in")
     assert scenario.world.config.rules["host-in"].do == "start"
     scenario.put_rule({"name": "mine", "on": "participant-left", "do": "notify"})
-    scenario.tell(Source.CONFIG, "file-applied", {"rules": [], "rooms": {}}, room=None)
+    scenario.process(Source.CONFIG, "file-applied", {"rules": [], "rooms": {}}, room=None)
     assert list(scenario.world.config.rules) == ["mine"]
 
 
@@ -412,7 +412,7 @@ def test_a_room_is_meant_by_its_name_and_by_its_group() -> None:
         scenario = Scenario()
         rule = {"name": "say", "rooms": [pattern], "on": "participant-joined", "do": "notify"}
         rooms = {"hall": {"room_id": ROOM, "groups": ["webinar"]}}
-        scenario.tell(Source.CONFIG, "file-applied", {"rules": [rule], "rooms": rooms}, room=None)
+        scenario.process(Source.CONFIG, "file-applied", {"rules": [rule], "rooms": rooms}, room=None)
         scenario.joined("ada")
         scenario.webhook("participant-joined", room="other", session="s9", participantId="x")
         assert scenario.notices.count("rule.say") == 1, pattern

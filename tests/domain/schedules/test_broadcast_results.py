@@ -89,7 +89,7 @@ def planned_and_told(scenario: Any, since: Any) -> Any:
     ]
     notices = [
         WindowNotice(notice.at, notice.type, from_rfc3339(notice.data["opens_at"]))
-        for notice in scenario.told
+        for notice in scenario.announced
         if notice.type.startswith("broadcast.")
     ]
     windows = merge_windows(asked)

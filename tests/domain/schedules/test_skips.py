@@ -18,7 +18,7 @@ from webhook_app.store.journal.journal import entry
 
 def skip(scenario: Any, opens_at: Any, *, back: bool = False, rule: str = "show") -> Any:
     kind = "occurrence-unskipped" if back else "occurrence-skipped"
-    scenario.tell(Source.OPERATOR, kind, {"name": rule, "opens_at": opens_at}, room=None)
+    scenario.process(Source.OPERATOR, kind, {"name": rule, "opens_at": opens_at}, room=None)
     return scenario.outcomes[-1].reasons[0]
 
 
@@ -101,12 +101,12 @@ def test_a_skip_of_a_file_s_rule_stays_when_the_file_is_applied_again() -> None:
     scenario = ScheduledRoom().opened()
     schedule = {"at": ["2026-11-22T13:00", "2026-11-22T15:00"], "duration_s": 3600}
     rule = {"name": "show", "rooms": [ROOM], "schedule": schedule}
-    scenario.tell(Source.CONFIG, "file-applied", {"rules": [rule]}, room=None)
+    scenario.process(Source.CONFIG, "file-applied", {"rules": [rule]}, room=None)
     assert skip(scenario, ONE) is Reason.OCCURRENCE_SKIPPED
-    scenario.tell(Source.CONFIG, "file-applied", {"rules": [{**rule, "late_after_s": 90}]}, room=None)
+    scenario.process(Source.CONFIG, "file-applied", {"rules": [{**rule, "late_after_s": 90}]}, room=None)
     assert scenario.world.config.rules["show"].skipped == (ONE,)
     moved = {**rule, "schedule": {**schedule, "at": ["2026-11-22T15:00"]}}
-    scenario.tell(Source.CONFIG, "file-applied", {"rules": [moved]}, room=None)
+    scenario.process(Source.CONFIG, "file-applied", {"rules": [moved]}, room=None)
     assert scenario.world.config.rules["show"].skipped == ()
 
 

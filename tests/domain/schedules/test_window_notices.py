@@ -22,7 +22,7 @@ from webhook_app.domain.times import rfc3339
 
 
 def notice(scenario: Any, kind: Any) -> Any:
-    return [one for one in scenario.told if one.type == f"broadcast.{kind}"][-1]
+    return [one for one in scenario.announced if one.type == f"broadcast.{kind}"][-1]
 
 
 def text_of(scenario: Any, kind: Any) -> Any:

@@ -94,10 +94,12 @@ class ScheduledRoom(Scenario):
     @property
     def broadcasts(self) -> Any:
         """What was told of windows, short."""
-        return [notice.type.removeprefix("broadcast.") for notice in self.told if notice.type.startswith("broadcast.")]
+        return [
+            notice.type.removeprefix("broadcast.") for notice in self.announced if notice.type.startswith("broadcast.")
+        ]
 
     def reason(self, kind: Any) -> Any:
-        return [notice.data["reason"] for notice in self.told if notice.type == f"broadcast.{kind}"][-1]
+        return [notice.data["reason"] for notice in self.announced if notice.type == f"broadcast.{kind}"][-1]
 
     @property
     def wanted(self) -> Any:
@@ -245,7 +247,7 @@ def test_a_rule_that_is_resumed_inside_its_window_is_late_a_minute_after_that() 
     scenario = ScheduledRoom().opened().plan()
     scenario.pause("show")
     scenario.until(ONE + 20 * MINUTE)
-    scenario.tell(Source.OPERATOR, "rule-resumed", {"name": "show"}, room=None)
+    scenario.process(Source.OPERATOR, "rule-resumed", {"name": "show"}, room=None)
     scenario.wait(SECOND)
     assert scenario.broadcasts == []
     scenario.wait(MINUTE)
@@ -294,7 +296,7 @@ def test_a_stream_that_a_person_runs_without_credentials_completes_the_window_an
     scenario.hls("started", "playable", id="p")
     scenario.until(ONE + HOUR)
     assert (scenario.broadcasts, scenario.wanted) == (["completed"], None)
-    scenario.tell(Source.SYSTEM, "settings", {"calls": True}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"calls": True}, room=None)
     assert scenario.ends == []
 
 
@@ -357,7 +359,7 @@ def test_what_is_near_is_told_once_and_says_whether_somebody_is_there() -> None:
     scenario = ScheduledRoom().plan(at=["13:00", "15:00"], remind_s=600)
     scenario.until(ONE - 10 * MINUTE)
     assert scenario.broadcasts == ["upcoming"]
-    assert scenario.told[-1].data["session_live"] is False
+    assert scenario.announced[-1].data["session_live"] is False
     scenario.plan(at=["13:00", "15:00"], remind_s=600, late_after_s=90)
     scenario.opened()
     scenario.until(ONE)
@@ -365,7 +367,7 @@ def test_what_is_near_is_told_once_and_says_whether_somebody_is_there() -> None:
     scenario.playable()
     scenario.until(NOON + 3 * HOUR)
     assert scenario.broadcasts == ["upcoming", "completed", "upcoming"]
-    assert scenario.told[-1].type != "broadcast.upcoming" or scenario.told[-1].data["session_live"] is True
+    assert scenario.announced[-1].type != "broadcast.upcoming" or scenario.announced[-1].data["session_live"] is True
 
 
 # Streams that end inside the window
@@ -502,7 +504,7 @@ def test_a_window_that_opened_and_closed_while_nobody_looked_is_missed() -> None
 def test_each_of_several_windows_that_passed_while_nobody_looked_is_told() -> None:
     scenario = ScheduledRoom().opened().plan(at=["13:00", "15:00", "17:00", "19:00"])
     scenario.sleep(NOON + 7 * HOUR + 10 * MINUTE)
-    told = [notice for notice in scenario.told if notice.type == "broadcast.missed"]
+    told = [notice for notice in scenario.announced if notice.type == "broadcast.missed"]
     assert [notice.data["opens_at"][11:16] for notice in told] == ["13:00", "15:00", "17:00"]
     assert len(scenario.starts) == 1
 
@@ -716,7 +718,7 @@ def test_a_rule_that_is_paused_leaves_the_stream_alone_though_another_rule_has_w
 def test_a_rule_that_is_resumed_inside_its_window_opens_it_again() -> None:
     scenario = on_show()
     scenario.pause("show")
-    scenario.tell(Source.OPERATOR, "rule-resumed", {"name": "show"}, room=None)
+    scenario.process(Source.OPERATOR, "rule-resumed", {"name": "show"}, room=None)
     assert scenario.wanted is True
     scenario.until(ONE + HOUR)
     assert len(scenario.ends) == 1
@@ -724,7 +726,7 @@ def test_a_rule_that_is_resumed_inside_its_window_opens_it_again() -> None:
 
 def test_the_next_opening_can_be_passed_over_and_stays_so_when_the_rule_is_put_again() -> None:
     scenario = ScheduledRoom().opened().plan(at=["13:00", "15:00"])
-    scenario.tell(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
+    scenario.process(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
     assert scenario.view["next_window"]["opens_at"] == "2026-11-22T15:00:00.000Z"
     scenario.plan(at=["13:00", "15:00"], late_after_s=90)
     scenario.until(ONE + HOUR)
@@ -735,16 +737,16 @@ def test_the_next_opening_can_be_passed_over_and_stays_so_when_the_rule_is_put_a
 
 def test_the_timeline_says_which_opening_is_passed_over() -> None:
     scenario = ScheduledRoom().opened().plan()
-    scenario.tell(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
+    scenario.process(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
     assert explain(Reason.OCCURRENCE_SKIPPED, opens_at="2026-11-22T13:00:00.000Z") in scenario.explained
 
 
 def test_a_file_that_is_applied_again_keeps_what_is_passed_over() -> None:
     scenario = ScheduledRoom().opened()
     rule = {"name": "show", "rooms": [ROOM], "schedule": {"at": ["2026-11-22T13:00"], "duration_s": 3600}}
-    scenario.tell(Source.CONFIG, "file-applied", {"rules": [rule], "rooms": {}}, room=None)
-    scenario.tell(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
-    scenario.tell(Source.CONFIG, "file-applied", {"rules": [rule], "rooms": {}}, room=None)
+    scenario.process(Source.CONFIG, "file-applied", {"rules": [rule], "rooms": {}}, room=None)
+    scenario.process(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
+    scenario.process(Source.CONFIG, "file-applied", {"rules": [rule], "rooms": {}}, room=None)
     scenario.until(ONE + HOUR)
     assert scenario.starts == []
 
@@ -1043,7 +1045,7 @@ END:VCALENDAR
 
 def fetched(scenario: Any, start: Any) -> None:
     text = CALENDAR.format(start=start).replace("\n", "\r\n")
-    scenario.tell(Source.SYSTEM, "calendar-fetched", {"source": "https://c.example/a.ics", "text": text}, room=None)
+    scenario.process(Source.SYSTEM, "calendar-fetched", {"source": "https://c.example/a.ics", "text": text}, room=None)
 
 
 def test_a_calendar_that_is_fetched_plans_the_room_and_a_newer_one_plans_it_anew() -> None:

@@ -243,7 +243,7 @@ def test_a_webhook_that_gives_a_mode_is_believed() -> None:
     scenario.joined("ada", mode="CONFERENCE")
     scenario.joined("bob", mode="VIEWER")
     assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (2, 1)
-    joined = [notice for notice in scenario.told if notice.type == "participant.joined"]
+    joined = [notice for notice in scenario.announced if notice.type == "participant.joined"]
     assert [notice.data["participant"]["mode"] for notice in joined] == ["CONFERENCE", "VIEWER"]
     assert joined[-1].data["session"]["host_count"] == 1
 

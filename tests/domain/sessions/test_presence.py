@@ -355,7 +355,7 @@ def test_what_empty_means_is_taken_and_shown() -> None:
     )
     assert rule_view(decode_rule(rule), RuleState())["empty_means"] == "no-hosts"
     scenario = Scenario()
-    scenario.tell(Source.CONFIG, "rule-put", {"rule": rule}, room=None)
+    scenario.process(Source.CONFIG, "rule-put", {"rule": rule}, room=None)
     assert scenario.world.config.rules["a"].empty_means == "no-hosts"
 
 

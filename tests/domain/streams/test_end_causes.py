@@ -32,7 +32,7 @@ def stopped_at_age(age: Any, *, limit: Any = None, known_start: bool = True) -> 
     """A stream that an operator wants on air, stopped at this age by a webhook."""
     scenario = with_session()
     if limit is not None:
-        scenario.tell(Source.SYSTEM, "settings", {"max_stream_s": limit // SECOND}, room=None)
+        scenario.process(Source.SYSTEM, "settings", {"max_stream_s": limit // SECOND}, room=None)
     scenario.operator("start")
     began = scenario.now
     scenario.answer("succeeded", run="a")
@@ -99,7 +99,7 @@ def test_a_stream_that_a_rule_ended_says_so_whoever_started_it() -> None:
     scenario.answer("succeeded")
     scenario.hls("stopped", id="a")
     assert cause(scenario) == ("rule:host-left", "webhook")
-    [notice] = [notice for notice in scenario.told if notice.type == "stream.stopped"]
+    [notice] = [notice for notice in scenario.announced if notice.type == "stream.stopped"]
     body = render_notice(notice, room_name=None, base_url=None).body
     assert "Ended by rule host-left" in body
     assert "Started by an operator" in body

@@ -11,7 +11,7 @@ LATE_MAX_MS = 3 * SECOND
 
 def failures(scenario: Any) -> Any:
     """The failures told so far: (run, reason)."""
-    told = [notice.data["stream"] for notice in scenario.told if notice.type == "stream.failed"]
+    told = [notice.data["stream"] for notice in scenario.announced if notice.type == "stream.failed"]
     return [(stream["videosdk_id"], stream["failure"]) for stream in told]
 
 
@@ -48,7 +48,7 @@ def test_the_notice_says_what_the_run_was_before_it_failed() -> None:
     scenario.hls("failed", id="a")
     asked_why(scenario)
     scenario.probe(failed={"id": "a", "reason": "x"})
-    [notice] = [one for one in scenario.told if one.type == "stream.failed"]
+    [notice] = [one for one in scenario.announced if one.type == "stream.failed"]
     assert notice.data["previous_state"] == "playable"
     assert notice.data["stream"]["state"] == "failed"
 
@@ -142,7 +142,7 @@ def test_a_rule_on_a_failure_acts_once_and_sees_the_reason() -> None:
     scenario.hls("failed", id="a", after=SECOND)
     asked_why(scenario)
     scenario.probe(failed={"id": "a", "reason": "encoder crashed"})
-    said = [notice.data["message"] for notice in scenario.told if notice.type == "rule.why"]
+    said = [notice.data["message"] for notice in scenario.announced if notice.type == "rule.why"]
     assert said == ["encoder crashed"]
 
 

@@ -16,7 +16,7 @@ def started(**more: Any) -> Any:
 
 
 def told(scenario: Any) -> Any:
-    return [notice.type for notice in scenario.told if notice.type.startswith("stream.")]
+    return [notice.type for notice in scenario.announced if notice.type.startswith("stream.")]
 
 
 def ids(scenario: Any) -> Any:
@@ -32,7 +32,7 @@ def test_webhooks_that_carry_another_id_than_the_answer_are_of_the_same_stream()
     scenario.hls("stopping", "stopped", id="composer")
     assert scenario.states == ["stopped"]
     assert told(scenario) == [f"stream.{state}" for state in ("starting", "started", "playable", "stopping", "stopped")]
-    assert len({notice.data["stream"]["stream_id"] for notice in scenario.told if "stream" in notice.data}) == 1
+    assert len({notice.data["stream"]["stream_id"] for notice in scenario.announced if "stream" in notice.data}) == 1
 
 
 def test_a_webhook_with_another_id_that_overtakes_the_answer_opens_no_stream_of_its_own() -> None:

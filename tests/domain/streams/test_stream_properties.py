@@ -197,7 +197,7 @@ RULES = [
 
 def eventful() -> Scenario:
     scenario = Scenario()
-    scenario.tell(Source.SYSTEM, "settings", {"calls": True, "bodies": True}, room=None)
+    scenario.process(Source.SYSTEM, "settings", {"calls": True, "bodies": True}, room=None)
     for rule in RULES:
         scenario.put_rule(rule)
     return scenario
@@ -209,7 +209,7 @@ def test_nothing_that_a_webhook_holds_stops_the_fold(bodies: Any) -> None:
     scenario = eventful()
     for kind, data in bodies:
         sequence = scenario.room.sequence
-        outcome = scenario.tell(Source.VIDEOSDK, kind, data)
+        outcome = scenario.process(Source.VIDEOSDK, kind, data)
         assert outcome.effect
         assert scenario.room.sequence >= sequence
         in_room = [notice.data["sequence"] for notice in outcome.notices if not notice.type.startswith("videosdk.")]
@@ -225,7 +225,7 @@ def test_a_step_is_the_same_each_time_and_leaves_its_world_alone(bodies: Any, wa
     if wanted:
         scenario.operator("start")
     for kind, data in bodies:
-        scenario.tell(Source.VIDEOSDK, kind, data)
+        scenario.process(Source.VIDEOSDK, kind, data)
     replayed = Scenario()
     replayed.world = deepcopy(Scenario().world)
     for event, outcome in zip(scenario.events, scenario.outcomes, strict=True):
@@ -233,7 +233,7 @@ def test_a_step_is_the_same_each_time_and_leaves_its_world_alone(bodies: Any, wa
         first = step(replayed.world, event)
         assert replayed.world == before
         assert first == step(replayed.world, event) == outcome
-        replayed.tell(event.source, event.type, event.data, room=event.room_id, after=event.at - replayed.now)
+        replayed.process(event.source, event.type, event.data, room=event.room_id, after=event.at - replayed.now)
     assert replayed.world == scenario.world
     assert replayed.now == scenario.now > NOON
 
@@ -258,7 +258,7 @@ def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(ti
     if isinstance(timer, str) and due is not None and due == known:
         due += 1
     room = scenario.room
-    outcome = scenario.tell(Source.CLOCK, "timer", {"timer": timer, "due": due})
+    outcome = scenario.process(Source.CLOCK, "timer", {"timer": timer, "due": due})
     assert outcome.reasons == (Reason.STALE_TIMER,)
     assert not (outcome.rooms or outcome.calls or outcome.notices)
     assert scenario.room is room

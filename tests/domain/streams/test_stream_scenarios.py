@@ -63,15 +63,15 @@ def test_the_first_webhook_of_a_run_opens_it_whichever_it_is() -> None:
     scenario = with_session()
     scenario.hls("playable", id="a", url=url("a"))
     assert scenario.view["state"] == "playable"
-    assert scenario.told[-1].data["previous_state"] is None
+    assert scenario.announced[-1].data["previous_state"] is None
 
 
 def test_a_repeat_changes_nothing_and_stays_in_the_timeline_as_one() -> None:
     scenario = on_air()
-    sequence, told = scenario.room.sequence, len(scenario.told)
+    sequence, told = scenario.room.sequence, len(scenario.announced)
     scenario.hls("playable", id="a", url=url("a"))
     assert scenario.reasons == (Reason.STREAM_REPEAT,)
-    assert (scenario.room.sequence, len(scenario.told)) == (sequence, told)
+    assert (scenario.room.sequence, len(scenario.announced)) == (sequence, told)
 
 
 def test_two_bare_stops_of_one_run_are_one_stop_and_a_repeat() -> None:
@@ -217,11 +217,11 @@ def test_the_answer_to_a_start_confirms_what_was_held_back() -> None:
 
 def test_a_probe_that_sees_nothing_drops_what_was_held_back() -> None:
     scenario = after_a_bare_run()
-    told = len(scenario.told)
+    told = len(scenario.announced)
     scenario.hls("starting")
     scenario.probe(None)
     assert [run.state for run in scenario.room.streams] == ["stopped"]
-    assert len(scenario.told) == told
+    assert len(scenario.announced) == told
 
 
 def test_a_bare_stop_does_not_confirm_what_was_held_back() -> None:
@@ -372,7 +372,7 @@ def test_an_answer_to_a_question_that_was_given_up_is_not_listened_to() -> None:
     scenario.wait(90 * SECOND)
     lost = scenario.room.probing.probe
     scenario.timer("probe-lost")
-    scenario.tell(Source.PROBE, "probed", {"call_id": lost.call_id, "reached": True, "active": None})
+    scenario.process(Source.PROBE, "probed", {"call_id": lost.call_id, "reached": True, "active": None})
     assert scenario.states == ["playable"]
     assert scenario.reasons == (Reason.PROBE_LATE,)
 
@@ -597,13 +597,13 @@ def test_an_end_of_a_session_told_twice_is_told_on_once() -> None:
 
 def test_a_notice_keeps_its_id_when_its_event_is_folded_again() -> None:
     first, again = on_air(), on_air()
-    assert [notice.notice_id for notice in first.told] == [notice.notice_id for notice in again.told]
-    assert len({notice.notice_id for notice in first.told}) == len(first.told)
+    assert [notice.notice_id for notice in first.announced] == [notice.notice_id for notice in again.announced]
+    assert len({notice.notice_id for notice in first.announced}) == len(first.announced)
 
 
 def test_the_sequence_grows_by_one_with_each_notice_of_a_room() -> None:
     scenario = on_air()
-    assert [notice.data["sequence"] for notice in scenario.told] == [1, 2, 3, 4]
+    assert [notice.data["sequence"] for notice in scenario.announced] == [1, 2, 3, 4]
     assert scenario.view["sequence"] == 4
 
 
@@ -619,7 +619,7 @@ def test_a_look_that_finds_what_we_know_is_no_change() -> None:
 
 def test_an_event_that_names_no_room_is_kept() -> None:
     scenario = Scenario()
-    scenario.tell(Source.VIDEOSDK, "resource-acquired", {"id": "x"}, room=None)
+    scenario.process(Source.VIDEOSDK, "resource-acquired", {"id": "x"}, room=None)
     assert scenario.reasons == (Reason.NO_ROOM,)
     assert scenario.world.rooms == {}
 

@@ -112,7 +112,7 @@ class ScenarioRoom:
     def receives(self, kind: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The so-many-th notice of a type, once it was told."""
         heard = wait_until(
-            lambda: self.notices(kind)[times - 1 :], limit_s, f"{kind} (x{times})", seen=lambda: self.notice_types
+            lambda: self.notices(kind)[times - 1 :], limit_s, f"{kind} (x{times})", describe=lambda: self.notice_types
         )
         return heard[0]
 
@@ -135,7 +135,7 @@ class ScenarioRoom:
             lambda: any(kind in kinds for kind in self.notice_types),
             limit_s,
             f"one of {kinds}",
-            seen=lambda: self.notice_types,
+            describe=lambda: self.notice_types,
         )
 
     def until(self, moment: float) -> None:
@@ -152,7 +152,7 @@ class ScenarioRoom:
             wanted = None if found["desired"] is None else found["desired"]["on_air"]
             return found if wanted is on_air else None
 
-        return wait_until(there, limit_s, f"the desired state {on_air}", seen=lambda: self.now["desired"])
+        return wait_until(there, limit_s, f"the desired state {on_air}", describe=lambda: self.now["desired"])
 
     def wait_for_request(self, path: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The so-many-th call to a path that ends so, once VideoSDK has it."""

@@ -140,14 +140,14 @@ def fold(raw: bytes) -> Scenario:
     fields = {b"s": b"videosdk", b"t": read.type.encode(), b"r": (read.room_id or "").encode(), b"a": b"1", b"d": raw}
     event = event_of(b"1-0", fields)
     scenario = Scenario()
-    scenario.tell(event.source, event.type, dict(event.data), room=event.room_id)
+    scenario.process(event.source, event.type, dict(event.data), room=event.room_id)
     return scenario
 
 
 def made_of(scenario: Scenario) -> Made:
     view = scenario.view
     session = view["session"]
-    told = [notice for notice in scenario.told if not notice.type.startswith("videosdk.")]
+    told = [notice for notice in scenario.announced if not notice.type.startswith("videosdk.")]
     return Made(
         state=view["state"],
         session=None if session is None else session["live"],
@@ -244,10 +244,10 @@ def test_a_session_that_ends_for_a_reason_shows_the_reason_and_the_error() -> No
     }
     scenario = Scenario()
     scenario.webhook("session-started", session=SESSION)
-    scenario.tell(Source.VIDEOSDK, "session-ended", data)
+    scenario.process(Source.VIDEOSDK, "session-ended", data)
     session = scenario.view["session"]
     assert (session["live"], session["ended_reason"], session["ended_error"]) == (False, "MEETING_EXPIRED", "gone (7)")
-    (ended,) = [notice for notice in scenario.told if notice.type == "session.ended"]
+    (ended,) = [notice for notice in scenario.announced if notice.type == "session.ended"]
     assert ended.data["session"]["ended_reason"] == "MEETING_EXPIRED"
     text = render_notice(ended, room_name=None, base_url=None).body
     assert "VideoSDK's reason: MEETING_EXPIRED" in text
@@ -259,7 +259,7 @@ def test_a_session_that_ends_for_a_reason_shows_the_reason_and_the_error() -> No
 def test_a_session_that_ends_without_a_reason_shows_none(said: dict[str, Any]) -> None:
     scenario = Scenario()
     scenario.webhook("session-started", session=SESSION)
-    scenario.tell(Source.VIDEOSDK, "session-ended", {"meetingId": ROOM, "sessionId": SESSION, **said})
+    scenario.process(Source.VIDEOSDK, "session-ended", {"meetingId": ROOM, "sessionId": SESSION, **said})
     assert (scenario.view["session"]["ended_reason"], scenario.view["session"]["ended_error"]) == (None, None)
 
 
@@ -269,12 +269,12 @@ def test_the_reason_of_a_session_that_a_probe_found_ended_is_added_when_the_webh
     scenario.hls("starting", id="a", session=SESSION)
     scenario.probe(session={"session_id": SESSION, "live": False})
     assert scenario.view["session"]["live"] is False
-    told = len(scenario.told)
+    told = len(scenario.announced)
     for reason in ("late reason", "another reason"):
         data = {"meetingId": ROOM, "sessionId": SESSION, "reason": reason}
-        scenario.tell(Source.VIDEOSDK, "session-ended", data)
+        scenario.process(Source.VIDEOSDK, "session-ended", data)
     assert scenario.view["session"]["ended_reason"] == "late reason"
-    assert len(scenario.told) == told
+    assert len(scenario.announced) == told
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,13 @@ def test_the_journals_decoder_reads_what_the_receiver_accepted() -> None:
 
 def unreadable(scenario: Any, **more: Any) -> Any:
     data = {"body": "", "bytes": 0, "reason": "not JSON"}
-    return scenario.tell(Source.VIDEOSDK, "unreadable", data, room=None, **more)
+    return scenario.process(Source.VIDEOSDK, "unreadable", data, room=None, **more)
 
 
 def clock(scenario: Any, due: Any, **more: Any) -> Any:
-    return scenario.tell(Source.CLOCK, "timer", {"timer": "alarm:webhooks-unreadable", "due": due}, room=None, **more)
+    return scenario.process(
+        Source.CLOCK, "timer", {"timer": "alarm:webhooks-unreadable", "due": due}, room=None, **more
+    )
 
 
 def test_unreadable_webhooks_raise_one_alarm_that_counts_them() -> None:
@@ -108,7 +110,7 @@ def test_unreadable_webhooks_raise_one_alarm_that_counts_them() -> None:
     assert alarm.since == scenario.events[0].at
     assert alarm.summary.arguments["count"] == 3 and alarm.summary.arguments["since"].startswith("2026-11-22T12:00:01")
     assert alarm.summary.arguments["event"] == scenario.events[-1].id
-    assert [notice.type for notice in scenario.told] == ["alarm.raised"]
+    assert [notice.type for notice in scenario.announced] == ["alarm.raised"]
 
 
 def test_the_alarm_clears_an_hour_after_the_last_unreadable_webhook() -> None:
@@ -122,7 +124,7 @@ def test_the_alarm_clears_an_hour_after_the_last_unreadable_webhook() -> None:
     assert "webhooks-unreadable" in scenario.world.alarms
     clock(scenario, due, after=HOUR // 2)
     assert scenario.world.alarms == {}
-    assert [notice.type for notice in scenario.told] == ["alarm.raised", "alarm.cleared"]
+    assert [notice.type for notice in scenario.announced] == ["alarm.raised", "alarm.cleared"]
     unreadable(scenario)
     assert scenario.world.alarms["webhooks-unreadable"].count == 1
 
@@ -130,4 +132,4 @@ def test_the_alarm_clears_an_hour_after_the_last_unreadable_webhook() -> None:
 def test_a_timer_of_no_alarm_is_void() -> None:
     scenario = Scenario()
     for data in ({}, {"timer": 5, "due": 1}, {"timer": "alarm:nothing", "due": 1}, {"timer": "watch", "due": 1}):
-        assert scenario.tell(Source.CLOCK, "timer", data, room=None).reasons == (Reason.STALE_TIMER,)
+        assert scenario.process(Source.CLOCK, "timer", data, room=None).reasons == (Reason.STALE_TIMER,)

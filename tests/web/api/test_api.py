@@ -309,7 +309,7 @@ def test_a_delivery_can_be_sent_once_more_under_the_same_id(web_client: WebClien
     delivery = next(
         item for item in web_client.get("/deliveries")["items"] if item["notice"]["type"] == "stream.playable"
     )
-    before = len([received for received in sink.told if received.id == delivery["notice"]["id"]])
+    before = len([received for received in sink.requests if received.id == delivery["notice"]["id"]])
     answer = web_client.api("POST", f"/deliveries/{delivery['id']}/retry")
     assert (answer.status_code, answer.json) == (202, {"id": delivery["id"]})
     assert answer.headers["Location"] == f"/api/v1/deliveries/{delivery['id']}"
@@ -317,7 +317,7 @@ def test_a_delivery_can_be_sent_once_more_under_the_same_id(web_client: WebClien
     stage.deliver()
     again = web_client.get(f"/deliveries/{delivery['id']}")
     assert (again["state"], len(again["attempts"])) == ("delivered", 2)
-    assert len([received for received in sink.told if received.id == delivery["notice"]["id"]]) == before + 1
+    assert len([received for received in sink.requests if received.id == delivery["notice"]["id"]]) == before + 1
 
 
 def test_a_call_has_the_shape_of_the_contract(web_client: WebClient, stage: Any) -> None:

@@ -90,7 +90,7 @@ class Watcher:
         return [block["id"] for block in self.blocks if "id" in block][-1]
 
     def wait_for(self, count: int) -> list[dict[str, Any]]:
-        wait_until(lambda: len(self.events) >= count, WITHIN_S, f"{count} events", seen=lambda: self.text)
+        wait_until(lambda: len(self.events) >= count, WITHIN_S, f"{count} events", describe=lambda: self.text)
         return self.events
 
 

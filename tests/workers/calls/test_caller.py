@@ -78,7 +78,7 @@ def test_a_start_is_looked_for_then_sent_and_its_answer_is_journaled(
     real: Any, sandbox: Any, request: pytest.FixtureRequest
 ) -> None:
     room = room_of(request)
-    real.wanted(room, sandbox.join(room))
+    real.decided_call(room, sandbox.join(room))
     assert real.work() >= 1
     assert paths(sandbox, room)[:2] == [("GET", f"/v2/hls/{room}/active"), ("POST", "/v2/hls/start")]
     result = real.answer()
@@ -90,7 +90,7 @@ def test_a_start_is_looked_for_then_sent_and_its_answer_is_journaled(
 
 
 def test_a_start_is_marked_after_the_look_and_before_it_is_sent(harness: Any, stub: Any) -> None:
-    call = harness.wanted()
+    call = harness.decided_call()
     observed = {}
 
     def look(handler: Any) -> None:
@@ -108,12 +108,12 @@ def test_a_start_is_marked_after_the_look_and_before_it_is_sent(harness: Any, st
 
 def test_a_room_that_is_on_air_already_is_not_started(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
-    real.wanted(room, sandbox.join(room))
+    real.decided_call(room, sandbox.join(room))
     real.work()
     sandbox_runs = len(sandbox.log("run", room))
     again = CallHarness(real.client, sandbox.url)
     real.client.flushall()
-    again.wanted(room, "another-view-of-it")
+    again.decided_call(room, "another-view-of-it")
     again.work()
     result = again.answer()
     assert (result["outcome"], result["stream"]["roomId"]) == ("already", room)
@@ -123,7 +123,7 @@ def test_a_room_that_is_on_air_already_is_not_started(real: Any, sandbox: Any, r
 
 def test_a_call_that_is_older_than_five_seconds_is_dropped(harness: Any, stub: Any) -> None:
     assert GIVEN_UP_AFTER_MS == 5_000
-    call = harness.wanted()
+    call = harness.decided_call()
     harness.change(call, created_at=call.created_at - TOO_OLD_MS - 500)
     harness.work()
     assert harness.answer()["outcome"] == "dropped"
@@ -133,7 +133,7 @@ def test_a_call_that_is_older_than_five_seconds_is_dropped(harness: Any, stub: A
 
 def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(harness: Any, stub: Any) -> None:
     harness.limit(too_old_ms=300)
-    harness.wanted()
+    harness.decided_call()
 
     def look(handler: Any) -> None:
         time.sleep(0.5)
@@ -146,7 +146,7 @@ def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(harness: Any, st
 
 
 def test_a_call_that_was_superseded_is_dropped(harness: Any, stub: Any) -> None:
-    harness.wanted()
+    harness.decided_call()
     harness.client.hset(keys.CALLS_CURRENT, ROOM, "call_another")
     harness.work()
     assert (harness.answer()["outcome"], harness.answer()["message"]) == ("dropped", "superseded")
@@ -154,7 +154,7 @@ def test_a_call_that_was_superseded_is_dropped(harness: Any, stub: Any) -> None:
 
 
 def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harness: Any, stub: Any) -> None:
-    harness.wanted()
+    harness.decided_call()
 
     def look(handler: Any) -> None:
         harness.client.hdel(keys.CALLS_CURRENT, ROOM)
@@ -167,15 +167,15 @@ def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harnes
 
 
 def test_a_call_that_was_marked_and_never_answered_is_unknown_and_not_sent_again(harness: Any, stub: Any) -> None:
-    call = harness.wanted()
+    call = harness.decided_call()
     assert Calls(harness.client).mark(call)[0] is MarkResult.MARKED
     harness.work()
     assert harness.answer()["outcome"] == "unknown"
-    assert stub.asked == []
+    assert stub.requests == []
 
 
 def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(harness: Any, stub: Any) -> None:
-    call = harness.wanted()
+    call = harness.decided_call()
 
     def look(handler: Any) -> None:
         Calls(harness.client).mark(call)
@@ -188,7 +188,7 @@ def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(harn
 
 
 def test_a_sender_that_dies_leaves_its_call_to_the_next_when_the_lease_runs_out(harness: Any, stub: Any) -> None:
-    call = harness.wanted()
+    call = harness.decided_call()
     queue = Calls(harness.client)
     [claimed] = [claim for claim in queue.claim(10) if claim.call.call_id == call.call_id]
     queue.mark(claimed.call)
@@ -201,7 +201,7 @@ def test_a_sender_that_dies_leaves_its_call_to_the_next_when_the_lease_runs_out(
 
 
 def test_an_answer_is_journaled_once_whoever_else_has_one(harness: Any) -> None:
-    call = harness.wanted()
+    call = harness.decided_call()
     harness.work()
     late = entry(Source.CALL, "start-unknown", ROOM, {"call_id": call.call_id})
     assert Calls(harness.client).answer(call, late) == (None, False)
@@ -232,7 +232,7 @@ def test_a_slow_videosdk_holds_up_no_other_room(harness: Any, stub: Any) -> None
 
     stub.starts = slow
     for at in range(40):
-        harness.wanted(f"room-{at}", f"s{at}")
+        harness.decided_call(f"room-{at}", f"s{at}")
     harness.work()
     assert len(stub.posts()) == 40
     assert not together.broken
@@ -241,7 +241,7 @@ def test_a_slow_videosdk_holds_up_no_other_room(harness: Any, stub: Any) -> None
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 402, 406, 409, 422, 429, 302])
 def test_another_answer_below_500_is_a_refusal(harness: Any, stub: Any, status: int) -> None:
     stub.starts = (status, {"message": "because of that"})
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     result = harness.answer()
     assert (result["outcome"], result["status"], result["message"]) == ("refused", status, "because of that")
@@ -251,7 +251,7 @@ def test_another_answer_below_500_is_a_refusal(harness: Any, stub: Any, status: 
 @pytest.mark.parametrize("code", [400, "404", 429])
 def test_an_error_that_the_body_of_a_success_names_is_that_error(harness: Any, stub: Any, code: int | str) -> None:
     stub.starts = (200, {"code": code, "message": "because of that"})
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     answer = harness.answer()
     assert (answer["outcome"], answer["status"], answer["message"]) == ("refused", int(code), "because of that")
@@ -268,7 +268,7 @@ def test_an_error_that_the_body_of_a_success_names_is_that_error(harness: Any, s
 )
 def test_any_2xx_that_names_a_stream_is_a_success_with_that_stream(harness: Any, stub: Any, success: Any) -> None:
     stub.starts = success
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] == "succeeded"
     fold_all(harness.client)
@@ -281,7 +281,7 @@ def test_a_2xx_that_names_no_stream_is_a_success_whose_stream_is_looked_for(
     harness: Any, stub: Any, success: Any
 ) -> None:
     stub.starts = success
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert (harness.answer()["outcome"], harness.answer()["stream"]) == ("succeeded", None)
     fold_all(harness.client)
@@ -292,7 +292,7 @@ def test_a_2xx_that_names_no_stream_is_a_success_whose_stream_is_looked_for(
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_nobody_knows_what_a_5xx_has_done(harness: Any, stub: Any, status: int) -> None:
     stub.starts = (status, b"<h1>Bad Gateway</h1>")
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     result = harness.answer()
     assert (result["outcome"], result["status"]) == ("unknown", status)
@@ -305,7 +305,7 @@ def test_the_sandboxs_refusals_are_refusals(
     real: Any, sandbox: Any, request: pytest.FixtureRequest, status: str
 ) -> None:
     room = room_of(request)
-    real.wanted(room, sandbox.join(room))
+    real.decided_call(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "start", "fault": status}])
     real.work()
     assert (real.answer()["outcome"], real.answer()["status"]) == ("refused", int(status))
@@ -319,7 +319,7 @@ def test_a_room_without_a_session_is_refused_by_videosdk(
     room = room_of(request)
     sandbox.join(room)
     sandbox.leave(room)
-    real.wanted(room, "we-think-it-runs")
+    real.decided_call(room, "we-think-it-runs")
     real.work()
     assert (real.answer()["outcome"], real.answer()["status"]) == ("refused", 400)
 
@@ -327,7 +327,7 @@ def test_a_room_without_a_session_is_refused_by_videosdk(
 def test_who_hangs_is_left_when_the_deadline_has_come(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     real.limit(deadline_s=0.6)
     room = room_of(request)
-    real.wanted(room, sandbox.join(room))
+    real.decided_call(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "start", "fault": "hang"}])
     began = time.monotonic()
     real.work()
@@ -349,7 +349,7 @@ def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(harness: An
             time.sleep(0.1)
 
     stub.starts = drip
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] == "unknown"
 
@@ -358,7 +358,7 @@ def test_nobody_knows_what_became_of_an_answer_that_was_lost(
     real: Any, sandbox: Any, request: pytest.FixtureRequest
 ) -> None:
     room = room_of(request)
-    real.wanted(room, sandbox.join(room))
+    real.decided_call(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "start", "fault": "answer-lost"}])
     real.work()
     assert real.answer()["outcome"] == "unknown"
@@ -370,7 +370,7 @@ def test_an_answer_that_is_too_long_or_no_json_is_not_taken_for_a_success_withou
     harness: Any, stub: Any
 ) -> None:
     stub.starts = (200, b"x" * 2_000_000)
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] == "unknown"
 
@@ -381,7 +381,7 @@ def test_when_the_look_does_not_come_back_nothing_is_sent(
 ) -> None:
     real.limit(deadline_s=0.6)
     room = room_of(request)
-    call = real.wanted(room, sandbox.join(room))
+    call = real.decided_call(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "active", "fault": fault, "times": 3}])
     real.work()
     assert real.answer()["outcome"] in ("refused", "unreached")
@@ -391,7 +391,7 @@ def test_when_the_look_does_not_come_back_nothing_is_sent(
 
 def test_when_the_look_is_refused_so_is_the_call(harness: Any, stub: Any) -> None:
     stub.active = (401, {"error": "Token is invalid"})
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert (harness.answer()["outcome"], harness.answer()["status"]) == ("refused", 401)
     assert "Token is invalid" in harness.answer()["message"]
@@ -401,7 +401,7 @@ def test_when_the_look_is_refused_so_is_the_call(harness: Any, stub: Any) -> Non
 def test_when_nobody_listens_nothing_is_sent(client: Client) -> None:
     [port] = free_ports(1)
     harness = CallHarness(client, f"http://127.0.0.1:{port}")
-    call = harness.wanted()
+    call = harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] in ("refused", "unreached")
     assert not client.exists(keys.call_mark(call.call_id))
@@ -464,7 +464,7 @@ def test_json_that_nobody_can_keep_as_it_is_leaves_no_start_without_its_answer(
     harness: Any, stub: Any, odd: Any, status: int
 ) -> None:
     stub.starts = (status, odd)
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] in ("refused", "unknown", "succeeded")
     fold_all(harness.client)
@@ -476,7 +476,7 @@ def test_json_that_nobody_can_keep_as_it_is_leaves_no_probe_without_its_answer(
     harness: Any, stub: Any, odd: Any, status: int
 ) -> None:
     stub.active = stub.room_listed = (status, odd)
-    harness.asked_about()
+    harness.decided_probe()
     harness.work()
     assert isinstance(harness.answers()[0].data["reached"], bool)
     fold_all(harness.client)
@@ -485,7 +485,7 @@ def test_json_that_nobody_can_keep_as_it_is_leaves_no_probe_without_its_answer(
 def test_an_object_of_many_kilobytes_is_kept_in_short(harness: Any, stub: Any) -> None:
     bulk = {"junk": "x" * 500_000, "more": ["y"] * 9_000, **{f"key-{i}": i for i in range(5_000)}}
     stub.active = (200, {"code": 200, "data": {"id": "r" * 9_000, "end": None, **bulk}})
-    harness.asked_about()
+    harness.decided_probe()
     harness.work()
     result = harness.answers()[0].data
     assert result["active"]["id"] == "r" * 2_000
@@ -495,10 +495,10 @@ def test_an_object_of_many_kilobytes_is_kept_in_short(harness: Any, stub: Any) -
 @pytest.mark.parametrize("nothing", NONE_ACTIVE)
 def test_every_way_to_say_that_none_is_active_lets_the_start_go(harness: Any, stub: Any, nothing: Any) -> None:
     stub.active = nothing
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] == "succeeded"
-    assert not any(path.startswith("/v2/hls?") for _, path, _, _ in stub.asked)
+    assert not any(path.startswith("/v2/hls?") for _, path, _, _ in stub.requests)
 
 
 @pytest.mark.parametrize("odd", UNKNOWN_FORMS)
@@ -506,7 +506,7 @@ def test_an_answer_in_an_unknown_form_is_settled_by_the_rooms_list_before_a_star
     harness: Any, stub: Any, odd: Any
 ) -> None:
     stub.active, stub.room_listed = odd, (200, ROWS_OVER)
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] == "succeeded"
 
@@ -514,7 +514,7 @@ def test_an_answer_in_an_unknown_form_is_settled_by_the_rooms_list_before_a_star
 @pytest.mark.parametrize("odd", UNKNOWN_FORMS)
 def test_an_active_row_of_the_list_keeps_a_start_from_being_sent(harness: Any, stub: Any, odd: Any) -> None:
     stub.active, stub.room_listed = odd, (200, ROWS_ACTIVE)
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert (harness.answer()["outcome"], harness.answer()["stream"]["id"]) == ("already", "run-9")
     assert stub.posts() == []
@@ -525,7 +525,7 @@ def test_when_the_list_is_not_understood_either_nothing_is_sent_and_an_alarm_quo
     harness: Any, stub: Any, odd: Any
 ) -> None:
     stub.active, stub.room_listed = odd, (200, {"rows": ["?"]})
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] == "unreached"
     assert stub.posts() == []
@@ -540,7 +540,7 @@ def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer
 ) -> None:
     secret = "https://hooks.slack.com/services/T0001/B0002/abcdefghijklmnopqrstuvwx"
     stub.active = (418, {"message": f"see {secret}", "long": "x" * 900})
-    harness.asked_about()
+    harness.decided_probe()
     harness.work()
     fold_all(harness.client)
     alarm = codec.alarm_of(harness.client.hget(keys.ALARMS, UNREADABLE))
@@ -561,7 +561,7 @@ def test_a_probe_settles_an_unknown_form_by_the_list(
     harness: Any, stub: Any, odd: Any, rows: Any, active: str | None
 ) -> None:
     stub.active, stub.room_listed = odd, (200, rows)
-    harness.asked_about()
+    harness.decided_probe()
     harness.work()
     [event] = harness.answers()
     assert event.data["reached"] is True
@@ -579,7 +579,7 @@ def test_a_list_of_several_pages_is_read_at_both_ends(harness: Any, stub: Any) -
         handler.wfile.write(raw)
 
     stub.active, stub.room_listed = (400, b""), of_page
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] == "already"
 
@@ -587,7 +587,7 @@ def test_a_list_of_several_pages_is_read_at_both_ends(harness: Any, stub: Any) -
 @pytest.mark.parametrize("status", [401, 403, 429, 503])
 def test_a_list_that_is_refused_concludes_nothing(harness: Any, stub: Any, status: int) -> None:
     stub.active, stub.room_listed = (400, b""), (status, {"message": "no"})
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert (harness.answer()["outcome"], harness.answer()["status"]) != ("succeeded", status)
     assert harness.answer()["status"] == status
@@ -596,7 +596,7 @@ def test_a_list_that_is_refused_concludes_nothing(harness: Any, stub: Any, statu
 
 def test_a_redirect_is_not_followed(harness: Any, stub: Any) -> None:
     stub.starts, stub.headers = (307, b""), {"Location": "/elsewhere"}
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert [path for path, _ in stub.posts()] == ["/v2/hls/start"]
     assert harness.answer()["outcome"] == "refused"
@@ -605,7 +605,7 @@ def test_a_redirect_is_not_followed(harness: Any, stub: Any) -> None:
 def test_a_start_carries_what_was_wished_and_where_webhooks_are_taken(client: Client, stub: Any) -> None:
     harness = CallHarness(client, stub.url, webhook_url="https://tally.example/webhooks/videosdk/tok")
     start = {"config": {"quality": "high", "layout": {"priority": "PIN"}}}
-    harness.wanted(start=start)
+    harness.decided_call(start=start)
     harness.work()
     sent = {"roomId": ROOM, "webhookUrl": "https://tally.example/webhooks/videosdk/tok"}
     assert stub.posts() == [("/v2/hls/start", start | sent)]
@@ -613,27 +613,29 @@ def test_a_start_carries_what_was_wished_and_where_webhooks_are_taken(client: Cl
 
 def test_a_webhook_url_that_was_wished_is_kept(client: Client, stub: Any) -> None:
     harness = CallHarness(client, stub.url, webhook_url="https://tally.example/webhooks/videosdk/tok")
-    harness.wanted(start={"webhookUrl": "https://other.example/"})
+    harness.decided_call(start={"webhookUrl": "https://other.example/"})
     harness.work()
     assert stub.posts() == [("/v2/hls/start", {"roomId": ROOM, "webhookUrl": "https://other.example/"})]
 
 
 def test_without_a_public_address_a_start_names_none(harness: Any, stub: Any) -> None:
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert stub.posts() == [("/v2/hls/start", {"roomId": ROOM})]
 
 
 def test_an_end_names_the_stream_and_is_not_looked_for_first(harness: Any, stub: Any) -> None:
-    harness.wanted(run="run-7", command="end")
+    harness.decided_call(run="run-7", command="end")
     harness.work()
-    assert [(method, path) for method, path, _, _ in stub.asked if path.endswith("/end")] == [("POST", "/v2/hls/end")]
+    assert [(method, path) for method, path, _, _ in stub.requests if path.endswith("/end")] == [
+        ("POST", "/v2/hls/end")
+    ]
     assert stub.posts() == [("/v2/hls/end", {"roomId": ROOM, "id": "run-7"})]
     assert (harness.answer()["outcome"], harness.answer()["kind"]) == ("succeeded", "end")
 
 
 def test_an_end_is_marked_and_dropped_as_a_start_is(harness: Any, stub: Any) -> None:
-    call = harness.wanted(run="run-7", command="end")
+    call = harness.decided_call(run="run-7", command="end")
     harness.change(call, created_at=call.created_at - TOO_OLD_MS - 500)
     harness.work()
     assert harness.answer()["outcome"] == "dropped"
@@ -643,27 +645,27 @@ def test_an_end_is_marked_and_dropped_as_a_start_is(harness: Any, stub: Any) -> 
 def test_an_end_ends_the_sandboxs_stream(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
     session = sandbox.join(room)
-    real.wanted(room, session)
+    real.decided_call(room, session)
     real.work()
     run = real.answer()["stream"]["id"]
     real.client.flushall()
-    real.wanted(room, session, run=run, command="end")
+    real.decided_call(room, session, run=run, command="end")
     real.work()
     assert real.answer()["outcome"] == "succeeded"
     wait_until(lambda: sandbox.log("run", room)[-1].get("state") in (None, "stopped", "stopping"), WITHIN_S)
 
 
 def test_a_room_whose_name_has_odd_letters_is_asked_for_by_that_name(harness: Any, stub: Any) -> None:
-    harness.wanted("a b/c?d#e%2f")
+    harness.decided_call("a b/c?d#e%2f")
     harness.work()
-    looks = [path for method, path, _, _ in stub.asked if method == "GET"]
+    looks = [path for method, path, _, _ in stub.requests if method == "GET"]
     assert looks[0] == "/v2/hls/a%20b%2Fc%3Fd%23e%252f/active"
     assert stub.posts()[0][1]["roomId"] == "a b/c?d#e%2f"
 
 
 def test_what_was_sent_and_what_came_back_is_kept_with_the_call(harness: Any, stub: Any) -> None:
     stub.starts = (409, {"message": "it is being processed"})
-    call = harness.wanted()
+    call = harness.decided_call()
     harness.work()
     [attempt] = [json.loads(raw) for raw in harness.client.lrange(keys.call_attempts(call.call_id), 0, -1)]
     assert (attempt["status"], attempt["message"]) == (409, "it is being processed")
@@ -675,7 +677,7 @@ def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(
 ) -> None:
     room = room_of(request)
     session = sandbox.join(room, "p1", "Host Ada")
-    probe = real.asked_about(room)
+    probe = real.decided_probe(room)
     before = Journal(real.client).last_id()
     real.work()
     [event] = real.answers()
@@ -695,7 +697,7 @@ def test_a_probe_that_cannot_learn_who_is_there_says_so(
     room = room_of(request)
     sandbox.join(room)
     sandbox.spoil(room, rest=[{"path": path, "fault": "503"} for path in paths])
-    real.asked_about(room)
+    real.decided_probe(room)
     real.work()
     [event] = real.answers()
     assert (event.data["reached"], event.data["session"], event.data["session_unknown"]) == (True, None, True)
@@ -709,7 +711,7 @@ def test_a_probe_learns_who_is_there_in_every_form_of_the_answer(
     room = room_of(request)
     session = sandbox.join(room, "p1")
     sandbox.spoil(room, forms={"participants": form, "participant_modes": modes})
-    real.asked_about(room)
+    real.decided_probe(room)
     real.work()
     [event] = real.answers()
     assert (event.data["session"]["session_id"], event.data["session"]["live"]) == (session, True)
@@ -724,7 +726,7 @@ def test_a_probe_learns_who_is_there_from_either_endpoint(
     room = room_of(request)
     session = sandbox.join(room, "p1")
     sandbox.spoil(room, rest=[{"path": path, "fault": "404"}])
-    real.asked_about(room)
+    real.decided_probe(room)
     real.work()
     [event] = real.answers()
     assert event.data["session"]["session_id"] == session
@@ -733,11 +735,11 @@ def test_a_probe_learns_who_is_there_from_either_endpoint(
 
 def test_a_probe_sees_the_active_stream(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
-    real.wanted(room, sandbox.join(room))
+    real.decided_call(room, sandbox.join(room))
     real.work()
     run = real.answer()["stream"]["id"]
     real.client.flushall()
-    real.asked_about(room)
+    real.decided_probe(room)
     real.work()
     [event] = real.answers()
     assert event.data["active"]["id"] == run
@@ -746,7 +748,7 @@ def test_a_probe_sees_the_active_stream(real: Any, sandbox: Any, request: pytest
 
 
 def test_a_probe_that_was_asked_before_news_says_so(harness: Any, stub: Any) -> None:
-    harness.asked_about()
+    harness.decided_probe()
     before = Journal(harness.client).last_id()
 
     def look(handler: Any) -> None:
@@ -762,7 +764,7 @@ def test_a_probe_that_was_asked_before_news_says_so(harness: Any, stub: Any) -> 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_a_probe_that_does_not_get_through_concludes_nothing(harness: Any, stub: Any, status: int) -> None:
     stub.active = (status, {"message": "no"})
-    harness.asked_about()
+    harness.decided_probe()
     harness.work()
     [event] = harness.answers()
     assert (event.data["reached"], event.data["status"], event.data["active"]) == (False, status, None)
@@ -773,7 +775,7 @@ def test_a_probe_that_hangs_concludes_nothing_within_the_deadline(
 ) -> None:
     real.limit(probe_deadline_s=0.6)
     room = room_of(request)
-    real.asked_about(room)
+    real.decided_probe(room)
     sandbox.faults(rest=[{"path": "active", "fault": "hang"}])
     began = time.monotonic()
     real.work()
@@ -782,7 +784,7 @@ def test_a_probe_that_hangs_concludes_nothing_within_the_deadline(
 
 
 def test_a_probe_is_asked_again_when_its_asker_died(harness: Any, stub: Any) -> None:
-    probe = harness.asked_about()
+    probe = harness.decided_probe()
     Calls(harness.client).claim_probes(10)
     harness.work()
     assert harness.answers() == []
@@ -793,17 +795,17 @@ def test_a_probe_is_asked_again_when_its_asker_died(harness: Any, stub: Any) -> 
 
 def test_without_credentials_calls_are_refused_and_probes_conclude_nothing(client: Client) -> None:
     harness = CallHarness(client, "http://127.0.0.1:9", credentials=False)
-    harness.wanted()
-    harness.asked_about("elsewhere")
+    harness.decided_call()
+    harness.decided_probe("elsewhere")
     harness.work()
     assert {(event.data["kind"], event.data["outcome"]) for event in harness.answers()} >= {("start", "refused")}
     assert all(event.data.get("reached") in (None, False) for event in harness.answers())
 
 
 def test_the_token_is_a_raw_jwt_with_the_documented_claims(harness: Any, stub: Any) -> None:
-    harness.wanted()
+    harness.decided_call()
     harness.work()
-    headers = [request[3]["Authorization"] for request in stub.asked]
+    headers = [request[3]["Authorization"] for request in stub.requests]
     assert len(set(headers)) == 1
     assert jwt.get_unverified_header(headers[0]) == {"alg": "HS256", "typ": "JWT"}
     claims = jwt.decode(headers[0], SECRET, algorithms=["HS256"])
@@ -826,9 +828,9 @@ def test_the_token_is_made_anew_before_it_runs_out(monkeypatch: pytest.MonkeyPat
 
 def test_no_header_and_no_message_tells_the_secret(harness: Any, stub: Any) -> None:
     stub.starts = (401, {"message": "no"})
-    harness.wanted()
+    harness.decided_call()
     harness.work()
-    assert SECRET not in json.dumps([request[3] for request in stub.asked])
+    assert SECRET not in json.dumps([request[3] for request in stub.requests])
     assert SECRET not in json.dumps([event.data for event in harness.answers()])
 
 
@@ -841,14 +843,14 @@ def test_a_caller_that_is_asked_to_stop_finishes_what_it_has_begun(harness: Any,
         handler.send_error(500)
 
     stub.starts = start
-    harness.wanted()
+    harness.decided_call()
     harness.caller.run(stopping=stop.is_set)
     assert harness.answer()["outcome"] == "unknown"
 
 
 def test_a_start_that_succeeded_puts_the_room_on_air(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
-    real.wanted(room, sandbox.join(room))
+    real.decided_call(room, sandbox.join(room))
     real.work()
     fold_all(real.client)
     shown = codec.room_of(real.client.get(keys.room(room)))

@@ -86,7 +86,7 @@ def states(client: Client, rooms: Any) -> Any:
 
 def looks(stub: Any) -> Any:
     """What VideoSDK was asked; others on this machine may knock at a port that was theirs."""
-    return [path for method, path, _, _ in stub.asked if method == "GET" and path.startswith("/v2/")]
+    return [path for method, path, _, _ in stub.requests if method == "GET" and path.startswith("/v2/")]
 
 
 def probed(client: Client) -> Any:
@@ -196,19 +196,19 @@ def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_t
 ) -> None:
     stub.headers = {"Retry-After": "30"}
     stub.active = (429, {"message": "slow down"})
-    harness.asked_about("one")
+    harness.decided_probe("one")
     harness.work()
     assert 25_000 < Calls(harness.client).probe_pause_ms() <= 30_000
     assert probed(harness.client)["one"]["retry_after_ms"] == 30_000
     stub.headers = {}
     stub.active = (404, {"code": 404})
-    request_count = len(stub.asked)
-    harness.asked_about("two")
-    harness.wanted("three")
+    request_count = len(stub.requests)
+    harness.decided_probe("two")
+    harness.decided_call("three")
     harness.work()
     assert (probed(harness.client)["two"]["reached"], probed(harness.client)["two"]["status"]) == (False, 429)
     assert 20_000 < probed(harness.client)["two"]["retry_after_ms"] <= 30_000
-    assert [path for _, path, _, _ in stub.asked[request_count:]] == ["/v2/hls/three/active", "/v2/hls/start"]
+    assert [path for _, path, _, _ in stub.requests[request_count:]] == ["/v2/hls/three/active", "/v2/hls/start"]
     fold_all(harness.client)
     two = codec.room_of(harness.client.get(keys.room("two")))
     assert two.probing.paused_until >= two.updated_at + 20_000
@@ -216,7 +216,7 @@ def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_t
 
 def test_a_429_without_a_wish_is_quiet_for_a_moment(harness: Any, stub: Any) -> None:
     stub.starts = (429, {"message": "slow down"})
-    harness.wanted()
+    harness.decided_call()
     harness.work()
     assert 0 < Calls(harness.client).probe_pause_ms() <= 10_000
 
@@ -243,7 +243,7 @@ def test_probes_that_hang_hold_up_no_start(harness: Any, stub: Any) -> None:
         append(harness.client, entry(Source.OPERATOR, "start", f"waits-{number}", {}))
     fold_all(harness.client)
     assert harness.client.zcard(keys.PROBES_DUE) >= 200
-    harness.wanted("busy")
+    harness.decided_call("busy")
     working = threading.Thread(target=harness.caller.run, kwargs={"stopping": over.is_set})
     working.start()
     try:
@@ -295,6 +295,6 @@ def test_retry_after_is_read_in_seconds_or_as_a_date_and_junk_is_passed_over(
 ) -> None:
     stub.headers = {"Retry-After": header}
     stub.active = (503, {"message": "not now"})
-    harness.asked_about("one")
+    harness.decided_probe("one")
     harness.work()
     assert probed(harness.client)["one"].get("retry_after_ms") == ms

@@ -77,7 +77,7 @@ def test_a_mail_says_what_where_why_since_when_and_where_to_look(
     harness.subscribe(
         "mail", url=f"mailto://127.0.0.1:{mail.port}?from=tally@example.org&to=ops@example.org&mode=insecure"
     )
-    harness.tell("stream.playable", because="rule:sunday-service", stream=STREAM)
+    harness.announce("stream.playable", because="rule:sunday-service", stream=STREAM)
     harness.deliver()
     assert [delivery.state for delivery in harness.deliveries()] == [DeliveryState.DELIVERED], harness.deliveries()
     [letter] = mail.received
@@ -90,7 +90,7 @@ def test_a_mail_says_what_where_why_since_when_and_where_to_look(
 def test_a_chat_is_told_once_of_each_state(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     for kind in ("playable", "playable", "stopped", "playable"):
-        harness.tell(f"stream.{kind}", stream=STREAM)
+        harness.announce(f"stream.{kind}", stream=STREAM)
         harness.deliver()
     titles = [post.json["title"] for post in harness.endpoint.at("/chat")]
     assert titles == [f"{ROOM} is on air", f"{ROOM} is off air", f"{ROOM} is on air"]
@@ -101,7 +101,7 @@ def test_a_chat_is_told_once_of_each_state(harness: DeliveryHarness) -> None:
 def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.endpoint.answers["/chat"] = [503, 200]
-    harness.tell("stream.playable", stream=STREAM)
+    harness.announce("stream.playable", stream=STREAM)
     harness.deliver()
     delivery = harness.only()
     assert (delivery.state, delivery.attempts[0].error, delivery.attempts[0].status) == (
@@ -138,7 +138,7 @@ def test_a_slack_endpoint_gets_slacks_own_body(harness: DeliveryHarness, monkeyp
 
 def test_a_channel_inside_is_blocked(harness: DeliveryHarness) -> None:
     harness.subscribe("inside", url="json://10.0.0.1/chat", rate_limit=100)
-    harness.tell("stream.playable", stream=STREAM)
+    harness.announce("stream.playable", stream=STREAM)
     harness.deliver()
     assert harness.only().attempts[0].error == "blocked"
     assert (
@@ -150,7 +150,7 @@ def test_a_redirect_leads_a_channel_nowhere_inside(harness: DeliveryHarness) -> 
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.endpoint.answers["/chat"] = [302]
     harness.endpoint.headers["Location"] = "http://169.254.169.254/latest/meta-data"
-    harness.tell("stream.playable", stream=STREAM)
+    harness.announce("stream.playable", stream=STREAM)
     harness.deliver()
     assert harness.only().attempts[0].error == "blocked"
 
@@ -254,7 +254,7 @@ def test_a_channel_that_hangs_is_given_up_after_its_time(harness: Any) -> None:
     harness.apprise = AppriseLimits(total_timeout_s=0.2, read_timeout_s=0.5)
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.slow = ("/chat", 1.0)
-    harness.tell("stream.playable", stream=STREAM)
+    harness.announce("stream.playable", stream=STREAM)
     harness.deliver()
     assert harness.only().attempts[0].error == "timeout"
 
@@ -272,7 +272,7 @@ def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(
 ) -> None:
     url = f"mailto://127.0.0.1:{mail.port}?from=tally@example.org&to=ops@example.org&mode=insecure"
     harness.subscribe("mail", url=url, rate_limit=100)
-    harness.tell("participant.joined", participant={"participant_id": "p1", "name": name}, reason=name)
+    harness.announce("participant.joined", participant={"participant_id": "p1", "name": name}, reason=name)
     harness.deliver()
     assert harness.only().state is DeliveryState.DELIVERED
     [letter] = mail.received
@@ -326,7 +326,7 @@ def test_an_answer_that_never_ends_does_not_fill_the_memory(harness: DeliveryHar
 
     with answering(say) as endless:
         harness.subscribe("chat", url=f"json://127.0.0.1:{endless.getsockname()[1]}/", rate_limit=100)
-        harness.tell()
+        harness.announce()
         harness.deliver()
     assert harness.only().attempts[0].error == "refused"
     assert sum(sent) < 16 * egress_guard.RESPONSE_MAX_BYTES
@@ -348,7 +348,7 @@ def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(harnes
         for at in range(4):
             harness.subscribe(f"drip{at}", url=f"json://127.0.0.1:{dripping.getsockname()[1]}/", rate_limit=100)
         harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
-        harness.tell()
+        harness.announce()
         harness.deliver()
         for _ in range(4):
             assert broken_off.acquire(timeout=scaled_limit(5))
@@ -380,9 +380,9 @@ def test_a_chat_that_is_told_late_is_told_that_it_is_late(harness: DeliveryHarne
 
     async def run() -> None:
         async with harness.open() as [deliverer]:  # and so one Apprise process
-            harness.tell("stream.started")
+            harness.announce("stream.started")
             await deliverer.run()
-            harness.tell("stream.playable")
+            harness.announce("stream.playable")
             await deliverer.run()
             harness.make_due()
             await deliverer.run()

@@ -200,7 +200,7 @@ def test_a_delivery_whose_process_died_is_retried_and_its_endpoint_is_not_blamed
             hold.set()
             await asyncio.wait_for(running, WITHIN_S)
 
-    harness.tell()
+    harness.announce()
     asyncio.run(run())
     delivery = harness.only("chat")
     assert (delivery.state, delivery.attempts[0].error) == (DeliveryState.PENDING, AttemptError.REFUSED)

@@ -79,7 +79,7 @@ def javascript(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def signed(harness: Any, **more: Any) -> Any:
     """What one subscriber was sent, as a verifier gets it."""
     subscriber = harness.subscribe("tv", **more)
-    harness.tell("stream.playable", message='ünï¢ode ✓ \\ " \u2028')
+    harness.announce("stream.playable", message='ünï¢ode ✓ \\ " \u2028')
     harness.deliver()
     [post] = harness.endpoint.posts
     headers = {name: value for name, value in post.headers.items() if name.startswith("webhook-")}

@@ -283,9 +283,9 @@ def test_deliveries_are_listed_and_sent_again(running: Product) -> None:
     delivery = wait_until(lambda: running.items(path), 10, "the delivery")[0]["id"]
     listed = tally(running, "deliveries", "--subscriber", subscriber["id"])
     assert delivery in listed.out and "session.started" in listed.out
-    before = len(running.sink.told)
+    before = len(running.sink.requests)
     assert tally(running, "deliveries", "retry", delivery).status == 0
-    wait_until(lambda: len(running.sink.told) > before, 20, "the second delivery")
+    wait_until(lambda: len(running.sink.requests) > before, 20, "the second delivery")
     assert tally(running, "deliveries", "retry").status == 2
     assert tally(running, "deliveries", "retry", delivery, "--dead").status == 2
     assert tally(running, "deliveries", "retry", "no-such").status == 1

@@ -49,7 +49,7 @@ def test_a_day_of_retention_hides_no_dead_letter(harness: DeliveryHarness, store
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [410]
     four_days_ago = int(time.time() * 1000) - 4 * DAY_MS
-    notice = harness.tell(at=four_days_ago)
+    notice = harness.announce(at=four_days_ago)
     harness.deliver()
     RetentionJob(harness.client, retention_days=1)()
     listed = WebClient(store_url, tmp_path).get("/deliveries?state=dead")["items"]
@@ -59,7 +59,7 @@ def test_a_day_of_retention_hides_no_dead_letter(harness: DeliveryHarness, store
 def test_a_retry_that_is_days_old_still_has_its_notice(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
-    harness.tell(at=int(time.time() * 1000) - 4 * DAY_MS)
+    harness.announce(at=int(time.time() * 1000) - 4 * DAY_MS)
     harness.deliver()
     RetentionJob(harness.client, retention_days=1)()
     harness.make_due()

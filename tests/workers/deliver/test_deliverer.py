@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from tests.support.deliverer_factory import RETENTION_S, told_as
+from tests.support.deliverer_factory import RETENTION_S, signing_secret_of
 from tests.support.delivery_harness import QUICK_LIMITS, WITHIN_S, DeliveryHarness
 from tests.support.web_client import ROOM, fold_all
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
@@ -29,7 +29,7 @@ from workers.deliver.transitions import after_attempt
 
 def test_a_notice_is_delivered_to_who_asked_for_it(harness: DeliveryHarness) -> None:
     subscriber = harness.subscribe("tv")
-    notice = harness.tell("stream.playable", because="rule:x", stream={"state": "playable"})
+    notice = harness.announce("stream.playable", because="rule:x", stream={"state": "playable"})
     harness.deliver()
     [post] = harness.endpoint.posts
     assert post.id == notice.notice_id
@@ -37,7 +37,7 @@ def test_a_notice_is_delivered_to_who_asked_for_it(harness: DeliveryHarness) -> 
     assert post.json["type"] == "stream.playable"
     expected = {"room_id": ROOM, "room_name": None, "sequence": 1, "because": "rule:x", "stream": {"state": "playable"}}
     assert post.json["data"] == expected
-    assert Webhook(told_as(subscriber)).verify(post.body, post.headers) == post.json
+    assert Webhook(signing_secret_of(subscriber)).verify(post.body, post.headers) == post.json
     delivery = harness.only()
     assert (delivery.state, delivery.next_attempt_at, delivery.notice_id) == (
         DeliveryState.DELIVERED,
@@ -53,7 +53,7 @@ def test_a_notice_is_delivered_to_who_asked_for_it(harness: DeliveryHarness) -> 
 def test_after_a_500_it_is_sent_again_at_its_due_moment_and_not_before(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     delivery = harness.only()
     assert (delivery.state, len(delivery.attempts), delivery.attempts[0].error) == (DeliveryState.PENDING, 1, "status")
@@ -70,7 +70,7 @@ def test_after_a_500_it_is_sent_again_at_its_due_moment_and_not_before(harness: 
 def test_the_way_from_a_notice_to_its_delivery_is_measured_once_it_is_delivered(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     assert sum(_measured(harness).buckets.values()) == 0
     harness.make_due()
@@ -85,7 +85,7 @@ def _measured(harness: Any) -> Any:
 def test_every_attempt_has_the_same_id_and_body_and_its_own_time(harness: DeliveryHarness) -> None:
     subscriber = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
-    harness.tell("stream.playable", stream={"state": "playable"})
+    harness.announce("stream.playable", stream={"state": "playable"})
     harness.deliver()
     for _ in range(3):
         harness.make_due()
@@ -99,13 +99,13 @@ def test_every_attempt_has_the_same_id_and_body_and_its_own_time(harness: Delive
     assert times == sorted(times)
     assert times[-1] > times[0]
     for post in posts:
-        Webhook(told_as(subscriber)).verify(post.body, post.headers)
+        Webhook(signing_secret_of(subscriber)).verify(post.body, post.headers)
 
 
 def test_after_the_last_attempt_it_is_dead_and_sent_no_more(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
-    harness.tell()
+    harness.announce()
     for _ in range(len(RETRY_SCHEDULE_MS) + 1):
         assert not harness.deliveries() or harness.only().state is DeliveryState.PENDING
         harness.make_due()
@@ -125,7 +125,7 @@ def test_after_the_last_attempt_it_is_dead_and_sent_no_more(harness: DeliveryHar
 def test_a_dead_delivery_can_be_retried_by_hand(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
-    harness.tell()
+    harness.announce()
     for _ in range(len(RETRY_SCHEDULE_MS) + 1):
         harness.make_due()
         harness.deliver()
@@ -141,7 +141,7 @@ def test_a_dead_delivery_can_be_retried_by_hand(harness: DeliveryHarness) -> Non
 def test_retries_are_sent_by_a_deliverer_that_has_just_started(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     harness.make_due()
     harness.deliver()  # a new one, with an outbox that has nothing new
@@ -152,7 +152,7 @@ def test_a_410_disables_the_subscriber_and_is_journaled(harness: DeliveryHarness
     harness.subscribe("gone")
     harness.subscribe("tv", types=["subscriber.*"])
     harness.endpoint.answers["/gone"] = [410]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     delivery = harness.only("gone")
     assert (delivery.state, len(delivery.attempts), delivery.next_attempt_at) == (DeliveryState.DEAD, 1, None)
@@ -164,7 +164,7 @@ def test_a_410_disables_the_subscriber_and_is_journaled(harness: DeliveryHarness
     [post] = harness.endpoint.at("/tv")
     assert post.json["type"] == "subscriber.disabled"
     assert post.json["data"]["subscriber_id"] == "sub_gone"
-    harness.tell()
+    harness.announce()
     harness.deliver()
     assert len(harness.endpoint.at("/gone")) == 1
 
@@ -173,7 +173,7 @@ def test_a_410_to_several_at_once_is_journaled_once(harness: DeliveryHarness) ->
     harness.subscribe("gone")
     harness.endpoint.answers["/gone"] = [410]
     for _ in range(20):
-        harness.tell()
+        harness.announce()
     harness.deliver()
     assert harness.client.xlen(keys.JOURNAL) == 1
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DEAD}
@@ -183,7 +183,7 @@ def test_a_429_is_answered_with_patience(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [429]
     harness.endpoint.headers["Retry-After"] = "100"
-    harness.tell()
+    harness.announce()
     harness.deliver()
     delivery = harness.only()
     assert 100_000 <= delivery.next_attempt_at - delivery.attempts[0].at <= 102_000
@@ -215,7 +215,7 @@ def test_a_subscriber_is_told_the_types_it_asked_for(harness: DeliveryHarness, p
         "call.refused",
         "videosdk.hls-playable",
     ):
-        harness.tell(kind)
+        harness.announce(kind)
     harness.deliver()
     assert harness.endpoint.types("/tv") == types
 
@@ -240,7 +240,7 @@ def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness: DeliveryHarness
     harness.client.set(keys.NAMES, codec.encode(names))
     harness.subscribe("tv", rooms=rooms)
     for room in ("abcd-1", "abcd-2", "wxyz-1", None):
-        harness.tell("alarm.raised", room=room)
+        harness.announce("alarm.raised", room=room)
     harness.deliver()
     received = [post.json["data"]["room_id"] for post in harness.endpoint.at("/tv")]
     assert sorted(received, key=str) == sorted(expected, key=str)
@@ -261,7 +261,7 @@ def test_a_subscriber_is_told_what_happened_because_of_what_it_asked_for(
 ) -> None:
     harness.subscribe("tv", because=because)
     for why in ("operator", "rule:sunday-late", "rule:x", None):
-        harness.tell(because=why)
+        harness.announce(because=why)
     harness.deliver()
     received = [post.json["data"]["because"] for post in harness.endpoint.at("/tv")]
     assert sorted(received, key=str) == sorted(expected, key=str)
@@ -270,17 +270,17 @@ def test_a_subscriber_is_told_what_happened_because_of_what_it_asked_for(
 def test_what_nobody_asked_for_leaves_nothing_behind(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", types=["alarm.*"])
     for _ in range(5):
-        harness.tell("stream.started")
+        harness.announce("stream.started")
     harness.deliver()
     assert harness.deliveries() == []
     assert harness.client.get(keys.OUTBOX_CURSOR) == harness.client.xrevrange(keys.OUTBOX, count=1)[0][0]
 
 
 def test_without_subscribers_the_outbox_is_passed_on(harness: DeliveryHarness) -> None:
-    harness.tell()
+    harness.announce()
     harness.deliver()
     harness.subscribe("tv")
-    harness.tell("stream.stopped")
+    harness.announce("stream.stopped")
     harness.deliver()
     assert harness.endpoint.types("/tv") == ["stream.stopped"]
 
@@ -290,10 +290,10 @@ def test_a_subscriber_that_is_new_is_told_by_a_deliverer_that_runs_already(harne
 
     async def run() -> None:
         async with harness.open() as [deliverer]:
-            harness.tell("stream.started")
+            harness.announce("stream.started")
             await deliverer.run()
             harness.subscribe("second", url=f"http://127.0.0.1:{harness.port}/second")
-            harness.tell("stream.stopped")
+            harness.announce("stream.stopped")
             await deliverer.run()
 
     asyncio.run(run())
@@ -304,7 +304,7 @@ def test_a_subscriber_that_is_new_is_told_by_a_deliverer_that_runs_already(harne
 def test_a_subscriber_that_was_deleted_meanwhile_is_not_told(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     harness.subscribers.delete("sub_tv")
     harness.make_due()
@@ -317,7 +317,7 @@ def test_a_subscriber_that_is_deleted_while_it_is_told_is_told_no_more(harness: 
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.endpoint.on_post = lambda: harness.subscribers.delete("sub_tv")
-    harness.tell()
+    harness.announce()
     harness.deliver()
     for _ in range(3):
         harness.make_due()
@@ -330,11 +330,11 @@ def test_a_subscriber_that_is_deleted_while_it_is_told_is_told_no_more(harness: 
 def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(harness: DeliveryHarness) -> None:
     subscriber = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     harness.subscribers.put(replace(subscriber, enabled=False))
     harness.make_due()
-    harness.tell()
+    harness.announce()
     harness.deliver()
     assert len(harness.endpoint.posts) == 1
     assert harness.only().state is DeliveryState.DEAD
@@ -381,7 +381,7 @@ def one_of_many_succeeds(harness: Any, outbox_type: Any) -> Any:
         harness.subscribe(f"mute{at}")
         harness.endpoint.answers[f"/mute{at}"] = [500]
     harness.subscribe("tv")
-    harness.tell()
+    harness.announce()
     return outboxes
 
 
@@ -393,7 +393,7 @@ def test_a_few_who_answer_are_told_before_many_who_do_not(harness: Any) -> Any:
             await deliverer.run()
             [outbox] = outboxes
             outbox.expansions.clear()
-            harness.tell()
+            harness.announce()
             await deliverer.run()
             return outbox.expansions
 
@@ -412,7 +412,7 @@ def test_who_was_told_before_a_deliverer_died_in_the_middle_of_a_notice_is_not_t
             await deliverer.run()
             [outbox] = outboxes
             outbox.fails = True
-            harness.tell()
+            harness.announce()
             with pytest.raises(ConnectionError):
                 await deliverer.run()
             outbox.fails = False
@@ -431,7 +431,7 @@ def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harn
     first = asyncio.Event()
     harness.endpoint.holds["/tv"] = first
     for _ in range(3):
-        harness.tell()
+        harness.announce()
 
     async def run() -> None:
         async with harness.open() as [deliverer]:
@@ -443,7 +443,7 @@ def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harn
                 harness.subscribers.put(replace(subscriber, url=f"http://127.0.0.1:{harness.port}/tv", enabled=False))
             else:
                 harness.subscribers.delete("sub_tv")
-            harness.tell("session.started")
+            harness.announce("session.started")
             while not harness.endpoint.at("/other") or queue.waiting:
                 await asyncio.sleep(0.01)
             first.set()
@@ -461,7 +461,7 @@ def test_retries_of_the_next_days_are_dead_as_soon_as_nobody_wants_them(harness:
     harness.endpoint.answers["/tv"] = harness.endpoint.answers["/other"] = [503]
     harness.endpoint.headers["Retry-After"] = "10"
     for room in ("hall", "hall", "studio"):
-        harness.tell(room=room)
+        harness.announce(room=room)
     harness.deliver()
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.PENDING}
     if how == "disabled":
@@ -499,7 +499,7 @@ def test_a_retry_goes_where_the_subscriber_now_is_and_is_signed_with_its_newest_
 ) -> None:
     subscriber = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
-    harness.tell()
+    harness.announce()
     new = new_secret()
 
     async def run() -> None:
@@ -521,7 +521,7 @@ def test_a_retry_goes_where_the_subscriber_now_is_and_is_signed_with_its_newest_
 
 def test_an_endpoint_inside_is_blocked_and_tried_again(harness: DeliveryHarness) -> None:
     harness.subscribe("inside", url="http://10.0.0.1/")
-    harness.tell()
+    harness.announce()
     harness.deliver()
     delivery = harness.only()
     assert (delivery.state, delivery.attempts[0].error) == (DeliveryState.PENDING, "blocked")
@@ -529,7 +529,7 @@ def test_an_endpoint_inside_is_blocked_and_tried_again(harness: DeliveryHarness)
 
 def test_a_delivery_whose_deliverer_died_comes_back_when_its_lease_runs_out(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
-    harness.tell()
+    harness.announce()
     hold = None
 
     async def die() -> None:
@@ -558,7 +558,7 @@ def test_two_deliverers_tell_everybody_once(harness: DeliveryHarness) -> None:
     for name in ("a", "b", "c"):
         harness.subscribe(name)
     for _ in range(60):
-        harness.tell()
+        harness.announce()
     harness.deliver(deliverers=2)
     received = [(post.path, post.id) for post in harness.endpoint.posts]
     assert len(received) == len(set(received)) == 180
@@ -569,7 +569,7 @@ def test_three_hundred_notices_reach_each_of_five_subscribers_once(harness: Deli
     names = ["a", "b", "c", "d", "e"]
     for name in names:
         harness.subscribe(name)
-    notices = {harness.tell("participant.joined", participant={"name": str(at)}).notice_id for at in range(300)}
+    notices = {harness.announce("participant.joined", participant={"name": str(at)}).notice_id for at in range(300)}
     harness.deliver()
     for name in names:
         ids = [post.id for post in harness.endpoint.at(f"/{name}")]
@@ -584,7 +584,7 @@ def test_one_who_is_slow_holds_up_nobody_else(harness: DeliveryHarness) -> None:
     harness.subscribe("slow")
     harness.subscribe("quick")
     for _ in range(100):
-        harness.tell()
+        harness.announce()
 
     async def run() -> Any:
         harness.endpoint.holds["/slow"] = asyncio.Event()
@@ -604,7 +604,7 @@ def test_one_who_is_slow_holds_up_nobody_else(harness: DeliveryHarness) -> None:
 
 def test_a_deliverer_that_is_asked_to_stop_finishes_what_it_has_begun(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
-    harness.tell()
+    harness.announce()
     stop = asyncio.Event()
 
     async def run() -> None:
@@ -620,7 +620,7 @@ def test_a_secret_in_rotation_signs_beside_the_new_one(harness: DeliveryHarness)
     old, new = new_secret(), new_secret()
     tomorrow = int(time.time() * 1000) + 86_400_000
     harness.subscribe("tv", secret=new, old_secrets=(OldSecret(old, tomorrow),))
-    harness.tell()
+    harness.announce()
     harness.deliver()
     [post] = harness.endpoint.posts
     for secret in (old, new):
@@ -664,7 +664,7 @@ def test_an_answer_that_quotes_the_secret_path_is_kept_without_it(harness: Deliv
     harness.subscribe("tv", url="http://127.0.0.1:{port}/in/aB3dE5fG7hI9jK1lM3nO?token=opensesame&room=a")
     harness.endpoint.answers["/in/aB3dE5fG7hI9jK1lM3nO"] = [404]
     harness.endpoint.quotes_paths = True
-    harness.tell()
+    harness.announce()
     harness.deliver()
     [attempt] = harness.only().attempts
     assert (attempt.status, attempt.response) == (404, "Cannot POST /in/****?token=****&room=a")

@@ -47,7 +47,7 @@ def health(harness: Any, name: str = "tv") -> Any:
 def fail(harness: Any, times: Any) -> None:
     """Let the endpoint fail so often, each time with a notice of its own."""
     for _ in range(times):
-        harness.tell()
+        harness.announce()
         harness.deliver()
 
 
@@ -84,7 +84,7 @@ def test_a_breaker_loses_nothing_and_nothing_is_sent_twice(harness: DeliveryHarn
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [503] * BREAKER_THRESHOLD + [200]
     fail(harness, BREAKER_THRESHOLD)
-    sent = {harness.tell().notice_id for _ in range(50)}
+    sent = {harness.announce().notice_id for _ in range(50)}
     harness.deliver()
     harness.make_due()
     harness.deliver()
@@ -131,7 +131,7 @@ def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(harne
     async def run() -> None:
         async with harness.open() as [deliverer]:
             for _ in range(3):
-                harness.tell()
+                harness.announce()
                 harness.make_due()
                 await deliverer.run()
 
@@ -185,12 +185,12 @@ def test_what_was_missed_while_it_was_disabled_is_told_when_it_is_enabled_with_t
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
     subscriber = harness.subscribe("tv", types=["stream.*"])
-    harness.tell("stream.starting")
+    harness.announce("stream.starting")
     harness.deliver()
     harness.subscribers.put(replace(harness.subscribers.get(subscriber.subscriber_id), enabled=False))
     before = "2020-01-01T00:00:00Z"
-    missed = [harness.tell("stream.started"), harness.tell("stream.playable")]
-    harness.tell("session.ended")
+    missed = [harness.announce("stream.started"), harness.announce("stream.playable")]
+    harness.announce("session.ended")
     harness.deliver()
     assert len(harness.endpoint.at("/tv")) == 1
     answer = web_client.api("POST", "/subscribers/sub_tv/enable", {"recover_from": before})
@@ -209,7 +209,7 @@ def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_deliv
     harness.subscribe("tv", types=["stream.*"])
     harness.endpoint.answers["/tv"] = [410]
     noon = int(time.time() * 1000) - DAY_MS
-    old, covered, late = (harness.tell(at=noon + hours * 3_600_000) for hours in (-2, 0, 2))
+    old, covered, late = (harness.announce(at=noon + hours * 3_600_000) for hours in (-2, 0, 2))
     harness.deliver()
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DEAD}
     web_client.api("POST", "/subscribers/sub_tv/enable", {})
@@ -235,7 +235,7 @@ def test_a_recovery_of_many_goes_on_where_a_hand_that_died_left_it(
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
     harness.subscribe("tv", enabled=False)
-    sent = {harness.tell("stream.started").notice_id for _ in range(1_200)}
+    sent = {harness.announce("stream.started").notice_id for _ in range(1_200)}
     harness.deliver()
     web_client.api("POST", "/subscribers/sub_tv/enable", {"recover_from": "2020-01-01T00:00:00Z"})
     fold_all(harness.client)
@@ -280,7 +280,7 @@ def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(
     answer = web_client.api("POST", "/subscribers/sub_tv/rotate-secret")
     new = answer.json["secret"]
     assert (answer.status_code, new != old, new.startswith("whsec_")) == (200, True, True)
-    harness.tell()
+    harness.announce()
     harness.deliver()
     [post] = harness.endpoint.posts
     for secret in (old, new):
@@ -288,7 +288,7 @@ def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(
     kept = harness.subscribers.get("sub_tv")
     assert 0 <= int(time.time() * 1000) + DAY_MS - kept.old_secrets[0].until < 60_000
     harness.subscribers.put(replace(kept, old_secrets=(replace(kept.old_secrets[0], until=1),)))
-    harness.tell()
+    harness.announce()
     harness.deliver()
     post = harness.endpoint.posts[-1]
     Webhook(new).verify(post.body, post.headers)
@@ -299,7 +299,7 @@ def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(
 def test_a_rate_limit_holds_over_all_hands(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", rate_limit=20)
     for _ in range(60):
-        harness.tell()
+        harness.announce()
     began = time.monotonic()
     harness.deliver(deliverers=2)
     spent = time.monotonic() - began
@@ -320,7 +320,7 @@ def test_never_more_are_in_flight_than_the_subscriber_allows(harness: DeliveryHa
 
     harness.endpoint.on_take = count
     for _ in range(60):
-        harness.tell()
+        harness.announce()
     harness.deliver()
     assert most == 3
     assert len(harness.endpoint.posts) == 60
@@ -329,16 +329,16 @@ def test_never_more_are_in_flight_than_the_subscriber_allows(harness: DeliveryHa
 def test_the_alarm_of_a_hand_that_was_started_anew_is_cleared_when_somebody_answers(harness: DeliveryHarness) -> None:
     for name, url in (("a", "http://no-such-host.invalid/"), ("b", "http://nor-this-one.invalid/")):
         harness.subscribe(name, url=url)
-    harness.tell()
+    harness.announce()
     harness.deliver()
     fold_all(harness.client)
     assert is_raised(harness.client, "deliveries-cut-off")
-    harness.tell()
+    harness.announce()
     harness.deliver()  # another hand, as after a restart; nobody answers it either
     fold_all(harness.client)
     assert is_raised(harness.client, "deliveries-cut-off")
     harness.subscribe("well")
-    harness.tell()
+    harness.announce()
     harness.deliver()
     fold_all(harness.client)
     assert not is_raised(harness.client, "deliveries-cut-off")
@@ -356,10 +356,10 @@ def test_a_network_that_is_lost_stays_lost_until_somebody_answers() -> None:
 
 def test_what_is_not_said_again_says_nothing_about_the_network(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
-    harness.tell("stream.stopped")
+    harness.announce("stream.stopped")
     harness.deliver()
     before = harness.client.hget(keys.subscriber_health("sub_chat"), "answered_at")
-    harness.tell("stream.stopped")
+    harness.announce("stream.stopped")
     harness.deliver()
     assert len(harness.endpoint.at("/chat")) == 1
     assert harness.client.hget(keys.subscriber_health("sub_chat"), "answered_at") == before
@@ -383,7 +383,7 @@ def test_a_notice_told_in_the_very_millisecond_that_is_asked_for_is_recovered(
 def test_a_recovery_of_the_future_recovers_nothing_and_is_over(harness: DeliveryHarness, web_client: WebClient) -> None:
     harness.subscribe("tv", types=["stream.*"])
     harness.endpoint.answers["/tv"] = [410]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     web_client.api("POST", "/subscribers/sub_tv/enable", {})
     assert web_client.api("POST", "/subscribers/sub_tv/recover", {"from": "2999-01-01T00:00:00Z"}).status_code == 202
@@ -396,10 +396,10 @@ def test_a_recovery_of_the_future_recovers_nothing_and_is_over(harness: Delivery
 def test_a_thousand_that_are_broken_or_disabled_cost_nothing_at_rest(harness: DeliveryHarness) -> None:
     for at in range(1_000):
         harness.subscribe(f"gone{at}", enabled=at % 2 == 0)
-    harness.tell()
+    harness.announce()
     harness.deliver()  # the enabled half is told, and fails below
     harness.endpoint.refuses = "stuck"
-    harness.tell(room="stuck")
+    harness.announce(room="stuck")
     harness.deliver()
     in_an_hour = int(time.time() * 1000) + 3_600_000
     for subscriber in harness.client.zrange(keys.SUBSCRIBERS_DUE, 0, -1):
@@ -421,7 +421,7 @@ def test_what_was_in_hand_for_one_that_begins_to_fail_is_kept_from_it_as_well(ha
 
     harness.endpoint.on_take = slowly
     for _ in range(800):
-        harness.tell()
+        harness.announce()
     harness.deliver()
     refused = len(harness.endpoint.at("/tv")) - 300
     assert BREAKER_THRESHOLD <= refused < 100

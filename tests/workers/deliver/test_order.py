@@ -23,7 +23,7 @@ def test_a_rooms_notices_come_in_order_though_the_first_fails(harness: DeliveryH
     harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500, 200]
     for _ in range(5):
-        harness.tell()
+        harness.announce()
     harness.deliver()
     assert sequences(harness) == [1]
     harness.make_due()
@@ -39,7 +39,7 @@ def test_a_room_that_is_stuck_holds_up_no_other(harness: DeliveryHarness) -> Non
     harness.endpoint.refuses = "stuck"
     for _ in range(4):
         for room in ("stuck", "free"):
-            harness.tell(room=room)
+            harness.announce(room=room)
     harness.deliver()
     assert sequences(harness, room="stuck") == [1]
     assert sequences(harness, room="free") == [2, 4, 6, 8]
@@ -52,8 +52,8 @@ def test_a_room_that_is_stuck_holds_up_no_other(harness: DeliveryHarness) -> Non
 def test_a_notice_that_is_dead_lets_the_next_of_its_room_pass(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500] * (len(RETRY_SCHEDULE_MS) + 1) + [200]
-    harness.tell()
-    harness.tell()
+    harness.announce()
+    harness.announce()
     for _ in range(len(RETRY_SCHEDULE_MS) + 2):
         harness.make_due()
         harness.deliver()
@@ -65,7 +65,7 @@ def test_without_an_order_one_that_fails_holds_up_nothing(harness: DeliveryHarne
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
     for _ in range(5):
-        harness.tell()
+        harness.announce()
     harness.deliver()
     assert sorted(sequences(harness)) == [1, 2, 3, 4, 5]
 
@@ -86,7 +86,7 @@ def test_each_rooms_first_arrivals_are_in_order_whatever_is_answered(
     harness.endpoint.posts.clear()
     harness.subscribe("tv", ordering=Ordering.ROOM, max_in_flight=8)
     harness.endpoint.answers["/tv"] = [*answers, 200]
-    notices = [harness.tell(room=room) for room in rooms]
+    notices = [harness.announce(room=room) for room in rooms]
     for _ in range(len(answers) + 2):
         harness.make_due()
         harness.deliver(deliverers=deliverers)
@@ -99,9 +99,9 @@ def test_each_rooms_first_arrivals_are_in_order_whatever_is_answered(
 def test_a_retry_that_was_overtaken_says_so_and_the_others_do_not(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
-    old = harness.tell("stream.started")
+    old = harness.announce("stream.started")
     harness.deliver()
-    new = harness.tell("stream.playable")
+    new = harness.announce("stream.playable")
     harness.deliver()
     harness.make_due()
     harness.deliver()
@@ -115,10 +115,10 @@ def test_a_retry_that_was_overtaken_says_so_and_the_others_do_not(harness: Deliv
 def test_what_is_of_another_room_or_family_overtakes_nothing(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
-    harness.tell("stream.started", room="a")
+    harness.announce("stream.started", room="a")
     harness.deliver()
-    harness.tell("stream.playable", room="b")
-    harness.tell("participant.joined", room="a")
+    harness.announce("stream.playable", room="b")
+    harness.announce("participant.joined", room="a")
     harness.deliver()
     harness.make_due()
     harness.deliver()
@@ -129,7 +129,7 @@ def test_a_subscriber_that_stops_asking_for_order_is_told_what_still_waited(harn
     subscriber = harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500, 200]
     for _ in range(3):
-        harness.tell()
+        harness.announce()
     harness.deliver()
     harness.subscribers.put(replace(harness.subscribers.get(subscriber.subscriber_id), ordering=Ordering.NONE))
     harness.make_due()
@@ -156,7 +156,7 @@ def test_two_hands_never_have_two_of_one_room_in_flight(harness: DeliveryHarness
             await asyncio.gather(*(deliverer.run() for deliverer in opened))
 
     for _ in range(12):
-        harness.tell()
+        harness.announce()
     asyncio.run(run())
     assert most == 1
     assert sequences(harness) == list(range(1, 13))

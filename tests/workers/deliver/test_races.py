@@ -74,7 +74,7 @@ def test_who_settles_after_his_lease_ran_out_brings_nothing_back(
     harness: DeliveryHarness, store_url: str, first: Any, late: Any
 ) -> None:
     harness.subscribe("tv")
-    harness.tell()
+    harness.announce()
     harness.endpoint.answers["/tv"] = [500]
     harness.deliver()
     delivery = harness.only()
@@ -94,7 +94,7 @@ def test_what_is_new_waits_for_no_later_retry_though_the_hand_that_expanded_it_d
 ) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     in_five_hours, at_most = now_ms() + 5 * HOUR_MS, now_ms() + 30_000
     [member] = harness.client.zrange(keys.subscriber_due("sub_tv"), 0, -1)
@@ -123,7 +123,7 @@ def test_a_breaker_that_opens_for_one_that_is_not_told_any_more_holds_nothing_ba
     harness.subscribe("tv", max_in_flight=1)
     harness.endpoint.answers["/tv"] = [500]
     for _ in range(5):
-        harness.tell()
+        harness.announce()
     harness.deliver()
     [delivery, *_] = harness.deliveries()
     if gone == "disabled":
@@ -144,8 +144,8 @@ def test_a_retry_by_hand_of_one_that_is_in_flight_ends_as_one_delivery(
 ) -> None:
     harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500]
-    harness.tell()
-    harness.tell()
+    harness.announce()
+    harness.announce()
     harness.deliver()
     harness.make_due()
     [first] = claim(store_url).claims
@@ -166,7 +166,7 @@ def test_one_put_in_line_again_while_its_last_attempt_is_settled_stays_in_line(
 ) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [410]
-    harness.tell()
+    harness.announce()
     harness.deliver()
     dead = harness.only()
     assert DeliveryRecords(harness.client).retry(dead, now=now_ms())

@@ -44,7 +44,7 @@ class Storm:
         lives = []
         for _ in range(TURNS):
             for _ in range(self.draw.randrange(8)):
-                self.harness.tell(room=self.draw.choice(ROOMS))
+                self.harness.announce(room=self.draw.choice(ROOMS))
             for path in ("/plain", "/order", "/paced", "/deleted", "/disabled", "/turned"):
                 self.harness.endpoint.answers[path] = [self.draw.choice(ANSWERS) for _ in range(3)] + [200]
             self.happen()
@@ -117,7 +117,7 @@ def test_after_a_storm_everybody_was_told_and_nothing_is_left_in_line(harness: D
             await storm.clear()
 
     asyncio.run(run())
-    expected = set(range(1, harness.told + 1))
+    expected = set(range(1, harness.notice_count + 1))
     for name in storm.steady:
         assert {post.json["data"]["sequence"] for post in harness.endpoint.at(f"/{name}")} == expected, name
         assert {delivery.state for delivery in harness.deliveries(name)} == {DeliveryState.DELIVERED}

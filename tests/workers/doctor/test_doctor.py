@@ -367,7 +367,7 @@ def test_webhooks_that_nearly_came_in_are_named_with_what_to_do(tmp_path: Path) 
         def refused() -> str:
             return str(_doctor(dict(instance.environ), tmp_path)[1].get("refused webhooks"))
 
-        wait_until(lambda: "without the token" in refused(), 60, "the count being written", seen=refused)
+        wait_until(lambda: "without the token" in refused(), 60, "the count being written", describe=refused)
 
 
 @pytest.mark.parametrize(("outcome", "detail"), list(ADVICE))

@@ -147,7 +147,7 @@ def test_an_entry_that_cannot_be_used_is_named_and_costs_no_other(name: Any) -> 
     assert all(f"“{warning.entry}”" in warnings_text(read) for warning in read.warnings)
 
 
-@pytest.mark.parametrize("name", CASES.keys() | WITH_WARNINGS.keys())
+@pytest.mark.parametrize("name", sorted(CASES.keys() | WITH_WARNINGS.keys()))
 def test_a_calendar_is_the_same_after_it_was_stored(name: Any) -> None:
     read = file(name)
     assert decode_calendar(codec.decode(codec.encode(encode_calendar(read)))) == read
