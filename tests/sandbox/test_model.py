@@ -22,14 +22,14 @@ class Scenario:
         self.now = 1_000_000
         self.began = self.now
         self.due: list[ScheduledStep] = []
-        self.told: list[tuple[int, str]] = []
+        self.announced: list[tuple[int, str]] = []
         self.bodies: list[dict] = []
 
     def play(self, *result: Any) -> Any:
         outcome = result[-1]
         assert isinstance(outcome, Outcome)
         self.due.extend(outcome.due)
-        self.told.extend((self.now - self.began, webhook.type) for webhook in outcome.webhooks)
+        self.announced.extend((self.now - self.began, webhook.type) for webhook in outcome.webhooks)
         self.bodies.extend(webhook_json(webhook) for webhook in outcome.webhooks)
         return result[0]
 
@@ -54,7 +54,7 @@ class Scenario:
         return self.play(*model.end(self.world, self.now, ROOM, **more))
 
     def types(self) -> Any:
-        return [kind for _, kind in self.told]
+        return [kind for _, kind in self.announced]
 
 
 def refused(call: Any) -> tuple[int, int | None]:

@@ -211,7 +211,7 @@ def test_an_answer_is_journaled_once_whoever_else_has_one(harness: Any) -> None:
 def test_two_call_hands_make_each_call_once(client: Client, stub: Any) -> None:
     harnesses = [CallHarness(client, stub.url) for _ in range(2)]
     for at in range(12):
-        harnesses[0].wanted(f"room-{at}", f"s{at}")
+        harnesses[0].decided_call(f"room-{at}", f"s{at}")
     threads = [threading.Thread(target=harness.work) for harness in harnesses]
     for thread in threads:
         thread.start()
