@@ -228,9 +228,8 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
 
 
 def _evaluate_rules_on_control(context: StepContext) -> None:
-    for rule in context.config.about(context.room.room_id):
-        if rule.when is not None and ("armed" in rule.when or "desired" in rule.when):
-            evaluate_condition_rule(context, rule)
+    for rule in context.config.rule_set(context.room.room_id).on_control:
+        evaluate_condition_rule(context, rule)
 
 
 def _unchanged_result(context: StepContext) -> str | None:

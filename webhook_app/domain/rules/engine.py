@@ -1,15 +1,13 @@
 """The rules engine: evaluates the rules of a room at an event, and applies changes of rules to a room."""
 
-from collections.abc import Iterable, Mapping, Set
-from typing import Any, assert_never
+from collections.abc import Set
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.desired import drop_desired_of_rule
 from webhook_app.domain.notices.notice import shown_data
 from webhook_app.domain.rules.condition_rules import evaluate_condition_rule, reset_condition
 from webhook_app.domain.rules.event_rules import evaluate_event_rule
-from webhook_app.domain.rules.rule import Rule, rule_of
-from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger
+from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.timers import rule_of_timer
 
 
@@ -21,38 +19,24 @@ def evaluate_rules(context: StepContext, webhook_type: str | None) -> None:
 
     Rules with a schedule are evaluated by `schedules.windows`, which runs when their timers go off.
     """
-    rules = context.config.about(context.room.room_id)
-    if not rules:
+    rules = context.config.rule_set(context.room.room_id)
+    if not rules.rules:
         return
     events = [(domain_event.type, shown_data(domain_event.data)) for domain_event in context.domain_events]
     if webhook_type is not None:
         events.append((webhook_type, context.event.data))
-    if events:
-        _evaluate_event_rules(context, rules, events)
+    for rule, trigger in rules.on_event:
+        for kind, data in events:
+            if kind == trigger.type:
+                evaluate_event_rule(context, rule, trigger, data)
     if context.room is not context.before:
         evaluate_condition_rules(context)
 
 
 def evaluate_condition_rules(context: StepContext) -> None:
     """Evaluate the rules of the room that have a condition as their trigger."""
-    for rule in context.config.about(context.room.room_id):
-        if rule.when is not None:
-            evaluate_condition_rule(context, rule)
-
-
-def _evaluate_event_rules(
-    context: StepContext, rules: Iterable[Rule], events: list[tuple[str, Mapping[str, Any]]]
-) -> None:
-    for rule in rules:
-        match rule.trigger:
-            case EventTrigger() as trigger:
-                for kind, data in events:
-                    if kind == trigger.type:
-                        evaluate_event_rule(context, rule, trigger, data)
-            case ScheduleTrigger() | ConditionTrigger():
-                pass
-            case _ as never:
-                assert_never(never)
+    for rule in context.config.rule_set(context.room.room_id).on_condition:
+        evaluate_condition_rule(context, rule)
 
 
 def apply_rule_changes(context: StepContext, names: Set[str]) -> None:

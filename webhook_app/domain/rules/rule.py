@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.frozen import replace
@@ -164,6 +164,34 @@ class RuleIndex:
         return RuleIndex(plain, tuple(pair for pair in self.globs if pair[1] != rule.name))
 
 
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rules of one room by name, without paused ones, and those of each trigger that a room's step evaluates.
+
+    `on_control` are the condition rules that may depend on what the controller changes.
+    """
+
+    rules: tuple[Rule, ...]
+    on_event: tuple[tuple[Rule, EventTrigger], ...]
+    on_condition: tuple[Rule, ...]
+    on_control: tuple[Rule, ...]
+
+
+def _rule_set(rules: tuple[Rule, ...]) -> RuleSet:
+    on_event = []
+    for rule in rules:
+        match rule.trigger:
+            case EventTrigger() as trigger:
+                on_event.append((rule, trigger))
+            case ScheduleTrigger() | ConditionTrigger():
+                pass
+            case _ as never:
+                assert_never(never)
+    on_condition = [rule for rule in rules if rule.when is not None]
+    on_control = [rule for rule in on_condition if rule.when and ("armed" in rule.when or "desired" in rule.when)]
+    return RuleSet(rules, tuple(on_event), tuple(on_condition), tuple(on_control))
+
+
 @dataclass(frozen=True)
 class Config:
     """Rules and configured rooms in force. Frozen: a change makes a new one.
@@ -179,16 +207,20 @@ class Config:
     index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
     by_room: Mapping[str, ConfiguredRoom] = field(default_factory=dict, compare=False, repr=False)
     shadowed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
-    rules_by_room: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    rules_by_room: dict[str, RuleSet] = field(default_factory=dict, compare=False, repr=False)
 
     def about(self, room_id: str) -> tuple[Rule, ...]:
-        """The rules of a room by name, without paused ones; cached per room."""
+        """The rules of a room by name, without paused ones."""
+        return self.rule_set(room_id).rules
+
+    def rule_set(self, room_id: str) -> RuleSet:
+        """The rules of a room by trigger; cached per room."""
         rules = self.rules_by_room.get(room_id)
         if rules is None:
             patterns = plain_patterns(room_id, self.by_room.get(room_id), shadowed=room_id in self.shadowed)
             names = {name for pattern in patterns for name in self.index.plain.get(pattern, ())}
             names |= {name for pattern, name in self.index.globs if glob_matches(room_id, pattern)}
-            rules = tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused)
+            rules = _rule_set(tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused))
             self.rules_by_room[room_id] = rules
         return rules
 

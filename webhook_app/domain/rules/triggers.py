@@ -1,7 +1,7 @@
 """What sets a rule off: a schedule, an event, or a condition on the room.
 
 To add a trigger: a class here with the rule's fields that go with it, a module beside `event_rules` and
-`condition_rules` that evaluates it, its case in `engine.evaluate_rules`, and its fields in `schemas/rule.py`.
+`condition_rules` that evaluates it, its case in `rule.RuleSet`, and its fields in `schemas/rule.py`.
 """
 
 from dataclasses import dataclass
