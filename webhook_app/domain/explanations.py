@@ -72,7 +72,13 @@ def joined_text(explanations: Sequence[Explanation]) -> str:
     return "; ".join([explanation.text for explanation in explanations])
 
 
+_PLAIN_TYPES = frozenset({type(None), str, bool, int, float})
+_OTHER_JSON_TYPES = (int, float, Mapping)
+
+
 def _storable(value: object) -> Any:
+    if type(value) in _PLAIN_TYPES:  # most often; the checks below cost more
+        return value
     if isinstance(value, Explanation):
         return value.stored
-    return value if value is None or isinstance(value, bool | int | float | Mapping) else str(value)
+    return value if isinstance(value, _OTHER_JSON_TYPES) else str(value)

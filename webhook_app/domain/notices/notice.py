@@ -47,11 +47,13 @@ def notice_body(notice: Notice) -> dict[str, Any]:
 
 def shown_data(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The data of a notice with the texts of its explanations: the message, and the summary of an alarm."""
-    alarm = data.get("alarm")
+    alarm, message = data.get("alarm"), data.get("message")
+    if alarm is None and message is None:  # most often; the checks below cost more
+        return data
     if isinstance(alarm, Mapping):
         data = {**data, "alarm": {**alarm, "summary": text_of(alarm.get("summary"))}}
-    if isinstance(data.get("message"), Mapping):
-        data = {**data, "message": text_of(data["message"])}
+    if isinstance(message, Mapping):
+        data = {**data, "message": text_of(message)}
     return data
 
 
