@@ -1,1 +1,1 @@
-"""Authentication and access control: tokens, sessions, cookies, throttles, encryption of stored secrets."""
+"""Authentication and access control: tokens, sessions, cookies, throttles."""

@@ -1,1 +1,1 @@
-"""The page at /, rendered on the server."""
+"""The console: the web pages at /, rendered on the server."""

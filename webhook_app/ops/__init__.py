@@ -1,1 +1,1 @@
-"""Operations: health, metrics, logs, background loops, live links."""
+"""Operations: health, metrics, live links, the answer to `tally doctor`'s reachability check."""

@@ -1,1 +1,1 @@
-"""Clients of outside services, one package each: their words stay here."""
+"""Vendors of video rooms: the interface in `port`, and one package for each vendor."""

@@ -1,1 +1,1 @@
-"""Text and JSON helpers: masking of secrets, printable text, bounds on nested input."""
+"""Text and JSON helpers: printable text, lenient JSON, error messages, bounds on nested input."""

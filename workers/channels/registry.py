@@ -1,6 +1,7 @@
 """Finds the channel for a subscriber's URL by its scheme.
 
-To add a channel, write one module with a class that has `Channel`'s methods, and add a line to `FACTORIES`.
+To add a channel, write one module with a class that has `Channel`'s methods, add a line to `FACTORIES`, and have
+`webhook_app.usecases.subscriber_urls` accept its URLs.
 """
 
 from collections.abc import Callable, Mapping, Sequence

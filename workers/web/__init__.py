@@ -1,1 +1,1 @@
-"""The web process, and the probe that checks it."""
+"""The web process."""

@@ -1,7 +1,6 @@
 """What sets a rule off: a schedule, an event, or a condition on the room.
 
-To add a trigger: a class here with the rule's fields that go with it, a module beside `event_rules` and
-`condition_rules` that evaluates it, its case in `rule.RuleSet`, and its fields in `schemas/rule.py`.
+To add a trigger, follow the steps in CONTRIBUTING.md: its class here is only the first.
 """
 
 from dataclasses import dataclass
