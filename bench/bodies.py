@@ -49,9 +49,9 @@ def room_id(room: int) -> str:
 
 def _plan(room: int, cycle: int) -> list[tuple[str, dict[str, str]]]:
     people = [("Host Ada", f"host{cycle}"), *((f"Guest {n}", f"guest{cycle}x{n}") for n in range(GUESTS))]
-    said = [{"participantId": who, "participantName": name} for name, who in people]
-    joins = [("participant-joined", one) for one in said]
-    leaves = [("participant-left", one) for one in reversed(said)]
+    people_data = [{"participantId": who, "participantName": name} for name, who in people]
+    joins = [("participant-joined", participant) for participant in people_data]
+    leaves = [("participant-left", participant) for participant in reversed(people_data)]
     states: list[tuple[str, dict[str, str]]] = [(state, {}) for state in STATES]
     return [
         ("session-started", {}),

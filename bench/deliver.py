@@ -71,7 +71,7 @@ def subscribe(client: Client, url: str, count: int) -> None:
 async def deliver(url: str, other: sink.Sink, expected: int) -> None:
     """Deliver everything in the outbox, as the deliver process does."""
     async with running_deliverer(url) as deliverer:
-        while other.seen().different < expected:
+        while other.counts().different < expected:
             await deliverer.run()
 
 
@@ -154,6 +154,6 @@ def _timed(place: Place, work: Callable[[], Awaitable[None]], expected: int) -> 
 
     asyncio.run(once())
     cpu = time.process_time() - cpu
-    arrived = place.sink.seen()
+    arrived = place.sink.counts()
     assert arrived.posts >= expected, f"{arrived.posts} posts, expected {expected}"
     return arrived.posts / cpu, arrived.posts / (arrived.last_at - wall)

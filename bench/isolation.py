@@ -193,8 +193,8 @@ class _endpoints:  # noqa: N801 - used as a context, by its verb
 def _subscribe(client: Client, base: str, names: Sequence[str], rooms: Sequence[str] | None = None) -> None:
     kept = Subscribers(client, SecretBox(SECRETS_KEY))
     for at, name in enumerate(names):
-        wanted = Filter(types=("stream.*",), rooms=(rooms[at],) if rooms else ("*",))
-        kept.put(Subscriber(f"sub_{name}", name, f"{base}/{name}", 0, wanted, secret=new_secret()))
+        notice_filter = Filter(types=("stream.*",), rooms=(rooms[at],) if rooms else ("*",))
+        kept.put(Subscriber(f"sub_{name}", name, f"{base}/{name}", 0, notice_filter, secret=new_secret()))
 
 
 def _notice(number: int, room: str) -> Notice:

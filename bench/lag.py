@@ -50,7 +50,7 @@ async def _measure(directory: Path, port: int, signed: list[signing.Signed]) -> 
 
     def taken(head: bytes, body: bytes) -> None:
         if body:
-            came.setdefault(_told(body), time.monotonic())
+            came.setdefault(_key(body), time.monotonic())
 
     server = await loop.create_server(lambda: SinkProtocol(taken), "127.0.0.1", port)
     with product.up(directory, port) as served:
@@ -89,6 +89,6 @@ def _posted(body: bytes) -> Key:
     return webhook["data"]["id"], webhook["webhookType"].removeprefix("hls-")
 
 
-def _told(body: bytes) -> Key:
+def _key(body: bytes) -> Key:
     notice = msgspec.json.decode(body)
     return notice["data"]["stream"]["videosdk_id"], notice["type"].removeprefix("stream.")

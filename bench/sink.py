@@ -21,7 +21,7 @@ Taken = Callable[[bytes, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Counts:
     """What has arrived so far; `last_at` is `time.monotonic()`, which all processes of a machine share."""
 
     posts: int
@@ -59,7 +59,7 @@ class SinkProtocol(asyncio.Protocol):
 
 
 class _Counting(SinkProtocol):
-    """Counts requests; `GET /seen` returns the counts, `GET /forget` resets them."""
+    """Counts requests; `GET /counts` returns the counts, `GET /forget` resets them."""
 
     posts = 0
     last_at = 0.0
@@ -74,9 +74,9 @@ class _Counting(SinkProtocol):
             return ANSWER
         if head.startswith(b"GET /forget"):
             _Counting.posts, _Counting.ids = 0, set()
-        seen = {"posts": self.posts, "different": len(self.ids), "last_at": self.last_at}
-        counts = json.dumps(seen).encode()
-        return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(counts), counts)
+        counts = {"posts": self.posts, "different": len(self.ids), "last_at": self.last_at}
+        body = json.dumps(counts).encode()
+        return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def _count(head: bytes, body: bytes) -> None:
@@ -94,21 +94,21 @@ class Sink:
         self.port, self.pid = port, pid
         self.url = f"http://127.0.0.1:{port}/notices"
 
-    def seen(self) -> Seen:
+    def counts(self) -> Counts:
         """Return the counts."""
-        counts = self._ask("/seen")
-        return Seen(int(counts["posts"]), int(counts["different"]), counts["last_at"])
+        counts = self._ask("/counts")
+        return Counts(int(counts["posts"]), int(counts["different"]), counts["last_at"])
 
     def forget(self) -> None:
         """Reset the counts."""
         self._ask("/forget")
 
-    def wait_for(self, different: int, *, quiet_s: float) -> Seen:
+    def wait_for(self, different: int, *, quiet_s: float) -> Counts:
         """Wait until this many different notices have arrived, or nothing new has arrived for `quiet_s`."""
-        before, since = self.seen(), time.monotonic()
+        before, since = self.counts(), time.monotonic()
         while before.different < different and time.monotonic() - since < quiet_s:
             time.sleep(children.POLL_S)
-            now = self.seen()
+            now = self.counts()
             if now.posts != before.posts:
                 since = time.monotonic()
             before = now
@@ -127,7 +127,7 @@ def running(directory: Path) -> Iterator[Sink]:
     """Run a sink while the body runs."""
     port = children.free_port()
     with children.python("bench.sink", str(port), environ={}, log=directory / "sink.log") as pid:
-        children.wait_for(lambda: children.answers(port, "/seen"), "the sink")
+        children.wait_for(lambda: children.answers(port, "/counts"), "the sink")
         yield Sink(port, pid)
 
 

@@ -22,9 +22,9 @@ class _ToStore(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._delayed.append(data)
-        asyncio.get_running_loop().call_later(DELAY_S, self._hand_on)
+        asyncio.get_running_loop().call_later(DELAY_S, self._forward)
 
-    def _hand_on(self) -> None:
+    def _forward(self) -> None:
         self._caller.write(self._delayed.popleft())
 
     def connection_lost(self, exc: Exception | None) -> None:

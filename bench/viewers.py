@@ -45,7 +45,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
         full = load.run_load(receiver.port, posts, connections=CONNECTIONS, seconds=scale.load_s).per_s
         _settled(client)
         pairs: list[tuple[Run, Run]] = []
-        seen: list[Mapping[str, float]] = []
+        reports: list[Mapping[str, float]] = []
         for _ in range(scale.rounds):
             alone = _half(receiver, requests, full * HALF, scale.load_s)
             _settled(client)
@@ -57,7 +57,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
                 time.sleep(0.5)
                 used = children.cpu_s(console.pid) - before
                 report = ask()
-                seen.append({**report, "cpu_us_per_event": used / max(1, report["events"]) * 1e6})
+                reports.append({**report, "cpu_us_per_event": used / max(1, report["events"]) * 1e6})
             pairs.append((watched, alone))
     yield rounds(
         "viewers",
@@ -66,7 +66,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
         [(watched.per_s, alone.per_s) for watched, alone in pairs],
         baseline_name="no viewers",
         goal=GOAL,
-        detail={"seen": list(seen), "sent": int(full * HALF * scale.load_s)},
+        detail={"seen": list(reports), "sent": int(full * HALF * scale.load_s)},
     )
     for name in ("p50_ms", "p99_ms"):
         yield rounds(
@@ -124,7 +124,7 @@ def _watching(console: product.Served, directory: Path) -> Iterator[Any]:
         return report
 
     try:
-        children.wait_for(lambda: ask()["held"] == VIEWERS, f"{VIEWERS} viewers")
+        children.wait_for(lambda: ask()["connected"] == VIEWERS, f"{VIEWERS} viewers")
         yield ask
     finally:
         requests_in.close()

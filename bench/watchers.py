@@ -13,10 +13,10 @@ AT = b'"at":"'
 
 
 @dataclass
-class Seen:
+class Totals:
     """What all viewers have received; lags in ms from an event's append to its message."""
 
-    held: int = 0
+    connected: int = 0
     closed: int = 0
     events: int = 0
     lags: list[float] = field(default_factory=list)
@@ -30,8 +30,8 @@ class Seen:
 class Watcher(asyncio.Protocol):
     """One viewer that reads and counts messages."""
 
-    def __init__(self, seen: Seen, request: bytes) -> None:
-        self._seen = seen
+    def __init__(self, totals: Totals, request: bytes) -> None:
+        self._totals = totals
         self._request = request
         self._begun = False
         self._rest = b""
@@ -43,31 +43,31 @@ class Watcher(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._begun:
             self._begun = True
-            self._seen.held += data.startswith(b"HTTP/1.1 200")
+            self._totals.connected += data.startswith(b"HTTP/1.1 200")
         data = self._rest + data
         whole, _, self._rest = data.rpartition(b"\n\n")
         for message in whole.split(b"\n\n"):
             if b"data: " in message:
-                self._seen.events += 1
+                self._totals.events += 1
                 # The journal's ids begin with the store's clock, which is this machine's.
                 event_id = message.rpartition(b"id: ")[2].split(b"\n", 1)[0]
-                self._seen.lags.append(_now_ms() - int(event_id.partition(b"-")[0]))
+                self._totals.lags.append(_now_ms() - int(event_id.partition(b"-")[0]))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._seen.closed += 1
+        self._totals.closed += 1
 
 
 async def watch(port: int, count: int, token: str) -> None:
     """Open all viewers; then print what was received since the last report, for each line on standard input."""
     loop = asyncio.get_running_loop()
-    seen = Seen()
+    totals = Totals()
     for room in range(count):
         path = f"/api/v1/events/stream?room_id={room_id(room)}"
         request = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\r\n".encode()
-        await loop.create_connection(lambda request=request: Watcher(seen, request), "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(lambda request=request: Watcher(totals, request), "127.0.0.1", port)  # type: ignore[misc]
     while await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(seen.report()), flush=True)
-        seen.events, seen.lags = 0, []
+        print(json.dumps(totals.report()), flush=True)
+        totals.events, totals.lags = 0, []
 
 
 def _now_ms() -> float:

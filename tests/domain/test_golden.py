@@ -11,8 +11,8 @@ RECORDINGS = Path(__file__).parent.parent / "fixtures" / "golden"
 
 
 def assert_folds_as_recorded(journal: list[list[str]], expected: list[dict[str, Any]]) -> None:
-    for event, found, wanted in zip(journal, record(events_of(journal)), expected, strict=True):
-        assert found == wanted, event
+    for event, actual, golden in zip(journal, record(events_of(journal)), expected, strict=True):
+        assert actual == golden, event
 
 
 @pytest.mark.parametrize("name", ["history-1", "history-2", "rush", "weeks"])

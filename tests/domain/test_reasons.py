@@ -42,7 +42,7 @@ def test_what_an_earlier_version_stored_as_words_is_shown_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "held"),
+    ("stored", "reason"),
     [
         ("somebody stopped the stream", SuppressionReason.INTERRUPTED),
         ("the stream ended, and `restart` says to leave it", SuppressionReason.NOT_RESTARTED),
@@ -50,10 +50,10 @@ def test_what_an_earlier_version_stored_as_words_is_shown_as_it_is() -> None:
         ("empty", SuppressionReason.EMPTY),
     ],
 )
-def test_an_open_window_of_an_earlier_version_keeps_why_it_is_left_off(stored: str, held: SuppressionReason) -> None:
+def test_an_open_window_of_an_earlier_version_keeps_why_it_is_left_off(stored: str, reason: SuppressionReason) -> None:
     window = {"opens_at": 1, "closes_at": 2, "rules": ["show"], "held": stored}
     room = room_of(encode({"room_id": "abcd", "window": window}))
-    assert room.schedule.window is not None and room.schedule.window.suppressed is held
+    assert room.schedule.window is not None and room.schedule.window.suppressed is reason
     assert room_of(encode_room(room)) == room
 
 

@@ -25,7 +25,7 @@ def test_an_offset_is_taken_into_account() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "fragment"),
     [
         ("2026-11-22T12:00:00", "has no offset"),
         ("yesterday", "is not a time"),
@@ -33,8 +33,8 @@ def test_an_offset_is_taken_into_account() -> None:
         ("2026-02-30T00:00:00Z", "is not a time"),
     ],
 )
-def test_a_time_that_is_wrong_is_refused_with_what_would_be_right(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_time_that_is_wrong_is_refused_with_what_would_be_right(text: str, fragment: str) -> None:
+    with pytest.raises(ValueError, match=fragment):
         from_rfc3339(text)
 
 

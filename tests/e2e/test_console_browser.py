@@ -24,21 +24,21 @@ SOON_MS = round(scaled_limit(20.0) * 1000)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with a_browser() as made:
-        yield made
+    with a_browser() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="module")
 def tally(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with product(tmp_path_factory.mktemp("console"), pinned=True, VIEWER_TOKEN="a-token-that-may-only-look") as made:
-        yield made
+    with product(tmp_path_factory.mktemp("console"), pinned=True, VIEWER_TOKEN="a-token-that-may-only-look") as running:
+        yield running
 
 
 @pytest.fixture
 def visit(browser: Any, tally: Any) -> Iterator[Any]:
-    made = BrowserPage(browser, tally.url, token=ADMIN_TOKEN)
-    yield made
-    made.close()
+    visitor = BrowserPage(browser, tally.url, token=ADMIN_TOKEN)
+    yield visitor
+    visitor.close()
 
 
 def signed(tally: Any, kind: Any, room: Any, **more: Any) -> None:
@@ -158,14 +158,14 @@ def test_an_unknown_room_is_warned_of_at_its_field_before_it_is_saved(visit: Any
 def test_unsaved_text_is_asked_about_before_it_is_lost(visit: Any) -> None:
     visit.log_in()
     visit.open("/new-rule")
-    page, asked = visit.page, []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page, requests = visit.page, []
+    page.on("dialog", lambda dialog: (requests.append(dialog.type), dialog.accept()))
     visit.open("/rules")
-    assert asked == []
+    assert requests == []
     visit.open("/new-rule")
     page.get_by_label("Name").press_sequentially("half-written")
     visit.open("/rules")
-    assert asked == ["beforeunload"]
+    assert requests == ["beforeunload"]
 
 
 def test_the_week_says_what_became_of_each_window(visit: Any, tally: Any) -> None:
@@ -175,8 +175,8 @@ def test_the_week_says_what_became_of_each_window(visit: Any, tally: Any) -> Non
         tally.put_rule(f"short-{room}", rooms=[room], schedule={"at": opens, "duration": "4s"})
 
     def over() -> bool:
-        told = [item["notices"] for item in tally.get("/rooms/missed-room/timeline")["items"]]
-        return "broadcast.missed" in [notice["type"] for notices in told for notice in notices]
+        notices = [item["notices"] for item in tally.get("/rooms/missed-room/timeline")["items"]]
+        return "broadcast.missed" in [notice["type"] for item in notices for notice in item]
 
     wait_until(over, 20, "the windows being over")
     tally.wait_state("kept-room", "stopped")
@@ -193,12 +193,12 @@ def test_the_week_says_what_became_of_each_window(visit: Any, tally: Any) -> Non
 
 def test_a_delivery_that_failed_is_retried_by_hand(visit: Any, tally: Any) -> None:
     tally.sink.refuse_next(2)
-    made = tally.subscribe("stream.started", rooms=["retried-room"], name="the sink")
+    subscriber = tally.subscribe("stream.started", rooms=["retried-room"], name="the sink")
     signed(tally, "hls-started", "retried-room", id="run-r", playbackHlsUrl="https://cdn.example/r/index.m3u8")
 
     def failed_twice() -> Any:
-        found = tally.get(f"/subscribers/{made['id']}/deliveries")["items"]
-        return found and len(found[0]["attempts"]) == 2
+        deliveries = tally.get(f"/subscribers/{subscriber['id']}/deliveries")["items"]
+        return deliveries and len(deliveries[0]["attempts"]) == 2
 
     wait_until(failed_twice, 20, "two attempts")
     visit.log_in()
@@ -210,7 +210,7 @@ def test_a_delivery_that_failed_is_retried_by_hand(visit: Any, tally: Any) -> No
     expect(delivery.get_by_label("Request body")).to_contain_text("retried-room")
     delivery.get_by_role("button", name="Try now").click()
     expect(visit.page.locator("[data-delivery]").first).to_contain_text("delivered", timeout=WITHIN_MS)
-    assert len({told.id for told in tally.sink.requests if told.json["data"]["room_id"] == "retried-room"}) == 1
+    assert len({notice.id for notice in tally.sink.requests if notice.json["data"]["room_id"] == "retried-room"}) == 1
 
 
 def test_it_can_be_used_without_a_script(browser: Any, tally: Any) -> None:
@@ -286,10 +286,10 @@ def test_what_was_done_is_said_and_leaves_when_the_page_has_moved_on(visit: Any,
     visit.page.goto(tally.url + "/?q=said-room")
     visit.room("said-room").get_by_role("link", name="Start").click()
     visit.page.get_by_role("dialog").get_by_role("button", name="Start").click()
-    said = visit.page.get_by_text("Start requested")
-    expect(said).to_be_visible()
+    flash = visit.page.get_by_text("Start requested")
+    expect(flash).to_be_visible()
     expect(visit.room("said-room")).to_have_attribute("data-lamp", "on", timeout=SOON_MS)
-    expect(said).to_have_count(0, timeout=SOON_MS)
+    expect(flash).to_have_count(0, timeout=SOON_MS)
 
 
 def test_what_was_done_leaves_in_time_where_nothing_follows(visit: Any, tally: Any) -> None:
@@ -298,10 +298,10 @@ def test_what_was_done_leaves_in_time_where_nothing_follows(visit: Any, tally: A
     visit.page.clock.install()
     visit.page.goto(tally.url + "/rules/some-day/pause?back=/%3Fq%3Dno-room-is-called-so")
     visit.page.get_by_role("button", name="Pause").click()
-    said = visit.page.locator(".flash.done")
-    expect(said).to_be_visible()
+    flash = visit.page.locator(".flash.done")
+    expect(flash).to_be_visible()
     visit.page.clock.fast_forward(20_000)
-    expect(said).to_have_count(0)
+    expect(flash).to_have_count(0)
 
 
 def filled(tally: Any) -> Any:
@@ -349,11 +349,11 @@ def test_every_page_fits_and_axe_finds_no_fault(browser: Any, tally: Any, device
         visit.open(path)
         visit.picture(f"{page}-{device}-light")
         visit.page.evaluate("document.querySelectorAll('main details').forEach(one => { one.open = true; })")
-        found = visit.faults() + ([] if visit.fits() else ["it does not fit"])
+        faults = visit.faults() + ([] if visit.fits() else ["it does not fit"])
         visit.scheme("dark")
         visit.picture(f"{page}-{device}-dark")
-        found += visit.faults(contrast_only=True)
-        if found:
-            wrong[page] = found
+        faults += visit.faults(contrast_only=True)
+        if faults:
+            wrong[page] = faults
     assert wrong == {}
     visit.close()

@@ -30,8 +30,8 @@ CURRENT = re.compile(r"Auto-refresh every 2 s|Live")
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with a_browser() as made:
-        yield made
+    with a_browser() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,9 @@ def site(web_client: WebClient) -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any, site: Any, client: Client) -> Iterator[Any]:
-    made = BrowserPage(browser, site, token=ADMIN_TOKEN)
-    yield made
-    made.close()
+    visitor = BrowserPage(browser, site, token=ADMIN_TOKEN)
+    yield visitor
+    visitor.close()
 
 
 def post(web_client: Any, kind: Any, room: Any = ROOM, **more: Any) -> None:
@@ -146,13 +146,13 @@ def test_a_room_whose_name_is_markup_is_text(visit: Any, web_client: WebClient, 
 
 def busy(client: Client) -> None:
     """Rooms in every state, long names, deliveries that went well and badly."""
-    told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
+    entries = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
     names = {
         "main-hall": {"room_id": ROOM, "groups": ["webinar"]},
         "a-very-long-name-of-a-room-that-does-not-fit-on-one-line-of-a-phone": {"room_id": "long-name", "groups": []},
     }
-    told.append(entry(Source.CONFIG, "file-applied", None, {"rooms": names, "rules": []}))
-    stories = {
+    entries.append(entry(Source.CONFIG, "file-applied", None, {"rooms": names, "rules": []}))
+    histories = {
         ROOM: "session-started participant-joined hls-starting hls-started hls-playable",
         "long-name": "session-started hls-starting hls-started",
         "starting-now": "session-started hls-starting",
@@ -160,25 +160,30 @@ def busy(client: Client) -> None:
         "is-over": "session-started hls-starting hls-started hls-playable hls-stopping hls-stopped",
         "x" * 120: "session-started",
     }
-    for room, scenario in stories.items():
+    for room, scenario in histories.items():
         for kind in scenario.split():
             more = {"participantId": "p", "participantName": "Host Ada"} if kind.startswith("part") else {}
             if kind.startswith("hls"):
                 more = {"id": f"run-{room[:9]}", "playbackHlsUrl": f"https://cdn.example/run-{room[:9]}/index.m3u8"}
-            told.append(Entry(Source.VIDEOSDK, kind, room, webhook(kind, room, session=f"s-{room[:9]}", **more)))
-    told.append(entry(Source.OPERATOR, "start", "armed-room", {}))
-    told.append(entry(Source.OPERATOR, "end", ROOM, {}))
-    append(client, *told)
+            entries.append(Entry(Source.VIDEOSDK, kind, room, webhook(kind, room, session=f"s-{room[:9]}", **more)))
+    entries.append(entry(Source.OPERATOR, "start", "armed-room", {}))
+    entries.append(entry(Source.OPERATOR, "end", ROOM, {}))
+    append(client, *entries)
     fold_all(client)
     kept = subscribers_of(client)
     kept.put(Subscriber("sub_tv", "The studio's TV", "https://example.com/", 1, Filter(("*",))))
     url = "https://a-subscriber.example.com/with/a/long/path/to/its/hook"
     kept.put(Subscriber("sub_x", "", url, 1, shown_url=url))
-    notices = [outbox_entry_of(*one) for one in client.xrange(keys.OUTBOX)]
+    notices = [outbox_entry_of(*entry) for entry in client.xrange(keys.OUTBOX)]
     states = [DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.DEAD]
-    for at, told in enumerate(notices[-12:]):
+    for at, outbox_entry in enumerate(notices[-12:]):
         who, state = ("sub_tv", "sub_x")[at % 2], states[at % 5 % 3]
-        put_delivery(client, Delivery(f"dlv_{at}", told.notice.notice_id, who, told.notice.at, told.entry, state))
+        put_delivery(
+            client,
+            Delivery(
+                f"dlv_{at}", outbox_entry.notice.notice_id, who, outbox_entry.notice.at, outbox_entry.entry, state
+            ),
+        )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -112,15 +112,15 @@ class Storm:
                 sending.perhaps_arrived += 1
                 line.request("POST", "/webhooks/videosdk", sending.body, headers)
                 answer = line.getresponse()
-                said = answer.read()
+                output = answer.read()
             except (OSError, http.client.HTTPException):
                 line.close()
             else:
                 if answer.status == 200:
-                    sending.answered = json.loads(said)["id"]
+                    sending.answered = json.loads(output)["id"]
                     return
                 if answer.status != 503:
-                    sending.wrong.append(f"{answer.status} {said[:200]!r}")
+                    sending.wrong.append(f"{answer.status} {output[:200]!r}")
             self._rest(self._pauses.uniform(0.05, 0.4))
 
     def _rest(self, pause_s: float) -> None:
@@ -154,10 +154,10 @@ def bodies(draw: random.Random) -> Iterator[bytes]:
 class Reaper:
     """Kills processes at drawn moments, each when it lives, and lets hosts join rooms in between."""
 
-    def __init__(self, one: Product, sandbox: Sandbox, draw: random.Random) -> None:
+    def __init__(self, running: Product, sandbox: Sandbox, draw: random.Random) -> None:
         self.killed: Counter[str] = Counter()
-        self.pids: dict[str, set[int]] = {name: {pid} for name, pid in one.pids().items()}
-        self._one = one
+        self.pids: dict[str, set[int]] = {name: {pid} for name, pid in running.pids().items()}
+        self._one = running
         self._sandbox = sandbox
         plan = [(draw.uniform(*window), name) for name, windows in KILLS.items() for window in windows]
         # Each host joins a moment before the call hand dies, so that calls are in flight when it does.
@@ -193,32 +193,32 @@ def test_kill_9_of_every_process_loses_nothing_and_doubles_nothing(tmp_path: Pat
     seed = int(os.environ.get("CRASH_SEED", random.SystemRandom().randrange(10**9)))
     print(f"CRASH_SEED={seed}")
     draw = random.Random(seed)
-    with product(tmp_path, pinned=True, pace_factor=0.2) as one:
-        assert one.sandbox is not None
-        one.sandbox.pace(answer_s=0.3)
-        one.sink.answer_s = 0.15
-        one.sink.refuses_at_first = every_seventh  # so that hands die with retries in line and in flight
-        one.subscribe("*", "videosdk.recording-started")
-        one.put_rule(
+    with product(tmp_path, pinned=True, pace_factor=0.2) as running:
+        assert running.sandbox is not None
+        running.sandbox.pace(answer_s=0.3)
+        running.sink.answer_s = 0.15
+        running.sink.refuses_at_first = every_seventh  # so that hands die with retries in line and in flight
+        running.subscribe("*", "videosdk.recording-started")
+        running.put_rule(
             "live-with-the-host", rooms=["live-room-*"], on="participant-joined", do="start", if_="room.session.live"
         )
-        storm, reaper = Storm(one.url, draw), Reaper(one, one.sandbox, draw)
+        storm, reaper = Storm(running.url, draw), Reaper(running, running.sandbox, draw)
         storm.begin()
         reaper.work(storm)
         storm.end()
         print(f"the storm took {storm.age_s:.1f} s")
-        settled_at = wait_until_settled(one)
+        settled_at = wait_until_settled(running)
         print(f"all was settled after {storm.age_s:.1f} s")
-        every_process_was_started_again(one, reaper)
-        assert one.stop() == 0
-        with stored(one) as client:
+        every_process_was_started_again(running, reaper)
+        assert running.stop() == 0
+        with stored(running) as client:
             folded = refold(client)
             assert differences(client, folded) == []
             assert "poisoned-event" not in folded.world.alarms
             every_answered_webhook_is_in_the_journal_under_its_id(storm, client)
             no_body_is_there_more_often_than_it_was_sent(storm, client)
-            no_wish_had_two_runs(one.sandbox, folded)
-            every_notice_reached_the_sink_under_one_id(one, folded, settled_at)
+            no_desired_state_had_two_runs(running.sandbox, folded)
+            every_notice_reached_the_sink_under_one_id(running, folded, settled_at)
             nothing_is_left_in_line(client)
 
 
@@ -227,9 +227,9 @@ def every_seventh(notice_id: str) -> bool:
     return int(notice_id.removeprefix("msg_"), 16) % 7 == 0
 
 
-def wait_until_settled(one: Product) -> str:
+def wait_until_settled(running: Product) -> str:
     """Everything folded, expanded, delivered and called; the id of the last event that this is true of."""
-    with closing(connect(one.run()["store"])) as client:
+    with closing(connect(running.run()["store"])) as client:
 
         def settled() -> str:
             try:
@@ -245,40 +245,40 @@ def last_event_if_settled(client: Client) -> str:
     cursor = state.cursor()
     shown = [room.shown_stream for room in state.rooms(LIVE_ROOMS).values()]
     on_air = [run for run in shown if run is not None and run.state == "playable"]
-    told = client.xrevrange(keys.OUTBOX, count=1)
+    newest = client.xrevrange(keys.OUTBOX, count=1)
     done = (
         len(on_air) == len(LIVE_ROOMS)
         and not client.zcard(keys.CALLS_DUE)
         and not client.zcard(keys.PROBES_DUE)
-        and (not told or told[0][0] == client.get(keys.OUTBOX_CURSOR))
+        and (not newest or newest[0][0] == client.get(keys.OUTBOX_CURSOR))
         and not client.zcard(keys.DELIVERIES_PENDING)
     )
     return cursor if done and Journal(client).last_id() == cursor else ""
 
 
-def every_process_was_started_again(one: Product, reaper: Reaper) -> None:
-    one.wait_ready()
+def every_process_was_started_again(running: Product, reaper: Reaper) -> None:
+    running.wait_ready()
     assert reaper.killed == {name: len(windows) for name, windows in KILLS.items()}
-    run = one.run()
+    run = running.run()
     for name, pid in run["processes"].items():
         assert runs(pid, run["commands"][name]), name
         assert len(reaper.pids[name] | {pid}) > 3, name
 
 
 @contextmanager
-def stored(one: Product) -> Iterator[Client]:
+def stored(running: Product) -> Iterator[Client]:
     """What the product left, on a store of its own, with what came in last folded as the next run would."""
 
     class Nobody(Wake):
         def wake(self, queue: str) -> None:
             pass
 
-    store = EmbeddedStore(one.data_dir)
+    store = EmbeddedStore(running.data_dir)
     store.start()
     try:
         with closing(connect(store.url)) as client:
-            hand = Reducer(client, Nobody())
-            while hand.reduce():
+            reducer = Reducer(client, Nobody())
+            while reducer.reduce():
                 pass
             yield client
     finally:
@@ -300,7 +300,7 @@ def no_body_is_there_more_often_than_it_was_sent(storm: Storm, client: Client) -
     assert doubled == []
 
 
-def no_wish_had_two_runs(sandbox: Sandbox, folded: Refolded) -> None:
+def no_desired_state_had_two_runs(sandbox: Sandbox, folded: Refolded) -> None:
     """One host joined each room once, so each had one wish: one run, and never a start while it lived."""
     for room in LIVE_ROOMS:
         started = sandbox.log("run", room)
@@ -311,31 +311,33 @@ def no_wish_had_two_runs(sandbox: Sandbox, folded: Refolded) -> None:
         assert 1 <= len(starts) <= len(decided)
 
 
-def every_notice_reached_the_sink_under_one_id(one: Product, folded: Refolded, settled_at: str) -> None:
-    due = {notice.notice_id: plain(notice_body(notice)) for _, notice in folded.notices if wanted(notice.type)}
-    by_then = {notice.notice_id for at, notice in folded.notices if wanted(notice.type) and before(at, settled_at)}
-    told = {notice.id for notice in one.sink.requests}
+def every_notice_reached_the_sink_under_one_id(running: Product, folded: Refolded, settled_at: str) -> None:
+    due = {notice.notice_id: plain(notice_body(notice)) for _, notice in folded.notices if is_wanted(notice.type)}
+    by_then = {notice.notice_id for at, notice in folded.notices if is_wanted(notice.type) and before(at, settled_at)}
+    received = {notice.id for notice in running.sink.requests}
     assert len(by_then) > WEBHOOKS / 4
-    assert by_then - told == set()
-    assert told - due.keys() == set()
-    for notice in one.sink.requests:
+    assert by_then - received == set()
+    assert received - due.keys() == set()
+    for notice in running.sink.requests:
         content = {name: value for name, value in notice.json.items() if name != "stale"}
         assert content == due[notice.id]
-    again = {notice_id for notice_id, count in Counter(one.id for one in one.sink.requests).items() if count > 1}
+    again = {
+        notice_id for notice_id, count in Counter(request.id for request in running.sink.requests).items() if count > 1
+    }
     assert {notice_id for notice_id in by_then if every_seventh(notice_id)} <= again
 
 
 def nothing_is_left_in_line(client: Client) -> None:
     """No lease is stuck and no index names what is settled; what came in last may be in line."""
-    pending = {one.decode() for one in client.zrange(keys.DELIVERIES_PENDING, 0, -1)}
+    pending = {member.decode() for member in client.zrange(keys.DELIVERIES_PENDING, 0, -1)}
     for key in client.scan_iter(keys.subscriber_due("*")):
-        assert {one.decode() for one in client.zrange(key, 0, -1)} <= pending
+        assert {member.decode() for member in client.zrange(key, 0, -1)} <= pending
     for delivery_id in pending:
         assert b'"state":"pending"' in client.get(keys.delivery(delivery_id))
     assert not client.zcard(keys.DELIVERIES_DEAD)
 
 
-def wanted(kind: str) -> bool:
+def is_wanted(kind: str) -> bool:
     return not kind.startswith("videosdk.") or kind == "videosdk.recording-started"
 
 

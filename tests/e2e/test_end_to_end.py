@@ -13,9 +13,9 @@ from webhook_app.domain.reasons import Reason
 
 pytestmark = pytest.mark.process
 LIMIT_S = 20.0
-HALL = "hall-hall-hall"
+ROOM = "hall-hall-hall"
 LIVE_WITH_THE_HOST = {
-    "rooms": [HALL],
+    "rooms": [ROOM],
     "on": "participant-joined",
     "if": 'event.data.participantName.startsWith("Host")',
     "do": "start",
@@ -47,54 +47,54 @@ subscribers:
 """
 
 
-def sandbox_of(one: Product) -> Sandbox:
-    assert one.sandbox is not None
-    return one.sandbox
+def sandbox_of(running: Product) -> Sandbox:
+    assert running.sandbox is not None
+    return running.sandbox
 
 
-def runs_of(one: Product, room: str) -> list[dict[str, Any]]:
-    return sandbox_of(one).log("run", room)
+def runs_of(running: Product, room: str) -> list[dict[str, Any]]:
+    return sandbox_of(running).log("run", room)
 
 
 def test_from_a_host_who_joins_to_a_subscriber_who_is_told_and_back(tmp_path: Path) -> None:
-    with product(tmp_path) as one:
-        sandbox = sandbox_of(one)
-        subscriber = one.subscribe("stream.*", "session.*")
-        one.put_rule("live-with-the-host", **LIVE_WITH_THE_HOST)
+    with product(tmp_path) as running:
+        sandbox = sandbox_of(running)
+        subscriber = running.subscribe("stream.*", "session.*")
+        running.put_rule("live-with-the-host", **LIVE_WITH_THE_HOST)
 
-        sandbox.join(HALL, "guest", "Grace")
-        sandbox.join(HALL, "host", "Host Ada")
-        room = one.wait_state(HALL, "playable")
+        sandbox.join(ROOM, "guest", "Grace")
+        sandbox.join(ROOM, "host", "Host Ada")
+        room = running.wait_state(ROOM, "playable")
         assert (room["on_air"], room["watchable"]) == (True, True)
         assert room["desired"]["because"] == "rule:live-with-the-host"
-        assert room["stream"]["videosdk_id"] == runs_of(one, HALL)[0]["id"]
+        assert room["stream"]["videosdk_id"] == runs_of(running, ROOM)[0]["id"]
         moments = [room["stream"][f"{state}_at"] for state in ("starting", "started", "playable")]
         assert moments == sorted(moments)
         assert {who["name"] for who in room["session"]["participants"]} == {"Grace", "Host Ada"}
-        assert [found["room_id"] for found in one.items("/rooms?on_air=true")] == [HALL]
+        assert [item["room_id"] for item in running.items("/rooms?on_air=true")] == [ROOM]
 
-        (call,) = [found for found in one.items("/calls") if found["kind"] != "probe"]
+        (call,) = [item for item in running.items("/calls") if item["kind"] != "probe"]
         assert (call["kind"], call["state"]) == ("start", "succeeded")
         assert call["because"] == "rule:live-with-the-host"
-        assert one.get(f"/events/{call['event_id']}")["type"] == "participant-joined"
+        assert running.get(f"/events/{call['event_id']}")["type"] == "participant-joined"
 
-        answer = one.api("POST", f"/rooms/{HALL}/end")
+        answer = running.api("POST", f"/rooms/{ROOM}/end")
         assert answer.status == 202
-        room = one.wait_state(HALL, "stopped")
+        room = running.wait_state(ROOM, "stopped")
         assert (room["on_air"], room["stream"]["ended_by"]) == (False, "webhook")
         assert room["desired"]["because"] == "operator"
-        assert len(runs_of(one, HALL)) == 1
+        assert len(runs_of(running, ROOM)) == 1
 
         stages = ["starting", "started", "playable", "stopping", "stopped"]
-        told = ["session.started", *(f"stream.{stage}" for stage in stages)]
-        wait_until(lambda: sorted(one.sink.types(HALL)) == sorted(told), LIMIT_S, "every notice")
-        for notice in one.sink.requests:
+        announced = ["session.started", *(f"stream.{stage}" for stage in stages)]
+        wait_until(lambda: sorted(running.sink.types(ROOM)) == sorted(announced), LIMIT_S, "every notice")
+        for notice in running.sink.requests:
             verified(notice, subscriber["secret"])
-        whys = [notice["data"]["because"] for notice in one.sink.notices("stream.playable", HALL)]
+        whys = [notice["data"]["because"] for notice in running.sink.notices("stream.playable", ROOM)]
         assert whys == ["rule:live-with-the-host"]
-        sequences = [notice["data"]["sequence"] for kind in told for notice in one.sink.notices(kind, HALL)]
+        sequences = [notice["data"]["sequence"] for kind in announced for notice in running.sink.notices(kind, ROOM)]
         assert sequences == sorted(set(sequences))
-        timeline_explains(one, call, answer.json["id"])
+        timeline_explains(running, call, answer.json["id"])
 
 
 def verified(notice: SinkRequest, secret: str) -> None:
@@ -102,9 +102,9 @@ def verified(notice: SinkRequest, secret: str) -> None:
     assert Webhook(secret).verify(notice.body, dict(notice.headers)) == notice.json
 
 
-def timeline_explains(one: Product, call: dict[str, Any], end_id: str) -> None:
+def timeline_explains(running: Product, call: dict[str, Any], end_id: str) -> None:
     """Each event says what it did, and each decision which rule or wish was behind it."""
-    timeline = one.items(f"/rooms/{HALL}/timeline")
+    timeline = running.items(f"/rooms/{ROOM}/timeline")
     assert all(item["effect"] for item in timeline)
     happened = [item["type"] for item in timeline if item["source"] == "videosdk" and item["type"].startswith("hls-")]
     assert happened == [f"hls-{stage}" for stage in ("starting", "started", "playable", "stopping", "stopped")]
@@ -124,37 +124,37 @@ def timeline_explains(one: Product, call: dict[str, Any], end_id: str) -> None:
 
 
 def test_a_host_who_comes_back_while_the_last_run_is_still_stopping_is_put_on_air_again(tmp_path: Path) -> None:
-    with product(tmp_path) as one:
-        sandbox = sandbox_of(one)
+    with product(tmp_path) as running:
+        sandbox = sandbox_of(running)
         sandbox.pace(stopped_s=1)
-        one.put_rule("live-with-the-host", **LIVE_WITH_THE_HOST)
-        first = sandbox.join(HALL)
-        one.wait_state(HALL, "playable")
-        sandbox.leave(HALL)
-        second = sandbox.join(HALL)
+        running.put_rule("live-with-the-host", **LIVE_WITH_THE_HOST)
+        first = sandbox.join(ROOM)
+        running.wait_state(ROOM, "playable")
+        sandbox.leave(ROOM)
+        second = sandbox.join(ROOM)
         assert first != second
-        wait_until(lambda: len(runs_of(one, HALL)) == 2, LIMIT_S, "the second run")
-        room = one.wait_state(HALL, "playable")
+        wait_until(lambda: len(runs_of(running, ROOM)) == 2, LIMIT_S, "the second run")
+        room = running.wait_state(ROOM, "playable")
         assert room["stream"]["session_id"] == second
-        before, after = runs_of(one, HALL)
+        before, after = runs_of(running, ROOM)
         assert before["ended_at"] <= after["started_at"]
 
 
 def test_a_notice_that_was_refused_comes_again_under_the_same_id(tmp_path: Path) -> None:
-    with product(tmp_path, pinned=True) as one:
-        secret = one.subscribe("stream.*")["secret"]
-        one.sink.refuse_next(1)
-        body = webhook("hls-started", HALL, playbackHlsUrl="https://cdn.example/a/index.m3u8")
-        answer = one.post_webhook(body)
+    with product(tmp_path, pinned=True) as running:
+        secret = running.subscribe("stream.*")["secret"]
+        running.sink.refuse_next(1)
+        body = webhook("hls-started", ROOM, playbackHlsUrl="https://cdn.example/a/index.m3u8")
+        answer = running.post_webhook(body)
         assert answer.status == 200
-        wait_until(lambda: len(one.sink.requests) == 2, LIMIT_S, "the second attempt")
-        first, second = one.sink.requests
+        wait_until(lambda: len(running.sink.requests) == 2, LIMIT_S, "the second attempt")
+        first, second = running.sink.requests
         assert first.id == second.id
         assert first.headers["webhook-timestamp"] < second.headers["webhook-timestamp"]
         verified(second, secret)
-        (delivery,) = wait_until(lambda: one.items("/deliveries?state=delivered"), LIMIT_S, "the delivery")
+        (delivery,) = wait_until(lambda: running.items("/deliveries?state=delivered"), LIMIT_S, "the delivery")
         assert [attempt["status"] for attempt in delivery["attempts"]] == [503, 204]
-        assert one.get(f"/events/{answer.json['id']}")["effect"]
+        assert running.get(f"/events/{answer.json['id']}")["effect"]
 
 
 def test_the_configuration_file_is_applied_at_start_and_on_change_and_a_wrong_one_leaves_what_runs(
@@ -162,95 +162,95 @@ def test_the_configuration_file_is_applied_at_start_and_on_change_and_a_wrong_on
 ) -> None:
     file = tmp_path / "tally.yaml"
     file.write_text(CONFIGURATION)
-    with product(tmp_path, started=False, CONFIG_FILE=str(file)) as one:
-        one.environ = {**one.environ, "AV_TEAM_URL": one.sink.url}
-        one.start()
-        sandbox = sandbox_of(one)
-        (rule,) = wait_until(lambda: one.items("/rules"), LIMIT_S, "the file's rule")
+    with product(tmp_path, started=False, CONFIG_FILE=str(file)) as running:
+        running.environ = {**running.environ, "AV_TEAM_URL": running.sink.url}
+        running.start()
+        sandbox = sandbox_of(running)
+        (rule,) = wait_until(lambda: running.items("/rules"), LIMIT_S, "the file's rule")
         assert (rule["name"], rule["from_file"]) == ("live-with-the-host", True)
-        assert one.api("PUT", "/rules/live-with-the-host", LIVE_WITH_THE_HOST).status == 409
-        one.put_rule("of-the-api", rooms=["*"], on="session.ended", do="notify")
-        sandbox.join(HALL)
-        room = one.wait_state(HALL, "playable")
+        assert running.api("PUT", "/rules/live-with-the-host", LIVE_WITH_THE_HOST).status == 409
+        running.put_rule("of-the-api", rooms=["*"], on="session.ended", do="notify")
+        sandbox.join(ROOM)
+        room = running.wait_state(ROOM, "playable")
         assert (room["name"], room["groups"]) == ("main-hall", ["webinar"])
         assert room["desired"]["because"] == "rule:live-with-the-host"
-        wait_until(lambda: "stream.playable" in one.sink.types(HALL), LIMIT_S, "the notice")
+        wait_until(lambda: "stream.playable" in running.sink.types(ROOM), LIMIT_S, "the notice")
 
         file.write_text(CONFIGURATION.replace("do: start", "do: strat"))
-        (alarm,) = wait_until(lambda: one.items("/alarms?active=true"), LIMIT_S, "the alarm")
+        (alarm,) = wait_until(lambda: running.items("/alarms?active=true"), LIMIT_S, "the alarm")
         assert alarm["name"] == "configuration-file"
         assert "tally.yaml:" in alarm["summary"] and "live-with-the-host.do" in alarm["summary"]
-        assert [found["name"] for found in one.items("/rules")] == ["of-the-api", "live-with-the-host"]
-        assert [found["name"] for found in one.items("/subscribers")] == ["av-team"]
-        room = one.room(HALL)
+        assert [item["name"] for item in running.items("/rules")] == ["of-the-api", "live-with-the-host"]
+        assert [item["name"] for item in running.items("/subscribers")] == ["av-team"]
+        room = running.room(ROOM)
         assert room is not None and room["on_air"]
 
         file.write_text(CHANGED)
-        wait_until(lambda: not one.items("/alarms?active=true"), LIMIT_S, "the end of the alarm")
-        rules = {found["name"] for found in one.items("/rules")}
+        wait_until(lambda: not running.items("/alarms?active=true"), LIMIT_S, "the end of the alarm")
+        rules = {item["name"] for item in running.items("/rules")}
         assert rules == {"told-when-on-air", "of-the-api"}
-        assert [found["name"] for found in one.items("/subscribers")] == ["producers"]
-        room = one.room(HALL)
+        assert [item["name"] for item in running.items("/subscribers")] == ["producers"]
+        room = running.room(ROOM)
         assert room is not None and room["on_air"] and room["desired"] is None
-        assert one.post_webhook(webhook("hls-playable", "stud-stud-stud", id="run-1")).status == 200
-        (told,) = wait_until(lambda: one.sink.notices("rule.told-when-on-air"), LIMIT_S, "the rule's notice")
-        assert told["data"]["message"] == "studio is on air"
+        assert running.post_webhook(webhook("hls-playable", "stud-stud-stud", id="run-1")).status == 200
+        (rule_notice,) = wait_until(lambda: running.sink.notices("rule.told-when-on-air"), LIMIT_S, "the rule's notice")
+        assert rule_notice["data"]["message"] == "studio is on air"
 
 
 def test_a_second_run_finds_everything_as_it_was(tmp_path: Path) -> None:
-    with product(tmp_path) as one:
-        sandbox = sandbox_of(one)
-        one.subscribe("stream.*", name="kept")
-        one.put_rule("live-with-the-host", **LIVE_WITH_THE_HOST)
-        sandbox.join(HALL)
-        one.wait_state(HALL, "playable")
-        one.post_webhook(webhook("hls-failed", "stud-stud-stud", id="run-1"))
-        one.wait_state("stud-stud-stud", "failed")
-        wait_until(lambda: "stream.failed" in one.sink.types(), LIMIT_S, "the notice")
-        wait_until(lambda: not one.items("/deliveries?state=pending"), LIMIT_S, "the last delivery")
-        before = everything(one)
-        assert one.stop() == 0
-        assert "ERROR" not in one.output() and "Traceback" not in one.output()
-        one.start()
-        assert everything(one) == before
-        assert len(sandbox.starts(HALL)) == 1
+    with product(tmp_path) as running:
+        sandbox = sandbox_of(running)
+        running.subscribe("stream.*", name="kept")
+        running.put_rule("live-with-the-host", **LIVE_WITH_THE_HOST)
+        sandbox.join(ROOM)
+        running.wait_state(ROOM, "playable")
+        running.post_webhook(webhook("hls-failed", "stud-stud-stud", id="run-1"))
+        running.wait_state("stud-stud-stud", "failed")
+        wait_until(lambda: "stream.failed" in running.sink.types(), LIMIT_S, "the notice")
+        wait_until(lambda: not running.items("/deliveries?state=pending"), LIMIT_S, "the last delivery")
+        before = everything(running)
+        assert running.stop() == 0
+        assert "ERROR" not in running.output() and "Traceback" not in running.output()
+        running.start()
+        assert everything(running) == before
+        assert len(sandbox.starts(ROOM)) == 1
 
-        sandbox.end_session(HALL)
-        one.wait_state(HALL, "stopped")
-        wait_until(lambda: "stream.stopped" in one.sink.types(HALL), LIMIT_S, "a notice of the second run")
-        assert len(runs_of(one, HALL)) == 1
+        sandbox.end_session(ROOM)
+        running.wait_state(ROOM, "stopped")
+        wait_until(lambda: "stream.stopped" in running.sink.types(ROOM), LIMIT_S, "a notice of the second run")
+        assert len(runs_of(running, ROOM)) == 1
 
 
-def everything(one: Product) -> dict[str, Any]:
+def everything(running: Product) -> dict[str, Any]:
     """All that is shown, without what depends on the moment of looking."""
     lists = ("rooms", "streams", "rules", "subscribers", "deliveries")
-    shown = {name: one.items(f"/{name}") for name in lists}
-    shown["calls"] = [call for call in one.items("/calls") if call["kind"] != "probe"]
+    shown = {name: running.items(f"/{name}") for name in lists}
+    shown["calls"] = [call for call in running.items("/calls") if call["kind"] != "probe"]
     lasting: dict[str, Any] = json.loads(json.dumps(shown), object_hook=_without_moments)
     return lasting
 
 
-def _without_moments(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if name not in ("duration_s", "updated_at")}
+def _without_moments(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in ("duration_s", "updated_at")}
 
 
 def test_without_credentials_a_room_of_the_sandbox_goes_on_air_within_a_minute(tmp_path: Path) -> None:
-    with product(tmp_path, credentials=False) as one:
-        room = one.wait_state("demo-demo-demo", "playable", 60.0)
+    with product(tmp_path, credentials=False) as running:
+        room = running.wait_state("demo-demo-demo", "playable", 60.0)
         assert room["on_air"] and room["desired"]["because"].startswith("rule:demo-")
-        assert set(one.pids()) == {"store", "sandbox", "web", "worker", "call", "deliver", "clock"}
-        assert "no VideoSDK credentials are set" in one.output()
-        (subscriber,) = one.items("/subscribers")
-        assert subscriber["url"] == f"{one.sandbox_url}/sandbox/inbox"
-        delivered = wait_until(lambda: one.items("/deliveries?state=delivered"), LIMIT_S, "the demo's notices")
-        assert {found["subscriber_id"] for found in delivered} == {subscriber["id"]}
+        assert set(running.pids()) == {"store", "sandbox", "web", "worker", "call", "deliver", "clock"}
+        assert "no VideoSDK credentials are set" in running.output()
+        (subscriber,) = running.items("/subscribers")
+        assert subscriber["url"] == f"{running.sandbox_url}/sandbox/inbox"
+        delivered = wait_until(lambda: running.items("/deliveries?state=delivered"), LIMIT_S, "the demo's notices")
+        assert {item["subscriber_id"] for item in delivered} == {subscriber["id"]}
 
 
 def test_a_start_of_unknown_outcome_never_makes_a_second_run_and_the_room_goes_on_air(tmp_path: Path) -> None:
     rooms = ("hang-hang-hang", "lost-lost-lost", "late-late-late", "fail-fail-fail")
-    with product(tmp_path) as one:
-        sandbox = sandbox_of(one)
-        one.put_rule("live-with-the-host", **{**LIVE_WITH_THE_HOST, "rooms": list(rooms)})
+    with product(tmp_path) as running:
+        sandbox = sandbox_of(running)
+        running.put_rule("live-with-the-host", **{**LIVE_WITH_THE_HOST, "rooms": list(rooms)})
         began = time.monotonic()
         for room, fault in zip(rooms, ("hang", "answer-lost", "late", "500"), strict=True):
             spoilt = {"path": "start", "fault": fault, "times": 1, "after_s": 8}
@@ -258,12 +258,12 @@ def test_a_start_of_unknown_outcome_never_makes_a_second_run_and_the_room_goes_o
             sandbox.join(room)
             wait_until(lambda room=room: sandbox.starts(room), LIMIT_S, f"the start in {room}")
         for room in rooms:
-            one.wait_state(room, "playable", 60.0)
+            running.wait_state(room, "playable", 60.0)
         assert time.monotonic() - began > 25  # a start nobody answered is not taken for failed any sooner
         for room in rooms:
-            assert len(runs_of(one, room)) == 1
+            assert len(runs_of(running, room)) == 1
             assert [call for call in sandbox.starts(room) if call["status"] == 409] == []
         assert [len(sandbox.starts(room)) for room in rooms] == [2, 1, 1, 2]
-        states = {(call["room_id"], call["state"]) for call in one.items("/calls") if call["kind"] == "start"}
+        states = {(call["room_id"], call["state"]) for call in running.items("/calls") if call["kind"] == "start"}
         assert ("lost-lost-lost", "succeeded") in states
         assert ("hang-hang-hang", "unknown") in states

@@ -158,47 +158,49 @@ def test_a_discard_that_is_cut_short_is_finished_by_the_next_process(harness: De
     assert (len(harness.endpoint.posts), harness.only().state) == (1, DeliveryState.DEAD)
 
 
-def requests_seen(one: Product) -> int:
-    assert one.sandbox is not None
-    return len([call for call in one.sandbox.log("call") if "public" not in call["path"]])
+def requests_seen(running: Product) -> int:
+    assert running.sandbox is not None
+    return len([call for call in running.sandbox.log("call") if "public" not in call["path"]])
 
 
 def test_a_copy_with_observe_asks_and_sends_nothing_and_makes_up_for_nothing_later(tmp_path: Path) -> None:
-    with product(tmp_path, HEARTBEAT_URL="http://127.0.0.1:9/never") as one:
-        assert one.sandbox is not None
-        one.subscribe("stream.*", "participant.*", name="sink")
-        one.put_rule("with-ada", rooms=["*"], on="participant-joined", do="start")
-        one.sink.refuse_next(10_000)
-        one.sandbox.join("hall")
-        one.wait_state("hall", "playable", LIMIT_S)
-        assert one.stop() == 0
-        told, asked = len(one.sink.requests), requests_seen(one)
-        one.sink.refuse_next(0)
+    with product(tmp_path, HEARTBEAT_URL="http://127.0.0.1:9/never") as running:
+        assert running.sandbox is not None
+        running.subscribe("stream.*", "participant.*", name="sink")
+        running.put_rule("with-ada", rooms=["*"], on="participant-joined", do="start")
+        running.sink.refuse_next(10_000)
+        running.sandbox.join("hall")
+        running.wait_state("hall", "playable", LIMIT_S)
+        assert running.stop() == 0
+        notices_before, requests_before = len(running.sink.requests), requests_seen(running)
+        running.sink.refuse_next(0)
 
-        one.environ = {**one.environ, "OBSERVE": "1"}  # type: ignore[misc]
-        one.start()
+        running.environ = {**running.environ, "OBSERVE": "1"}  # type: ignore[misc]
+        running.start()
         for kind in ("session-started", "participant-joined"):
             extra = {"participantId": "p1", "participantName": "Ada"} if kind == "participant-joined" else {}
-            assert one.post_webhook(webhook(kind, "chapel", **extra)).status == 200
-        wait_until(lambda: one.room("chapel"), LIMIT_S, "the room being seen")
-        refused = one.api("POST", "/rooms/hall/end")
+            assert running.post_webhook(webhook(kind, "chapel", **extra)).status == 200
+        wait_until(lambda: running.room("chapel"), LIMIT_S, "the room being seen")
+        refused = running.api("POST", "/rooms/hall/end")
         assert (refused.status, refused.json["reason"]) == (409, "observing")
         wait_until(
-            lambda: all(item["attempts"] and item["state"] == "dead" for item in one.items("/deliveries")),
+            lambda: all(item["attempts"] and item["state"] == "dead" for item in running.items("/deliveries")),
             LIMIT_S,
             "every delivery being discarded",
-            describe=lambda: one.items("/deliveries"),
+            describe=lambda: running.items("/deliveries"),
         )
-        reasons = [item["reason"] for row in one.items("/rooms/chapel/timeline") for item in row["decisions"]]
+        reasons = [item["reason"] for row in running.items("/rooms/chapel/timeline") for item in row["decisions"]]
         assert "observing" in reasons
-        assert "observing only" in one.output()
-        assert one.stop() == 0
-        assert (len(one.sink.requests), requests_seen(one)) == (told, asked)
+        assert "observing only" in running.output()
+        assert running.stop() == 0
+        assert (len(running.sink.requests), requests_seen(running)) == (notices_before, requests_before)
 
-        one.environ = {**one.environ, "OBSERVE": "0"}  # type: ignore[misc]
-        one.start()
-        one.sandbox.leave("hall")
-        wait_until(lambda: "participant.left" in one.sink.types("hall"), LIMIT_S, "what is new being told")
-        assert len({notice.id for notice in one.sink.requests[told:]}) == len(one.sink.requests[told:])
-        assert one.sink.types("chapel") == []
-        assert one.sandbox.starts("chapel") == []
+        running.environ = {**running.environ, "OBSERVE": "0"}  # type: ignore[misc]
+        running.start()
+        running.sandbox.leave("hall")
+        wait_until(lambda: "participant.left" in running.sink.types("hall"), LIMIT_S, "what is new being told")
+        assert len({notice.id for notice in running.sink.requests[notices_before:]}) == len(
+            running.sink.requests[notices_before:]
+        )
+        assert running.sink.types("chapel") == []
+        assert running.sandbox.starts("chapel") == []

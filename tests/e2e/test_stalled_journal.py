@@ -11,9 +11,11 @@ from tests.support.product import Product, ask, product, wait_until, webhook
 LIMIT_S = 150.0
 
 
-def alarms_told(running: Product) -> list[tuple[str, str]]:
-    told = [notice.json for notice in running.sink.requests]
-    return [(notice["type"], notice["data"]["alarm"]["name"]) for notice in told if notice["type"].startswith("alarm.")]
+def alarm_notices(running: Product) -> list[tuple[str, str]]:
+    notices = [notice.json for notice in running.sink.requests]
+    return [
+        (notice["type"], notice["data"]["alarm"]["name"]) for notice in notices if notice["type"].startswith("alarm.")
+    ]
 
 
 @pytest.mark.process
@@ -24,13 +26,13 @@ def test_a_journal_that_stands_still_is_told_and_so_is_its_end(tmp_path: Path) -
         os.kill(worker, signal.SIGSTOP)
         try:
             assert running.post_webhook(webhook("hls-started", "a-room", id="a")).status == 200
-            wait_until(lambda: alarms_told(running) == [("alarm.raised", "journal-stalled")], LIMIT_S, "the alarm")
+            wait_until(lambda: alarm_notices(running) == [("alarm.raised", "journal-stalled")], LIMIT_S, "the alarm")
             ready = ask("GET", f"{running.url}/readyz")
             assert ready.status == 503 and ready.json["checks"]["journal"]["ok"] is False, ready.body
             assert [alarm["name"] for alarm in running.items("/alarms?active=true")] == ["journal-stalled"]
         finally:
             os.kill(worker, signal.SIGCONT)
-        wait_until(lambda: len(alarms_told(running)) == 2, LIMIT_S, "the end of the alarm")
-        assert alarms_told(running)[1] == ("alarm.cleared", "journal-stalled")
+        wait_until(lambda: len(alarm_notices(running)) == 2, LIMIT_S, "the end of the alarm")
+        assert alarm_notices(running)[1] == ("alarm.cleared", "journal-stalled")
         running.wait_ready(LIMIT_S)
         assert running.pids()["worker"] == worker  # it slept outside of a fold, and was not ended for it

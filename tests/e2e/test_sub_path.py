@@ -111,8 +111,8 @@ def test_the_console_stays_under_its_path_behind_a_proxy_that(proxy: str, port: 
     reply = log_in(browser, "/rules")
     assert (reply.status, reply.headers["Location"]) == (303, f"{PREFIX}/rules")
 
-    made = browser.ask("POST", f"{PREFIX}/api/v1/subscribers", b'{"url": "https://subscriber.example/in"}', **TOKEN)
-    assert made.headers["Location"].startswith(f"{PREFIX}/api/v1/subscribers/")
+    created = browser.ask("POST", f"{PREFIX}/api/v1/subscribers", b'{"url": "https://subscriber.example/in"}', **TOKEN)
+    assert created.headers["Location"].startswith(f"{PREFIX}/api/v1/subscribers/")
     to_visit, visited = [f"{PREFIX}/", f"{PREFIX}/rules"], set()
     while to_visit:
         page = to_visit.pop()

@@ -15,22 +15,23 @@ BATCH_LIMIT_S = 600.0
 
 def main() -> int:
     """The exit status says whether everything held."""
-    given = _arguments()
-    if given.batch:
-        return _batch(given.target, given.first, given.batch, Path(given.current))
-    if given.seed is not None:
-        print(repr(input_of(given.target or CI_TARGETS[0], given.seed)), flush=True)
-        try_seed(given.target or CI_TARGETS[0], given.seed)
+    arguments = _arguments()
+    if arguments.batch:
+        return _batch(arguments.target, arguments.first, arguments.batch, Path(arguments.current))
+    if arguments.seed is not None:
+        print(repr(input_of(arguments.target or CI_TARGETS[0], arguments.seed)), flush=True)
+        try_seed(arguments.target or CI_TARGETS[0], arguments.seed)
         return 0
-    targets = [given.target] if given.target else list(CI_TARGETS)
-    first, failed = given.first, 0
+    targets = [arguments.target] if arguments.target else list(CI_TARGETS)
+    first, failed = arguments.first, 0
     try:
-        while given.batches is None or first < given.first + given.batches * BATCH:
+        while arguments.batches is None or first < arguments.first + arguments.batches * BATCH:
             for target in targets:
                 failed += _run(target, first)
             first += BATCH
             print(
-                f"{first - given.first:,} inputs for each of {', '.join(targets)}; {failed} batches failed", flush=True
+                f"{first - arguments.first:,} inputs for each of {', '.join(targets)}; {failed} batches failed",
+                flush=True,
             )
     except KeyboardInterrupt:
         print()

@@ -50,15 +50,15 @@ def make(random: Random) -> str:
 def check(text: str) -> None:
     """Whatever is raised but CalendarError is a failure, and so is an entry that ends before it begins."""
     try:
-        found = read(text)
+        calendar = read(text)
     except CalendarError:
         return
-    assert all(begins_at <= ends_at for begins_at, ends_at in found)
+    assert all(begins_at <= ends_at for begins_at, ends_at in calendar)
 
 
 def read(text: str) -> list[tuple[int, int]]:
     """The entries of a week, as the product reads them."""
     with step_budget(STEPS_MAX, "a calendar"):
         calendar = read_calendar(text.encode("utf-8", "surrogatepass"), horizon_at(AT))
-        found = entries({"source": calendar}, "source", AT, AT + WEEK, ZoneInfo("Europe/Berlin"), None)
-        return [(entry.begins_at, entry.ends_at) for entry in found]
+        found_entries = entries({"source": calendar}, "source", AT, AT + WEEK, ZoneInfo("Europe/Berlin"), None)
+        return [(entry.begins_at, entry.ends_at) for entry in found_entries]

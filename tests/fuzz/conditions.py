@@ -50,26 +50,26 @@ def check(source: str) -> None:
     def decide() -> tuple[ConditionResult, int]:
         condition.results.clear()
         with step_budget(10 * STEPS_MAX, "the fuzzer") as budget:
-            verdict = evaluate(condition, lambda name, inner: shape[name], EVENT)
-        return verdict, budget.spent
+            result = evaluate(condition, lambda name, inner: shape[name], EVENT)
+        return result, budget.spent
 
-    (verdict, steps), again = decide(), decide()
-    assert (verdict, steps) == again
+    (result, steps), again = decide(), decide()
+    assert (result, steps) == again
     assert steps <= STEPS_MAX + 1
-    assert verdict.refused == (
-        steps > STEPS_MAX or (verdict.error is not None and verdict.error.code == ConditionFault.TOO_COSTLY)
+    assert result.refused == (
+        steps > STEPS_MAX or (result.error is not None and result.error.code == ConditionFault.TOO_COSTLY)
     )
-    if not verdict.refused and steps <= COMPARED_STEPS_MAX:
-        _means_the_same(source, shape, verdict)
+    if not result.refused and steps <= COMPARED_STEPS_MAX:
+        _means_the_same(source, shape, result)
 
 
-def _means_the_same(source: str, shape: Any, verdict: ConditionResult) -> None:
+def _means_the_same(source: str, shape: Any, result: ConditionResult) -> None:
     variables = {"room": dict(shape), "event": EVENT}
     try:
         plain = cel.compile(source).execute(variables)
     except (*CEL_ERRORS, BudgetExceededError):
         plain = None
-    assert verdict.is_true == (plain is True), (verdict, plain)
+    assert result.is_true == (plain is True), (result, plain)
 
 
 def _expression(random: Random, depth: int) -> str:

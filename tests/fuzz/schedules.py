@@ -47,11 +47,11 @@ def make(random: Random) -> dict[str, object]:
     return schedule
 
 
-def check(given: dict[str, object]) -> None:
+def check(fields: dict[str, object]) -> None:
     """What the door takes can be computed; what it refuses has a reason; neither takes more than so many steps."""
     with step_budget(STEPS_MAX, "a schedule"):
         try:
-            loaded = ScheduleSchema().load(given)
+            loaded = ScheduleSchema().load(fields)
         except ValidationError as error:
             assert error.messages
             return

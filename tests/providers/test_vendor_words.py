@@ -35,8 +35,8 @@ def vendor_words(text: str) -> list[str]:
 
 
 def test_the_product_names_nothing_of_videosdk_outside_its_provider() -> None:
-    found = {str(path): words for path in product_files() if (words := vendor_words(path.read_text()))}
-    assert {path: words for path, words in found.items() if path not in ALLOWED} == {}
+    words_by_file = {str(path): words for path in product_files() if (words := vendor_words(path.read_text()))}
+    assert {path: words for path, words in words_by_file.items() if path not in ALLOWED} == {}
 
 
 def test_every_exception_is_still_needed() -> None:

@@ -72,11 +72,11 @@ class Sandbox:
         params = {"kind": kind} if room is None else {"kind": kind, "room": room}
         return self.call("GET", "/sandbox/log", params=params).json()["items"]
 
-    def told(self, room: Any) -> Any:
+    def webhook_types(self, room: Any) -> Any:
         return [item["type"] for item in self.log("webhook", room)]
 
-    def until_told(self, room: Any, kind: Any) -> None:
-        until(lambda: kind in self.told(room))
+    def until_sent(self, room: Any, kind: Any) -> None:
+        until(lambda: kind in self.webhook_types(room))
 
 
 @contextmanager
@@ -152,13 +152,13 @@ def test_a_stream_runs_from_start_to_stop_and_can_be_read_all_the_while(sandbox:
     assert started["sessionId"] == session_id
     assert len(started["id"]) == 24
     assert started["playbackHlsUrl"].endswith("/index.m3u8")
-    sandbox.until_told(room, "hls-playable")
+    sandbox.until_sent(room, "hls-playable")
     active = sandbox.active(room).json()
     assert (active["code"], active["data"]["id"], active["data"]["end"]) == (200, started["id"], None)
     ended = sandbox.end(room)
     assert (ended.status_code, ended.json()) == (200, "HLS ended successfully")
     assert sandbox.start(room).json()["code"] == 4020
-    sandbox.until_told(room, "hls-stopped")
+    sandbox.until_sent(room, "hls-stopped")
     assert sandbox.active(room).status_code == 404
     listed = sandbox.call("GET", "/v2/hls", params={"roomId": room, "perPage": 5}).json()
     assert listed["pageInfo"] == {"currentPage": 1, "perPage": 5, "lastPage": 1, "total": 1}
@@ -173,8 +173,8 @@ def test_a_stream_runs_from_start_to_stop_and_can_be_read_all_the_while(sandbox:
 def test_sessions_and_rooms_can_be_read(sandbox: Any, room: Any) -> None:
     session_id = sandbox.join(room)["sessionId"]
     for path in ("/v2/sessions/", "/v2/sessions"):
-        found = sandbox.call("GET", path, params={"roomId": room, "status": "ongoing"}).json()["data"]
-        assert [session["id"] for session in found] == [session_id]
+        listed = sandbox.call("GET", path, params={"roomId": room, "status": "ongoing"}).json()["data"]
+        assert [session["id"] for session in listed] == [session_id]
     left = sandbox.call("POST", f"/sandbox/rooms/{room}/leave", {"participantId": "ada"}).json()
     assert left["sessionEnded"] is True
     session = sandbox.call("GET", f"/v2/sessions/{session_id}").json()
@@ -218,7 +218,7 @@ def test_a_receiver_that_was_down_gets_its_webhooks_later(sandbox: Any, room: An
 
 
 @pytest.mark.parametrize(
-    ("made", "status"),
+    ("token", "status"),
     [
         (lambda: "", 401),
         (lambda: "not-a-token", 401),
@@ -231,8 +231,8 @@ def test_a_receiver_that_was_down_gets_its_webhooks_later(sandbox: Any, room: An
     ],
     ids=["none", "garbage", "bearer", "other-secret", "other-key", "expired", "rtc", "good"],
 )
-def test_a_call_needs_a_raw_token_of_ours(sandbox: Any, made: Any, status: int) -> None:
-    answer = sandbox.call("GET", "/v2/rooms/unknown", headers={"Authorization": made()})
+def test_a_call_needs_a_raw_token_of_ours(sandbox: Any, make_token: Any, status: int) -> None:
+    answer = sandbox.call("GET", "/v2/rooms/unknown", headers={"Authorization": make_token()})
     assert (answer.status_code, bool(answer.json()["message"])) == (status, True)
 
 
@@ -300,7 +300,7 @@ def test_a_thumbnail_is_described_while_the_stream_is_playable(sandbox: Any, roo
     sandbox.join(room)
     assert sandbox.call("POST", "/v2/hls/capture", {"roomId": room}).status_code == 404
     sandbox.start(room)
-    sandbox.until_told(room, "hls-playable")
+    sandbox.until_sent(room, "hls-playable")
     shown = sandbox.call("POST", "/v2/hls/capture", {"roomId": room, "width": 640}).json()
     assert (shown["roomId"], shown["meta"]["width"]) == (room, 640)
 
@@ -378,7 +378,7 @@ def test_open_points_take_the_chosen_form_in_one_room_only(sandbox: Any, room: A
     sandbox.join(room)
     started = sandbox.start(room)
     assert started.status_code == 201
-    sandbox.until_told(room, "hls-playable")
+    sandbox.until_sent(room, "hls-playable")
     assert sandbox.active(room).json()["data"]["meetingId"] == room
     assert "webhook" not in sandbox.call("GET", f"/v2/hls/{started.json()['id']}").json()
     ended = sandbox.end(room)
@@ -398,7 +398,7 @@ def test_a_crowd_of_participants_is_read_in_pages_with_modes(sandbox: Any, room:
     sandbox.join(room)
     sandbox.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"viewers": False}})
     session = sandbox.call("POST", f"/sandbox/rooms/{room}/join", crowd).json()["sessionId"]
-    assert sandbox.told(room) == ["session-started", "participant-joined"]
+    assert sandbox.webhook_types(room) == ["session-started", "participant-joined"]
     sandbox.call("POST", f"/sandbox/rooms/{room}/leave", {"participantId": "viewer-30"})
     path = f"/v2/sessions/{session}/participants"
     pages = [sandbox.call("GET", f"{path}/active", params={"page": n, "perPage": 20}).json() for n in (1, 2)]
@@ -408,7 +408,7 @@ def test_a_crowd_of_participants_is_read_in_pages_with_modes(sandbox: Any, room:
     assert (modes.count("VIEWER"), modes.count("CONFERENCE")) == (29, 1)
     assert sandbox.call("GET", path).json()["pageInfo"]["total"] == 31
     assert sandbox.call("POST", "/v2/sessions/end", {"roomId": room}).status_code == 200
-    assert sandbox.told(room)[-1] == "session-ended"
+    assert sandbox.webhook_types(room)[-1] == "session-ended"
 
 
 def test_participants_take_the_form_that_is_chosen(sandbox: Any, room: Any) -> None:
@@ -509,14 +509,14 @@ def test_a_rooms_own_faults_spoil_no_other_room(sandbox: Any, room: Any) -> None
 def test_a_rooms_own_faults_replace_the_general_ones_of_webhooks_and_end_alone(
     sandbox: Any, room: Any, receiver: Any
 ) -> None:
-    with sandbox_process("--pace-factor", "0", "--webhook-url", receiver.url) as one:
-        one.put("/sandbox/faults", {"webhooks": {"drop": 1}})
-        one.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"drop": ["session-*"]}})
-        one.join(room), one.join("another")
+    with sandbox_process("--pace-factor", "0", "--webhook-url", receiver.url) as running:
+        running.put("/sandbox/faults", {"webhooks": {"drop": 1}})
+        running.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"drop": ["session-*"]}})
+        running.join(room), running.join("another")
         until(lambda: receiver.types() == ["participant-joined"])
-        one.put(f"/sandbox/rooms/{room}/faults", {})
-        one.join(room, "grace")
-        until(lambda: [item["outcome"] for item in one.log("webhook", room)] == ["dropped", "delivered", "dropped"])
+        running.put(f"/sandbox/rooms/{room}/faults", {})
+        running.join(room, "grace")
+        until(lambda: [item["outcome"] for item in running.log("webhook", room)] == ["dropped", "delivered", "dropped"])
 
 
 def test_a_question_about_a_session_is_its_rooms_too(sandbox: Any, room: Any) -> None:
@@ -545,11 +545,11 @@ def test_a_slow_answer_is_of_the_moment_of_the_question(sandbox: Any, room: Any)
 def test_a_stream_that_was_made_older_reaches_its_limit_and_shows_when_it_began(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     before = sandbox.start(room).json()["start"]
-    sandbox.until_told(room, "hls-playable")
+    sandbox.until_sent(room, "hls-playable")
     sandbox.call("POST", f"/sandbox/rooms/{room}/age", {"by_s": 3600})
     assert sandbox.active(room).json()["data"]["start"] < before
     sandbox.call("POST", f"/sandbox/rooms/{room}/age", {"by_s": 3600})
-    sandbox.until_told(room, "hls-stopped")
+    sandbox.until_sent(room, "hls-stopped")
 
 
 def test_a_room_may_have_a_pace_of_its_own(sandbox: Any, room: Any) -> None:
@@ -558,8 +558,8 @@ def test_a_room_may_have_a_pace_of_its_own(sandbox: Any, room: Any) -> None:
     sandbox.start(room)
     sandbox.join(f"{room}-other")
     sandbox.start(f"{room}-other")
-    sandbox.until_told(f"{room}-other", "hls-playable")
-    assert sandbox.told(room)[-1] == "hls-starting"
+    sandbox.until_sent(f"{room}-other", "hls-playable")
+    assert sandbox.webhook_types(room)[-1] == "hls-starting"
     refused = sandbox.end(room)
     assert (refused.status_code, refused.json()["code"]) == (400, 4017)
 
@@ -607,10 +607,10 @@ def test_another_site_may_not_use_the_controls(sandbox: Any, room: Any, headers:
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "none"}, {"Host": "sandbox:8001"}, {"Host": "[::1]:8001"}])
 def test_programs_and_its_own_page_may_use_the_controls(sandbox: Any, room: Any, headers: dict[str, Any]) -> None:
     own_page = {"Origin": sandbox.address, "Sec-Fetch-Site": "same-origin"}
-    for given in (headers, {"Host": sandbox.address.removeprefix("http://")} | own_page):
+    for sent_headers in (headers, {"Host": sandbox.address.removeprefix("http://")} | own_page):
         for method, path in CONTROLS[2:5]:
             answer = requests.request(
-                method, sandbox.address + path.format(room=room), data="{}", headers=given, timeout=WITHIN_S
+                method, sandbox.address + path.format(room=room), data="{}", headers=sent_headers, timeout=WITHIN_S
             )
             assert answer.status_code == 200, (method, path, answer.text)
 

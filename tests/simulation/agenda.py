@@ -10,7 +10,7 @@ from typing import Any
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 EPOCH = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 YEAR_DAYS = 365
-NOTHING_HEARD = 0.15  # of so many seeds not one webhook comes while there is trouble
+ALL_WEBHOOKS_LOST = 0.15  # of so many seeds not one webhook comes while there is trouble
 
 Tell = Callable[[str], None]
 
@@ -37,7 +37,7 @@ class Faults:
     def drawn(cls, rng: Random) -> "Faults":
         level = rng.choice((0.05, 0.2, 0.5))
         drawn = cls(**{name: rng.choice((0, level)) for name in cls.__dataclass_fields__})
-        if rng.random() < NOTHING_HEARD:
+        if rng.random() < ALL_WEBHOOKS_LOST:
             drawn.drop = 1
         return drawn
 
@@ -96,7 +96,7 @@ class Agenda:
             self._tell(f"{self.clock()} {line.format(*args)}")
 
     @property
-    def told(self) -> bool:
+    def is_verbose(self) -> bool:
         """Whether somebody listens."""
         return self._tell is not None
 

@@ -159,25 +159,35 @@ class Caller:
             return
         refused = self.cloud.refusal(call.room_id)
         reached = refused is None and not agenda.chance(agenda.faults.unreached)
-        wanted = call.body.get("session_id")
-        known = self.cloud.world.sessions.get(wanted) if wanted else self.cloud.session(call.room_id)
-        seen: dict[str, Any] | None = None
-        if reached and call.body.get("session") and known is not None:
+        session_id = call.body.get("session_id")
+        session = self.cloud.world.sessions.get(session_id) if session_id else self.cloud.session(call.room_id)
+        session_data: dict[str, Any] | None = None
+        if reached and call.body.get("session") and session is not None:
             present = {
-                participant.id: participant.name for participant in known.participants.values() if participant.present
+                participant.id: participant.name for participant in session.participants.values() if participant.present
             }
             modes = {
-                participant.id: participant.mode for participant in known.participants.values() if participant.present
+                participant.id: participant.mode for participant in session.participants.values() if participant.present
             }
-            seen = {"session_id": known.id, "live": known.end_ms is None, "participants": present, "modes": modes}
-        asked: dict[str, Any] = {"reached": reached, "asked_id": asked_id, "asked_at": asked_at, "session": seen}
+            session_data = {
+                "session_id": session.id,
+                "live": session.end_ms is None,
+                "participants": present,
+                "modes": modes,
+            }
+        answer: dict[str, Any] = {
+            "reached": reached,
+            "asked_id": asked_id,
+            "asked_at": asked_at,
+            "session": session_data,
+        }
         if not reached and refused is None and agenda.now % 2:
-            asked["unreadable"] = "418 teapot"
+            answer["unreadable"] = "418 teapot"
         failed = self.cloud.world.streams.get((call.body.get("failed") or {}).get("id") or "")
         if reached and failed is not None:
-            asked["failed"] = {"id": failed.id, "reason": failed.reason}
+            answer["failed"] = {"id": failed.id, "reason": failed.reason}
         active = self.cloud.active(call.room_id) if reached else None
-        more = {**asked, "active": active}
+        more = {**answer, "active": active}
         agenda.later(agenda.latency(), self._answer, call, "probed", refused, None, None, more)
 
     def _answer(
@@ -196,8 +206,8 @@ class Caller:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL
         kind = "probed" if call.kind is CallKind.PROBE else f"{call.kind}-{outcome}"
         data: dict[str, Any] = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, **(more or {})}
-        given = {"status": status, "stream": stream, "deadline_at": deadline_at, "message": message}
-        data |= {name: value for name, value in given.items() if value is not None}
+        result = {"status": status, "stream": stream, "deadline_at": deadline_at, "message": message}
+        data |= {name: value for name, value in result.items() if value is not None}
         refusal = classify_refusal(ApiAnswer(status, None), start=call.kind is CallKind.START)
         if outcome == "refused" and refusal is not None:
             data["refusal"] = refusal.value

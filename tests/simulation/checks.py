@@ -40,14 +40,16 @@ def check_end(agenda: Agenda, cloud: Cloud, room: Room, run: Stream) -> None:
     """A run that we take for ended has ended: no stop of another run has ended it, no look that was too old."""
     if run.live:
         return
-    known = cloud.stream(run.videosdk_id, run.url_key)
-    if known is None or known.over:
+    stream = cloud.stream(run.videosdk_id, run.url_key)
+    if stream is None or stream.over:
         return
     if cloud.other_ids and run.url_key is None:
         return  # REST calls it by another id: until its address is known nobody can tell that it is the same
     if history_of(room, run.session_id).runs < cloud.runs_of(run.session_id):
         return  # of some run of its session not one webhook has come: nobody can tell whose stop this is
-    raise Broken(f"{agenda.clock()} {room.room_id} {run.stream_id} is {known.state}, we take it for {run.state}: {run}")
+    raise Broken(
+        f"{agenda.clock()} {room.room_id} {run.stream_id} is {stream.state}, we take it for {run.state}: {run}"
+    )
 
 
 def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:
@@ -57,10 +59,10 @@ def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:
         raise Broken("the journal is not folded to its end")
     if worker.world.config.settings.paused:
         raise Broken("calls are still paused")
-    known = {(one, name): due for one, room in worker.world.rooms.items() for name, due in room.timers.items()}
-    if known != worker.timers:
-        raise Broken(f"timers are lost: {known.keys() ^ worker.timers.keys()}")
-    overdue = {timer: due for timer, due in known.items() if due < agenda.now - MINUTE}
+    timers = {(room_id, name): due for room_id, room in worker.world.rooms.items() for name, due in room.timers.items()}
+    if timers != worker.timers:
+        raise Broken(f"timers are lost: {timers.keys() ^ worker.timers.keys()}")
+    overdue = {timer: due for timer, due in timers.items() if due < agenda.now - MINUTE}
     if overdue:
         raise Broken(f"nobody told these timers: {overdue}")
     for room_id in ROOMS:
@@ -70,8 +72,8 @@ def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:
         _check_plan(agenda, worker.world, room)
         _check_room(agenda, cloud, room)
         running, closed_at = cloud.running(room_id), worker.closed.get(room_id)
-        heard = running is not None and running.id in cloud.heard
-        if running is not None and heard and closed_at is not None and running.start_ms < closed_at:
+        was_announced = running is not None and running.id in cloud.announced
+        if running is not None and was_announced and closed_at is not None and running.start_ms < closed_at:
             raise Broken(f"{agenda.clock()} {room_id}: what ran when the window closed runs on")
 
 
@@ -98,7 +100,7 @@ def _check_plan(agenda: Agenda, world: SystemState, room: Room) -> None:
 def _check_room(agenda: Agenda, cloud: Cloud, room: Room) -> None:
     on_air, running = cloud.on_air(room.room_id), cloud.running(room.room_id)
     desired, where = room.desired, f"{agenda.clock()} {room.room_id}"
-    unheard = running is not None and running.id not in cloud.heard
+    unheard = running is not None and running.id not in cloud.announced
     if unheard and (desired is None or not desired.on_air):
         return  # not one webhook of it has come, and nobody has a reason to ask
     if room.on_air != on_air:

@@ -3,7 +3,7 @@
 from tests.simulation.agenda import DAY, HOUR, MINUTE, Agenda, Broken, Tell
 from tests.simulation.caller import Caller
 from tests.simulation.checks import calm, check_end, check_fold, check_rest
-from tests.simulation.deliverer import Teller
+from tests.simulation.deliverer import Deliverer
 from tests.simulation.people import People
 from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
@@ -42,13 +42,13 @@ class Life:
     def __init__(self, seed: int, tell: Tell | None = None) -> None:
         self.agenda = Agenda(seed, tell)
         self.worker = Worker(self.agenda, Config(settings=Settings(calls=True)))
-        self.cloud = Cloud(self.agenda, self._hear)
+        self.cloud = Cloud(self.agenda, self._on_webhook)
         self.caller = Caller(self.agenda, self.worker, self.cloud)
-        self.teller = Teller(self.agenda, self.worker)
+        self.deliverer = Deliverer(self.agenda, self.worker)
         self.people = People(self.agenda, self.worker, self.cloud)
         self.worker.on_call = self.caller.add
         self.worker.on_run = self._check_end
-        self.worker.on_notice = self.teller.add
+        self.worker.on_notice = self.deliverer.add
 
     def rush(self, rounds: int) -> None:
         """Hours in which people and machines never rest, then peace; some times over."""
@@ -81,10 +81,10 @@ class Life:
         agenda.trouble = True
         broadcasts = self.people.windows()
         self.people.live_a_day(broadcasts)
-        ahead = [one for _, one in broadcasts if agenda.now < one.opens_at < until - 4 * HOUR]
+        ahead = [window for _, window in broadcasts if agenda.now < window.opens_at < until - 4 * HOUR]
         if ahead:
-            one = rng.choice(ahead)
-            agenda.play(one.opens_at + rng.randrange(min(one.closes_at - one.opens_at, HOUR)))
+            window = rng.choice(ahead)
+            agenda.play(window.opens_at + rng.randrange(min(window.closes_at - window.opens_at, HOUR)))
             self._rest()
             agenda.trouble = True
         agenda.play(max(agenda.now, until - PEACES_MAX * PEACE_MS))
@@ -98,8 +98,8 @@ class Life:
         self.cloud.token_ok = True
         self.cloud.forbidden.clear()
         self.worker.down_until = dict.fromkeys(self.worker.down_until, 0)
-        for hand in (self.worker, self.caller, self.teller):
-            hand.sweep()
+        for worker in (self.worker, self.caller, self.deliverer):
+            worker.sweep()
         for _ in range(PEACES_MAX):
             self.agenda.play(self.agenda.now + PEACE_MS)
             if self._calm():
@@ -107,7 +107,7 @@ class Life:
             if self._calm():
                 check_rest(self.agenda, self.worker, self.cloud)
                 break
-        self.teller.check()
+        self.deliverer.check()
 
     def _calm(self) -> bool:
         while self.worker.cursor < len(self.worker.journal):  # what came in this very moment
@@ -125,5 +125,5 @@ class Life:
     def _check_end(self, room: Room, run: Stream) -> None:
         check_end(self.agenda, self.cloud, room, run)
 
-    def _hear(self, room_id: str, kind: str, data: dict[str, object]) -> None:
+    def _on_webhook(self, room_id: str, kind: str, data: dict[str, object]) -> None:
         self.worker.append(Source.VIDEOSDK, kind, room_id, data)

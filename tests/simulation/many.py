@@ -36,8 +36,8 @@ def _done(pool: ProcessPoolExecutor, seeds: Iterator[int], ahead: int) -> Iterat
     while under_way:
         done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
         under_way |= {pool.submit(live, seed) for seed in islice(seeds, len(done))}
-        for one in done:
-            yield one.result()
+        for future in done:
+            yield future.result()
 
 
 def _leave_stopping() -> None:

@@ -53,13 +53,13 @@ class People:
     def windows(self) -> list[tuple[str, Window]]:
         """The windows of the coming day, in each room."""
         now, config = self.agenda.now, self.worker.world.config
-        found = []
+        openings: list[tuple[str, Window]] = []
         for room_id in ROOMS:
             for rule in config.about(room_id):
                 if rule.schedule is not None:
                     ahead = windows(rule.schedule, now, now + DAY, config.calendars)
-                    found += [(room_id, one) for _, one in zip(range(WINDOWS_A_DAY), ahead, strict=False)]
-        return found
+                    openings += [(room_id, window) for _, window in zip(range(WINDOWS_A_DAY), ahead, strict=False)]
+        return openings
 
     def live_a_day(self, broadcasts: list[tuple[str, Window]]) -> None:
         """Whoever comes to the day's broadcasts comes, something else happens, and something breaks."""

@@ -25,12 +25,12 @@ def test_after_hours_in_which_everything_goes_wrong_every_room_is_what_is_wanted
     simulate(seed, rounds=1)
 
 
-def test_the_same_seed_is_the_same_story() -> None:
-    told: list[list[str]] = [[], []]
-    for lines in told:
+def test_a_seed_gives_the_same_events_each_time() -> None:
+    logs: list[list[str]] = [[], []]
+    for lines in logs:
         simulate(RUSH_EVERY, tell=lines.append, rounds=1)
-    assert told[0] == told[1]
-    assert len(told[0]) > 50
+    assert logs[0] == logs[1]
+    assert len(logs[0]) > 50
 
 
 def test_the_seeds_have_calls_crashes_and_streams_on_air_in_them() -> None:
@@ -75,8 +75,8 @@ def test_a_hand_that_forgets_a_delivery_when_it_dies_is_found_out() -> None:
 
         def forget() -> bool:
             died = dies()
-            if died and life.teller.outbox:
-                life.teller.outbox.popleft()
+            if died and life.deliverer.outbox:
+                life.deliverer.outbox.popleft()
             return died
 
         life.agenda.dies = forget  # type: ignore[method-assign]

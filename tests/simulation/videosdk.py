@@ -10,7 +10,7 @@ from sandbox.model import Outcome, RefusedError, StreamState
 from sandbox.open_points import Forms
 from tests.simulation.agenda import SECOND, Agenda
 
-Hear = Callable[[str, str, dict[str, Any]], None]
+OnWebhook = Callable[[str, str, dict[str, Any]], None]
 SESSION_ENDS = ("events", "stopped", "silent", "first")
 ON_AIR = (StreamState.STARTED, StreamState.PLAYABLE)
 OTHER_ID = "composer-"
@@ -21,7 +21,7 @@ REFUSALS = (409, 429, 400, 503)
 class Cloud:
     """The model; `late` are starts that it was sent and may still do, by room, until when."""
 
-    def __init__(self, agenda: Agenda, hear: Hear) -> None:
+    def __init__(self, agenda: Agenda, on_webhook: OnWebhook) -> None:
         self.agenda = agenda
         self.world = model.SandboxState(seed=str(agenda.seed))
         forms = Random(agenda.seed)  # drawn apart, so that they change nothing else of a seed's story
@@ -36,11 +36,11 @@ class Cloud:
         self.other_ids = agenda.seed % 3 == 0
         self.late: dict[str, list[int]] = {}
         self.ours: set[str] = set()  # streams that our starts began
-        self.heard: set[str] = set()  # streams of which a webhook has arrived
+        self.announced: set[str] = set()  # streams of which a webhook has arrived
         self.limited: dict[str, int] = {}  # when a run last came to VideoSDK's own limit, by room
         self.token_ok = True
         self.forbidden: set[str] = set()
-        self._hear = hear
+        self._on_webhook = on_webhook
 
     def running(self, room_id: str) -> model.Stream | None:
         """The run that is not over."""
@@ -120,6 +120,6 @@ class Cloud:
 
     def _arrive(self, room_id: str, body: dict[str, Any], stream_id: str | None) -> None:
         if stream_id is not None:
-            self.heard.add(stream_id)
+            self.announced.add(stream_id)
         self.agenda.say("{} {} arrives", room_id[:1], body["webhookType"])
-        self._hear(room_id, body["webhookType"], body["data"])
+        self._on_webhook(room_id, body["webhookType"], body["data"])

@@ -107,7 +107,7 @@ class Worker:
         for event, outcome in zip(events, outcomes, strict=True):
             touched |= outcome.rooms.keys()
             self.effects.append(effect_of(event, outcome))
-            self._hand_out(event, outcome)
+            self._publish(event, outcome)
         for room_id in touched:
             old, room = before.rooms.get(room_id) or Room(room_id), after.rooms[room_id]
             if old.timers != room.timers:
@@ -131,10 +131,10 @@ class Worker:
             self.closed.pop(room.room_id, None)
         elif window is not None and room.schedule.window is None and self.agenda.now >= window.closes_at:
             # Before its close it is a rule that is gone or paused, which leaves the stream alone, as held ones are.
-            held = window.suppressed not in (None, SuppressionReason.EMPTY)
-            self.closed |= {} if held else {room.room_id: self.agenda.now}
+            is_suppressed = window.suppressed not in (None, SuppressionReason.EMPTY)
+            self.closed |= {} if is_suppressed else {room.room_id: self.agenda.now}
 
-    def _hand_out(self, event: Event, outcome: StepOutcome) -> None:
+    def _publish(self, event: Event, outcome: StepOutcome) -> None:
         for call in outcome.calls.values():
             if call.state is CallState.WAITING and call.call_id not in self._calls:
                 self._calls.add(call.call_id)
@@ -148,7 +148,7 @@ class Worker:
                 raise Broken(f"notice {notice.notice_id} is told by two events: {notice}")
             self._notices.add(notice.notice_id)
             self.on_notice(notice)
-        if self.agenda.told:
+        if self.agenda.is_verbose:
             for room_id, decisions in outcome.decisions.items():
                 for decision in decisions:
                     self.agenda.say("{} {} ({})", room_id[:1], decision.text, decision.rule)
@@ -174,7 +174,7 @@ def read_back(world: SystemState) -> SystemState:
     """The world as a new worker reads it from the store."""
     rooms = {room_id: codec.room_of(codec.encode_room(room)) for room_id, room in world.rooms.items()}
     rules = {name: codec.rule_of(codec.encode(rule)) for name, rule in sorted(world.config.rules.items())}
-    memory = {name: codec.rule_state_of(codec.encode(known)) for name, known in world.memory.items()}
+    memory = {name: codec.rule_state_of(codec.encode(rule_state)) for name, rule_state in world.memory.items()}
     alarms = {name: codec.alarm_of(codec.encode(alarm)) for name, alarm in world.alarms.items()}
     settings: Settings = codec.settings_of(codec.encode(world.config.settings))
     read = SystemState(make_config(rules, world.config.names, settings, world.config.calendars), rooms, memory, alarms)

@@ -25,7 +25,7 @@ REFUSED = f"start-refused:{ROOM}"
 UNKNOWN = f"start-unknown:{ROOM}"
 
 
-def late_hall(**rule: Any) -> Any:
+def late_room(**rule: Any) -> Any:
     """A hall whose window has been open for two minutes while nobody came."""
     scheduled = ScheduledRoom().plan(**rule)
     scheduled.until(ONE + 2 * MINUTE)
@@ -41,7 +41,7 @@ def refused_start(**answer: Any) -> Any:
     return scenario
 
 
-def told(scenario: Any, kind: Any) -> Any:
+def notices_of(scenario: Any, kind: Any) -> Any:
     """The names of the alarms whose notices of that type were sent."""
     return [notice.data["alarm"]["name"] for notice in scenario.announced if notice.type == f"alarm.{kind}"]
 
@@ -54,7 +54,7 @@ def acknowledge(scenario: Any, key: Any, **data: Any) -> Any:
 
 
 def test_a_late_broadcast_is_an_alarm_that_names_rule_room_and_reason() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     alarm = scheduled.world.alarms[LATE]
     assert (alarm.name, alarm.severity) == ("broadcast-late", "critical")
     assert (alarm.room_id, alarm.rule, alarm.since) == (ROOM, "show", scheduled.room.late_since)
@@ -78,19 +78,22 @@ def test_a_rule_without_an_end_is_late_since_it_was_entered() -> None:
 
 
 def test_a_late_broadcast_clears_when_somebody_can_watch() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     scheduled.joined("ada")
     scheduled.answer("succeeded", run="a")
     scheduled.hls("started", id="a")
     assert LATE in scheduled.world.alarms
     scheduled.hls("playable", id="a")
     assert (scheduled.world.alarms, scheduled.view["late_since"]) == ({}, None)
-    assert (told(scheduled, "raised"), told(scheduled, "cleared")) == (["broadcast-late"], ["broadcast-late"])
+    assert (notices_of(scheduled, "raised"), notices_of(scheduled, "cleared")) == (
+        ["broadcast-late"],
+        ["broadcast-late"],
+    )
 
 
 @pytest.mark.parametrize("change", ["delete", "pause", "move"])
 def test_a_late_broadcast_clears_when_its_rule_is_gone_or_asks_for_another_time(change: str) -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     match change:
         case "delete":
             scheduled.process(Source.OPERATOR, "rule-deleted", {"name": "show"}, room=None)
@@ -102,15 +105,15 @@ def test_a_late_broadcast_clears_when_its_rule_is_gone_or_asks_for_another_time(
 
 
 def test_a_rule_that_is_changed_inside_its_window_leaves_the_room_late() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     since = scheduled.world.alarms[LATE].since
     scheduled.plan(late_after_s=30)
     assert scheduled.world.alarms[LATE].since == since
-    assert told(scheduled, "raised") == ["broadcast-late"]
+    assert notices_of(scheduled, "raised") == ["broadcast-late"]
 
 
 def test_a_room_that_somebody_wants_off_air_is_not_late() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     scheduled.operator("end")
     assert LATE not in scheduled.world.alarms and scheduled.view["late_since"] is None
     scheduled.operator("release")
@@ -118,7 +121,7 @@ def test_a_room_that_somebody_wants_off_air_is_not_late() -> None:
 
 
 def test_a_missed_broadcast_replaces_the_late_one_and_clears_a_day_later() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     scheduled.until(ONE + HOUR + SECOND)
     assert list(scheduled.world.alarms) == [MISSED]
     alarm = scheduled.world.alarms[MISSED]
@@ -145,7 +148,7 @@ def test_a_missed_broadcast_clears_at_the_next_opening() -> None:
 
 
 def test_a_missed_broadcast_clears_when_somebody_acknowledges_it() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     scheduled.until(ONE + HOUR + SECOND)
     acknowledge(scheduled, MISSED)
     assert scheduled.world.alarms == {}
@@ -236,7 +239,7 @@ def test_an_outcome_that_is_known_in_time_raises_nothing() -> None:
 
 
 def test_an_acknowledged_alarm_stays_and_does_not_count() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     acknowledge(scheduled, LATE)
     alarm = scheduled.world.alarms[LATE]
     assert (alarm.acknowledged_by, alarm.acknowledged_at) == ("ann", scheduled.now)
@@ -246,7 +249,7 @@ def test_an_acknowledged_alarm_stays_and_does_not_count() -> None:
 
 
 def test_an_acknowledgement_with_an_end_counts_until_then() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     acknowledge(scheduled, LATE, until=scheduled.now + 10 * MINUTE)
     alarm = scheduled.world.alarms[LATE]
     assert alarm.is_acknowledged(scheduled.now + 9 * MINUTE)
@@ -254,7 +257,7 @@ def test_an_acknowledgement_with_an_end_counts_until_then() -> None:
 
 
 def test_an_acknowledgement_of_an_earlier_raising_does_nothing() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     earlier = scheduled.world.alarms[LATE].id
     scheduled.operator("end")
     scheduled.operator("release")
@@ -264,16 +267,16 @@ def test_an_acknowledgement_of_an_earlier_raising_does_nothing() -> None:
     assert scheduled.outcomes[-1].reasons == (Reason.ALARM_NOT_ACTIVE,)
 
 
-def subscriber(name: Any, *types: Any, **wanted: Any) -> Any:
-    return Subscriber(name, "", "https://example.com", 1, wanted=Filter(types=types, **wanted))
+def subscriber(name: Any, *types: Any, **filters: Any) -> Any:
+    return Subscriber(name, "", "https://example.com", 1, wanted=Filter(types=types, **filters))
 
 
 def test_an_alarm_is_not_sent_to_whoever_gets_the_notice_that_says_the_same() -> None:
-    scheduled = late_hall()
+    scheduled = late_room()
     scheduled.joined("ada")
     scheduled.answer("succeeded", run="a")
     scheduled.hls("started", "playable", id="a")
-    audience = SubscriberIndex(
+    index = SubscriberIndex(
         [
             subscriber("both", "broadcast.*", "alarm.*"),
             subscriber("alarms", "alarm.*"),
@@ -282,7 +285,7 @@ def test_an_alarm_is_not_sent_to_whoever_gets_the_notice_that_says_the_same() ->
         ]
     )
     notices = {notice.type: notice for notice in scheduled.announced}
-    sent_to = {kind: {one.subscriber_id for one in audience.of(notices[kind], None)} for kind in notices}
+    sent_to = {kind: {subscriber.subscriber_id for subscriber in index.of(notices[kind], None)} for kind in notices}
     assert sent_to["broadcast.late"] == {"both"}
     assert sent_to["alarm.raised"] == sent_to["alarm.cleared"] == {"alarms", "room"}
 
@@ -291,8 +294,8 @@ def test_an_alarm_about_a_subscriber_is_not_sent_to_it() -> None:
     scenario = Scenario()
     data = {"key": "subscriber-failing:a", "name": "subscriber-failing", "summary": "x", "subscriber_id": "a"}
     scenario.process(Source.SYSTEM, "alarm-raised", data, room=None)
-    audience = SubscriberIndex([subscriber("a", "*"), subscriber("b", "*")])
-    assert [one.subscriber_id for one in audience.of(scenario.announced[-1], None)] == ["b"]
+    index = SubscriberIndex([subscriber("a", "*"), subscriber("b", "*")])
+    assert [subscriber.subscriber_id for subscriber in index.of(scenario.announced[-1], None)] == ["b"]
 
 
 def test_more_alarms_than_may_be_active_are_counted_by_one() -> None:
@@ -309,7 +312,7 @@ def test_more_alarms_than_may_be_active_are_counted_by_one() -> None:
 
 
 def test_an_alarm_of_a_room_that_is_forgotten_clears() -> None:
-    scheduled = late_hall(long=3 * MINUTE)
+    scheduled = late_room(long=3 * MINUTE)
     scheduled.until(ONE + 4 * MINUTE)
     assert MISSED in scheduled.world.alarms
     scheduled.process(Source.OPERATOR, "rule-deleted", {"name": "show"}, room=None)

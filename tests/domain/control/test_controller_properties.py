@@ -81,8 +81,8 @@ class Interleavings(RuleBasedStateMachine):
     def begin(self, with_ids: bool, joined: bool) -> None:
         self.scenario = Scenario()
         self.cloud = Cloud(with_ids=with_ids)
-        self.made: set[str] = set()
-        self.asked: set[str] = set()
+        self.made_ids: set[str] = set()
+        self.answered_probes: set[str] = set()
         self.answers: list[tuple[Source, dict[str, Any]]] = []
         if joined:
             self.somebody_joins("ada")
@@ -119,7 +119,7 @@ class Interleavings(RuleBasedStateMachine):
     def the_call_is_made(self, fate: str) -> None:
         call = self.to_make
         assert call is not None
-        self.made.add(call.call_id)
+        self.made_ids.add(call.call_id)
         now = self.scenario.now
         if now - call.created_at > SENT_WITHIN_MS:
             self.answer(call, "dropped", message="older than 5 s before it could be sent")
@@ -170,8 +170,8 @@ class Interleavings(RuleBasedStateMachine):
     def videosdk_is_asked(self, reached: bool, readable: bool = True) -> None:
         probe = self.to_ask
         assert probe is not None
-        self.asked.add(probe.call_id)
-        seen = {
+        self.answered_probes.add(probe.call_id)
+        session = {
             "call_id": probe.call_id,
             "kind": "probe",
             "outcome": "probed",
@@ -182,8 +182,8 @@ class Interleavings(RuleBasedStateMachine):
             "session": self.cloud.session if reached and probe.body.get("session") else None,
         }
         if not reached and not readable:
-            seen["unreadable"] = "418 teapot"
-        self.answers.append((Source.PROBE, seen))
+            session["unreadable"] = "418 teapot"
+        self.answers.append((Source.PROBE, session))
 
     # The network
 
@@ -254,13 +254,13 @@ class Interleavings(RuleBasedStateMachine):
     @property
     def to_make(self) -> Call | None:
         call = self.scenario.room.control.call
-        return call if call is not None and call.call_id not in self.made else None
+        return call if call is not None and call.call_id not in self.made_ids else None
 
     @property
     def to_ask(self) -> Call | None:
         probe = self.scenario.room.probing.probe
-        return probe if probe is not None and probe.call_id not in self.asked else None
+        return probe if probe is not None and probe.call_id not in self.answered_probes else None
 
 
 Interleavings.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
-TestForOneWishThereAreNeverTwoRunsAtOnceAndInPeaceItComesTrue = Interleavings.TestCase
+TestNeverTwoRunsAtOnceAndTheDesiredStateIsReached = Interleavings.TestCase

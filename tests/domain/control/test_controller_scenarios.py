@@ -785,8 +785,8 @@ def test_an_end_that_was_taken_is_not_sent_again_before_videosdk_has_said_whethe
 
 
 def test_a_start_that_videosdk_asks_to_hold_back_is_tried_again_as_late_as_it_asks_but_within_a_minute() -> None:
-    for asked, waited in ((30, 30), (1, 5), (3_600, 60)):
+    for timeout_s, waited in ((30, 30), (1, 5), (3_600, 60)):
         scenario = with_session()
         scenario.operator("start")
-        scenario.answer("refused", status=429, retry_after_ms=asked * SECOND)
+        scenario.answer("refused", status=429, retry_after_ms=timeout_s * SECOND)
         assert scenario.room.timers["backoff"] - scenario.now == waited * SECOND

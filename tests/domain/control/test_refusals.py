@@ -171,10 +171,10 @@ def test_in_a_window_a_rejected_start_is_late_and_missed_for_that_reason_and_tri
     scenario.wait(12 * MINUTE)
     assert len(scenario.starts) == 2
     refused = explain(Reason.VIDEOSDK_REFUSED, said="422 layout")
-    told = {
+    messages = {
         notice.type: notice.data["message"] for notice in scenario.announced if notice.type.startswith("broadcast.")
     }
-    assert told == dict.fromkeys(("broadcast.late", "broadcast.missed"), refused.stored)
+    assert messages == dict.fromkeys(("broadcast.late", "broadcast.missed"), refused.stored)
     assert "start-refused" not in alarms(scenario)
     scenario.wait(20 * MINUTE)
     assert len(scenario.starts) >= 3

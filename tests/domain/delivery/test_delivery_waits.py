@@ -30,7 +30,7 @@ def delivery(**more: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("given", "is_due", "open_until", "wait"),
+    ("fields", "is_due", "open_until", "wait"),
     [
         ({"next_attempt_at": NOW - 1}, True, None, DeliveryWait(W.FREE_SLOT)),
         ({"next_attempt_at": None}, True, None, DeliveryWait(W.FREE_SLOT)),
@@ -43,8 +43,8 @@ def delivery(**more: Any) -> Any:
         ({"state": DeliveryState.DELIVERED}, False, None, SETTLED),
     ],
 )
-def test_a_delivery_waits_for(given: dict[str, Any], is_due: bool, open_until: Any, wait: Any) -> None:
-    assert wait_of(delivery(**given), is_due=is_due, open_until=open_until, now=NOW) == wait
+def test_a_delivery_waits_for(fields: dict[str, Any], is_due: bool, open_until: Any, wait: Any) -> None:
+    assert wait_of(delivery(**fields), is_due=is_due, open_until=open_until, now=NOW) == wait
 
 
 @pytest.mark.parametrize("due", [-10, -1, 0, 1, 10])
@@ -71,8 +71,8 @@ class Filled:
         append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": rooms, "rules": []}))
         fold_all(client)
         for who in ("sub_well", "sub_down"):
-            known = Subscriber(who, who, f"https://{who}.example/", self.now, Filter(), secret="c2VjcmV0")
-            subscribers_of(client).put(known)
+            subscriber = Subscriber(who, who, f"https://{who}.example/", self.now, Filter(), secret="c2VjcmV0")
+            subscribers_of(client).put(subscriber)
         client.hset(keys.BREAKERS_OPEN_UNTIL, "sub_down", self.breaker_until)
         self.put("queued", "sub_well", "stream.started", due=-MINUTE)
         self.put("retried", "sub_well", "stream.failed", due=10 * MINUTE, attempts=(FAILED,) * 4)
@@ -95,14 +95,14 @@ class Filled:
         notice = Notice(f"msg_{name}", kind, self.now, room_id, None, {"room_id": room_id})
         at = self.client.xadd(keys.OUTBOX, {"n": codec.encode(notice)}).decode()
         due_at = None if due is None else self.now + due
-        one = Delivery(f"dlv_{name}", notice.notice_id, who, self.now, at, state, attempts, 0, due_at)
-        self.client.set(keys.delivery(one.delivery_id), codec.encode(one))
+        delivery = Delivery(f"dlv_{name}", notice.notice_id, who, self.now, at, state, attempts, 0, due_at)
+        self.client.set(keys.delivery(delivery.delivery_id), codec.encode(delivery))
         for key in (keys.DELIVERIES, keys.subscriber_deliveries(who)):
-            self.client.zadd(key, {one.delivery_id: self.now})
+            self.client.zadd(key, {delivery.delivery_id: self.now})
         index = keys.DELIVERIES_DEAD if state is DeliveryState.DEAD else keys.DELIVERIES_PENDING
-        self.client.zadd(index, {one.delivery_id: self.now})
+        self.client.zadd(index, {delivery.delivery_id: self.now})
         if due is not None:
-            self.client.zadd(keys.subscriber_due(who), {one.delivery_id: self.now + due})
+            self.client.zadd(keys.subscriber_due(who), {delivery.delivery_id: self.now + due})
 
 
 @pytest.fixture
@@ -118,8 +118,8 @@ def page(filled: Any) -> Any:
 
 def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled: Any) -> None:
     items = filled.web_client.get("/deliveries")["items"]
-    found = {item["id"]: (item["waiting_for"], item["next_attempt_at"]) for item in items}
-    assert found == {
+    shown = {item["id"]: (item["waiting_for"], item["next_attempt_at"]) for item in items}
+    assert shown == {
         "dlv_queued": ("free-slot", None),
         "dlv_retried": ("retry", rfc3339(filled.now + 10 * MINUTE)),
         "dlv_ordered": ("earlier-delivery", None),
@@ -141,8 +141,8 @@ def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled: An
     ],
 )
 def test_deliveries_are_found_by_room_and_type(filled: Any, query: str, ids: Any) -> None:
-    found = filled.web_client.get(f"/subscribers/sub_well/deliveries?{query}")["items"]
-    assert {one["id"] for one in found} == ids
+    shown = filled.web_client.get(f"/subscribers/sub_well/deliveries?{query}")["items"]
+    assert {item["id"] for item in shown} == ids
     everybody = {item["id"] for item in filled.web_client.get(f"/deliveries?{query}")["items"]}
     assert ids <= everybody
 

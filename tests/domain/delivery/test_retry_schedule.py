@@ -28,8 +28,8 @@ BASE = [
 ids = st.text("abcdefghij234567", min_size=16, max_size=16).map("dlv_".__add__)
 
 
-def wait(name: Any, made: Any, **more: Any) -> Any:
-    at = next_retry_at(name, made, now=NOON, **more)
+def wait(name: Any, attempts: Any, **more: Any) -> Any:
+    at = next_retry_at(name, attempts, now=NOON, **more)
     assert at is not None
     return at - NOON
 
@@ -39,13 +39,13 @@ def test_the_waits_are_5_s_5_min_30_min_2_h_5_h_10_h_14_h_20_h_24_h() -> None:
 
 
 @given(ids, st.integers(1, 9))
-def test_each_wait_is_its_base_give_or_take_a_fifth(name: Any, made: Any) -> None:
-    assert 0.8 * BASE[made - 1] <= wait(name, made) <= 1.2 * BASE[made - 1]
+def test_each_wait_is_its_base_give_or_take_a_fifth(name: Any, attempts: Any) -> None:
+    assert 0.8 * BASE[attempts - 1] <= wait(name, attempts) <= 1.2 * BASE[attempts - 1]
 
 
 @given(ids, st.integers(1, 9))
-def test_the_jitter_is_drawn_from_the_id_so_it_is_the_same_each_time(name: Any, made: Any) -> None:
-    assert wait(name, made) == wait(name, made)
+def test_the_jitter_is_drawn_from_the_id_so_it_is_the_same_each_time(name: Any, attempts: Any) -> None:
+    assert wait(name, attempts) == wait(name, attempts)
 
 
 def test_the_jitter_spreads_deliveries_out() -> None:
@@ -67,13 +67,13 @@ def test_a_subscriber_that_is_overwhelmed_is_left_alone_for_about_a_minute(name:
 
 
 @given(ids, st.integers(1, 9), st.integers(0, 10**9))
-def test_a_retry_after_is_honoured_between_the_base_and_twice_that(name: Any, made: Any, asked: Any) -> None:
-    base = BASE[made - 1]
-    waited = wait(name, made, retry_after_ms=asked)
-    if asked <= base:
-        assert waited == wait(name, made)
+def test_a_retry_after_is_honoured_between_the_base_and_twice_that(name: Any, attempts: Any, retry_after: Any) -> None:
+    base = BASE[attempts - 1]
+    waited = wait(name, attempts, retry_after_ms=retry_after)
+    if retry_after <= base:
+        assert waited == wait(name, attempts)
     else:
-        assert waited == min(asked, 2 * base)
+        assert waited == min(retry_after, 2 * base)
 
 
 def test_a_retry_after_of_a_429_counts_from_a_minute() -> None:
@@ -94,16 +94,16 @@ def notice(kind: str = "stream.playable", room: Any = ROOM, because: str = "rule
 
 
 def test_by_default_streams_broadcasts_and_alarms_are_told() -> None:
-    told = [
+    notices = [
         kind
         for kind in ("stream.playable", "broadcast.late", "alarm.raised", "session.started", "rule.x")
         if matches_filter(Filter(), notice(kind), None)
     ]
-    assert told == ["stream.playable", "broadcast.late", "alarm.raised"]
+    assert notices == ["stream.playable", "broadcast.late", "alarm.raised"]
 
 
 @pytest.mark.parametrize(
-    ("patterns", "kind", "wanted"),
+    ("patterns", "kind", "is_selected"),
     [
         (("*",), "session.started", True),
         (("*",), "videosdk.hls-started", False),
@@ -112,8 +112,8 @@ def test_by_default_streams_broadcasts_and_alarms_are_told() -> None:
         (("rule.slow",), "rule.slow", True),
     ],
 )
-def test_every_type_is_all_but_videosdks_own_bodies(patterns: Any, kind: str, wanted: bool) -> None:
-    assert matches_type(patterns, kind) is wanted
+def test_every_type_is_all_but_videosdks_own_bodies(patterns: Any, kind: str, is_selected: bool) -> None:
+    assert matches_type(patterns, kind) is is_selected
 
 
 def test_a_room_is_wanted_by_its_id_its_name_a_glob_or_its_group() -> None:

@@ -22,8 +22,8 @@ def notice(kind: Any, room: Any, **data: Any) -> Any:
     return make_notice("1-0", kind, 1, room_id=room, sequence=1, because=None, data=data)
 
 
-def subscriber(at: Any, wanted: Any, *, enabled: bool = True) -> Any:
-    return Subscriber(f"sub_{at}", "", "https://example.com", 1, wanted=wanted, enabled=enabled)
+def subscriber(at: Any, notice_filter: Any, *, enabled: bool = True) -> Any:
+    return Subscriber(f"sub_{at}", "", "https://example.com", 1, wanted=notice_filter, enabled=enabled)
 
 
 filters = some.builds(
@@ -39,32 +39,38 @@ filters = some.builds(
     some.sampled_from(["stream.started", "alarm.raised", "videosdk.hls-started"]),
     some.sampled_from(["a", "b", None]),
 )
-def test_it_is_who_would_be_found_by_asking_each(asked: Any, kind: Any, room: Any) -> None:
-    known = [subscriber(at, wanted, enabled=enabled) for at, (wanted, enabled) in enumerate(asked)]
-    told, named = notice(kind, room), NAMED[room]
-    found = [one.subscriber_id for one in SubscriberIndex(known).of(told, named)]
-    one_by_one = [one.subscriber_id for one in known if one.enabled and matches_filter(one.wanted, told, named)]
-    assert sorted(found) == sorted(one_by_one)
+def test_it_is_who_would_be_found_by_asking_each(filters: Any, kind: Any, room: Any) -> None:
+    subscribers = [
+        subscriber(at, notice_filter, enabled=enabled) for at, (notice_filter, enabled) in enumerate(filters)
+    ]
+    announcement, named = notice(kind, room), NAMED[room]
+    matching = [subscriber.subscriber_id for subscriber in SubscriberIndex(subscribers).of(announcement, named)]
+    one_by_one = [
+        subscriber.subscriber_id
+        for subscriber in subscribers
+        if subscriber.enabled and matches_filter(subscriber.wanted, announcement, named)
+    ]
+    assert sorted(matching) == sorted(one_by_one)
 
 
 def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all() -> None:
-    known = [subscriber(1, Filter(types=("alarm.*",))), subscriber(2, Filter(), enabled=False)]
-    of = SubscriberIndex(known).of
-    assert of(notice(NoticeType.SUBSCRIBER_TEST, None, subscriber_id="sub_1"), None) == known[:1]
+    subscribers = [subscriber(1, Filter(types=("alarm.*",))), subscriber(2, Filter(), enabled=False)]
+    of = SubscriberIndex(subscribers).of
+    assert of(notice(NoticeType.SUBSCRIBER_TEST, None, subscriber_id="sub_1"), None) == subscribers[:1]
     assert of(notice(NoticeType.SUBSCRIBER_TEST, None, subscriber_id="sub_2"), None) == []
     assert of(notice(NoticeType.SUBSCRIBER_TEST, None, subscriber_id="nobody"), None) == []
 
 
 def test_thousands_who_each_asked_for_another_room_are_passed_over_quickly() -> None:
     for pattern in ("room-{}", "group:{}", "room-{}-*"):
-        audience = SubscriberIndex(subscriber(at, Filter(("stream.*",), (pattern.format(at),))) for at in range(MANY))
-        told, named = notice("stream.started", "elsewhere"), ConfiguredRoom("hall", "elsewhere", ("live",))
-        assert audience.of(told, named) == []
-        spent = min(_time(audience, told, named) for _ in range(5))
+        index = SubscriberIndex(subscriber(at, Filter(("stream.*",), (pattern.format(at),))) for at in range(MANY))
+        announcement, named = notice("stream.started", "elsewhere"), ConfiguredRoom("hall", "elsewhere", ("live",))
+        assert index.of(announcement, named) == []
+        spent = min(_time(index, announcement, named) for _ in range(5))
         assert spent < 0.05, pattern
 
 
-def _time(audience: Any, told: Any, named: Any) -> Any:
+def _time(index: Any, announcement: Any, named: Any) -> Any:
     began = time.process_time()
-    audience.of(told, named)
+    index.of(announcement, named)
     return time.process_time() - began

@@ -31,13 +31,13 @@ EMPTY = {
 }
 
 
-def recorded(*told: Any) -> Any:
+def recorded(*webhooks: Any) -> Any:
     """Webhooks as (seconds, type, more data), all of one session."""
     return [
         codec.journal_event(
             Event(f"{BEGIN + at * SECOND}-{number}", Source.VIDEOSDK, kind, ROOM, BEGIN + at * SECOND, data)
         )
-        for number, (at, kind, more) in enumerate(told)
+        for number, (at, kind, more) in enumerate(webhooks)
         for data in [{"meetingId": ROOM, "sessionId": "s1", **more}]
     ]
 
@@ -61,8 +61,8 @@ TWO_RUNS_WITHOUT_IDS = (
 
 
 def test_a_run_whose_id_was_never_learned_is_ended_once() -> None:
-    found = tried(recorded(*TWO_RUNS_WITHOUT_IDS), EMPTY)
-    assert [(act.kind, act.at) for act in found.would] == [("end", BEGIN + 360 * SECOND)]
+    result = tried(recorded(*TWO_RUNS_WITHOUT_IDS), EMPTY)
+    assert [(act.kind, act.at) for act in result.would] == [("end", BEGIN + 360 * SECOND)]
 
 
 def test_a_room_that_was_on_air_before_the_draft_begins_is_taken_over_as_it_was_observed() -> None:
@@ -134,8 +134,8 @@ def test_a_draft_whose_schedule_cannot_be_computed_does_nothing() -> None:
         "name": "broken",
         "schedule": {"rrule": "FREQ=DAILY;INTERVAL=0", "dtstart": "2026-01-01T00:00"},
     }
-    found = tried([], broken, MINUTELY, hours=1)
-    assert {act.because for act in found.would} == {"rule:minutely"}
+    result = tried([], broken, MINUTELY, hours=1)
+    assert {act.because for act in result.would} == {"rule:minutely"}
 
 
 def test_the_api_answers_a_backtest_that_is_too_large_with_the_reason(
@@ -155,17 +155,17 @@ def test_acts_are_paired_with_the_nearest_in_time_of_their_room_and_kind() -> No
     def acts(*seconds: Any, room: Any = ROOM) -> Any:
         return [RuleAction(BEGIN + second * SECOND, room, "start", "rule:r") for second in seconds]
 
-    found = compare(acts(0, 100, 200, 205, 400), [*acts(5, 150, 203, 300), *acts(0, room="other")])
-    assert found.only_would == tuple(acts(100, 205, 400))
-    assert found.only_did == (*acts(0, room="other"), *acts(150, 300))
+    result = compare(acts(0, 100, 200, 205, 400), [*acts(5, 150, 203, 300), *acts(0, room="other")])
+    assert result.only_would == tuple(acts(100, 205, 400))
+    assert result.only_did == (*acts(0, room="other"), *acts(150, 300))
 
 
 def test_a_comparison_of_many_acts_takes_no_longer_for_each_of_them() -> None:
     """Fifty thousand acts on either side of one room: pairing them all with all would not end here."""
     many = [RuleAction(BEGIN + number * 60 * SECOND, ROOM, "start", "rule:r") for number in range(50_000)]
     later = [RuleAction(act.at + 30 * SECOND, ROOM, "start", "rule:r") for act in many]
-    found = compare(many, later)
-    assert (len(found.only_would), len(found.only_did)) == (50_000, 50_000)
+    result = compare(many, later)
+    assert (len(result.only_would), len(result.only_did)) == (50_000, 50_000)
 
 
 # Beside other rules
@@ -197,11 +197,11 @@ def late_rule(scenario: Any) -> None:
 
 def test_another_rule_is_not_judged_before_it_was_put() -> None:
     scenario = history_of(late_rule)
-    found = beside(scenario, NOTIFY)
-    assert [act.kind for act in found.did if act.kind == "broadcast.missed"] == ["broadcast.missed"] * 2
-    assert min(act.at for act in found.would) > NOON + 2 * HOUR
-    assert [act for act in found.only_would if act.because == "rule:hourly"] == []
-    assert [act for act in found.only_did if act.because == "rule:hourly"] == []
+    result = beside(scenario, NOTIFY)
+    assert [act.kind for act in result.did if act.kind == "broadcast.missed"] == ["broadcast.missed"] * 2
+    assert min(act.at for act in result.would) > NOON + 2 * HOUR
+    assert [act for act in result.only_would if act.because == "rule:hourly"] == []
+    assert [act for act in result.only_did if act.because == "rule:hourly"] == []
 
 
 def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did() -> None:
@@ -211,9 +211,9 @@ def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did() -> Non
         scenario.delete("hourly")
         scenario.until(NOON + 5 * HOUR)
 
-    found = beside(history_of(tell), NOTIFY)
-    assert [act.kind for act in found.would] == [act.kind for act in found.did]
-    assert max(act.at for act in found.would) < NOON + HOUR + 10 * MINUTE
+    result = beside(history_of(tell), NOTIFY)
+    assert [act.kind for act in result.would] == [act.kind for act in result.did]
+    assert max(act.at for act in result.would) < NOON + HOUR + 10 * MINUTE
 
 
 @pytest.mark.parametrize("paused", [True, False])
@@ -225,8 +225,8 @@ def test_a_change_of_the_drafts_own_rule_is_left_out_of_what_it_would_do(paused:
         scenario.until(NOON + 5 * HOUR)
 
     schedule = {"at": ["2026-11-22T14:30"], "duration_s": HOUR // 2000}
-    found = beside(history_of(tell), {"name": "hourly", "schedule": schedule})
-    assert {act.at for act in found.would if act.kind == "broadcast.missed"} == {NOON + 3 * HOUR}
+    result = beside(history_of(tell), {"name": "hourly", "schedule": schedule})
+    assert {act.at for act in result.would if act.kind == "broadcast.missed"} == {NOON + 3 * HOUR}
 
 
 def test_a_file_that_was_applied_meanwhile_changes_the_other_rules_alone() -> None:
@@ -237,11 +237,11 @@ def test_a_file_that_was_applied_meanwhile_changes_the_other_rules_alone() -> No
         scenario.process(Source.CONFIG, "file-applied", {"rules": rules, "rooms": {}}, room=None)
         scenario.until(NOON + 5 * HOUR)
 
-    found = beside(history_of(tell), NOTIFY)
-    assert {act.because for act in found.would} == {"rule:filed"}
+    result = beside(history_of(tell), NOTIFY)
+    assert {act.because for act in result.would} == {"rule:filed"}
 
 
 def test_only_what_the_drafts_rules_did_is_their_part_of_a_comparison() -> None:
     acts = [RuleAction(at, ROOM, "start", f"rule:{name}") for at, name in ((1, "a"), (2, "b"))]
-    found = restricted_to_rules(Comparison(tuple(acts), tuple(acts), (acts[0],), (acts[1],)), ["a"])
-    assert (found.would, found.did, found.only_would, found.only_did) == ((acts[0],), (acts[0],), (acts[0],), ())
+    result = restricted_to_rules(Comparison(tuple(acts), tuple(acts), (acts[0],), (acts[1],)), ["a"])
+    assert (result.would, result.did, result.only_would, result.only_did) == ((acts[0],), (acts[0],), (acts[0],), ())

@@ -44,7 +44,7 @@ def field_of(name: Any, inner: Any) -> Any:
     return ROOM[name]
 
 
-def verdict(source: Any, event: Any = None) -> Any:
+def evaluated(source: Any, event: Any = None) -> Any:
     return evaluate(compile_condition(source), field_of, event)
 
 
@@ -76,9 +76,9 @@ COSTLY = {
 
 @pytest.mark.parametrize("source", COSTLY.values(), ids=COSTLY.keys())
 def test_a_condition_that_costs_too_much_is_false_and_says_so(source: Any) -> None:
-    found = verdict(source)
-    assert (found.is_true, found.refused) == (False, True)
-    assert found.error is not None and found.error.code == ConditionFault.TOO_COSTLY
+    result = evaluated(source)
+    assert (result.is_true, result.refused) == (False, True)
+    assert result.error is not None and result.error.code == ConditionFault.TOO_COSTLY
 
 
 COSTLY_ANYWHERE = {name: source for name, source in COSTLY.items() if "room" not in source}
@@ -92,7 +92,7 @@ def test_the_rules_door_refuses_a_condition_that_costs_too_much_whatever_the_roo
 
 
 @pytest.mark.parametrize(
-    ("source", "held"),
+    ("source", "expected"),
     [
         (f"{WHO}.exists(p, p.name == 'Guest 99')", True),
         (f"{WHO}.exists(p, {WHO}.exists(q, p.name == q.name && p.participant_id != q.participant_id))", False),
@@ -104,9 +104,9 @@ def test_the_rules_door_refuses_a_condition_that_costs_too_much_whatever_the_roo
         (f"{WHO}.map(p, p.participant_id != 'p1', p.name).size() == 99", True),
     ],
 )
-def test_what_people_ask_of_a_hundred_participants_is_within_the_budget(source: str, held: bool) -> None:
-    assert verdict(source).error is None
-    assert verdict(source).is_true is held
+def test_what_people_ask_of_a_hundred_participants_is_within_the_budget(source: str, expected: bool) -> None:
+    assert evaluated(source).error is None
+    assert evaluated(source).is_true is expected
 
 
 def test_a_verdict_that_is_known_costs_what_it_cost_at_first() -> None:
@@ -127,7 +127,7 @@ def test_the_budget_around_an_evaluation_is_not_taken_for_the_conditions_own() -
 
 
 @pytest.mark.parametrize(
-    ("source", "held"),
+    ("source", "expected"),
     [
         ("event.data.map(k, k) == ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']", True),
         ("event.data.filter(k, k > 'f') == ['g', 'h']", True),
@@ -136,16 +136,16 @@ def test_the_budget_around_an_evaluation_is_not_taken_for_the_conditions_own() -
         ("{'b': 1, 'a': 2, 'c': 3}.map(k, k) == ['a', 'b', 'c']", True),
     ],
 )
-def test_a_mapping_is_iterated_in_one_order(source: str, held: bool) -> None:
+def test_a_mapping_is_iterated_in_one_order(source: str, expected: bool) -> None:
     data = dict.fromkeys("hgfedcba", 1)
-    found, costs = set(), set()
+    results, costs = set(), set()
     for _ in range(20):
         with step_budget(STEPS_MAX, "the test") as budget:
             condition = compile_condition(source)
             condition.results.clear()
-            found.add(evaluate(condition, field_of, {"data": data}).is_true)
+            results.add(evaluate(condition, field_of, {"data": data}).is_true)
         costs.add(budget.spent)
-    assert found == {held}
+    assert results == {expected}
     assert len(costs) == 1
 
 
@@ -166,13 +166,13 @@ HUGE = {"data": {"xs": [1] * 120_000, "text": "a" * 240_000, "deep": [[{"a": "b"
     ],
 )
 def test_a_large_event_does_not_make_a_condition_large(source: Any) -> None:
-    found = verdict(source, HUGE)
-    assert (found.is_true, found.refused) == (False, True)
+    result = evaluated(source, HUGE)
+    assert (result.is_true, result.refused) == (False, True)
 
 
 def test_a_large_text_is_searched() -> None:
-    assert verdict("event.data.text.matches('a*a*a*a*a*b')", HUGE).error is None
-    assert verdict("event.data.text.contains('aaa')", HUGE).is_true
+    assert evaluated("event.data.text.matches('a*a*a*a*a*b')", HUGE).error is None
+    assert evaluated("event.data.text.contains('aaa')", HUGE).is_true
 
 
 DEEP = {
@@ -231,7 +231,7 @@ def test_what_is_nested_too_deep_is_refused_with_the_limit() -> None:
 def test_a_regular_expression_that_is_too_large_is_not_compiled(pattern: str) -> None:
     assert states_of(pattern) > PATTERN_MAX_STATES
     escaped = pattern.replace("\\", "\\\\")
-    assert verdict(f"room.state.matches('{escaped}')").error == explain(
+    assert evaluated(f"room.state.matches('{escaped}')").error == explain(
         ConditionFault.FAILED, error="the regular expression is too large"
     )
 
@@ -251,9 +251,9 @@ def test_the_names_of_the_metering_cannot_be_called() -> None:
 
 
 def test_a_stored_condition_that_is_none_any_more_is_false_and_says_why() -> None:
-    found = evaluate(stored_condition("(" * 40 + "true" + ")" * 40), field_of)
-    assert (found.is_true, found.refused) == (False, True)
-    assert found.error is not None and found.error.code == ConditionFault.UNUSABLE
+    result = evaluate(stored_condition("(" * 40 + "true" + ")" * 40), field_of)
+    assert (result.is_true, result.refused) == (False, True)
+    assert result.error is not None and result.error.code == ConditionFault.UNUSABLE
 
 
 def put(scenario: Any, name: Any, **rule: Any) -> None:
@@ -292,8 +292,8 @@ def test_a_message_of_many_costly_parts_is_refused_at_the_door() -> None:
 
 def test_the_library_writes_nothing_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     for source in COSTLY.values():
-        verdict(source)
-    verdict("room.state.matches('[')")
+        evaluated(source)
+    evaluated("room.state.matches('[')")
     assert capfd.readouterr() == ("", "")
 
 

@@ -77,8 +77,8 @@ def test_a_condition_sees_each_field_of_the_api_with_its_type(path: Any) -> None
     field = (ROOM_PATHS | EVENT_PATHS)[path]
     values = values_seen(path)
     assert values, f"no example has {path}: set it in one of domain/shapes.py"
-    wanted = next(types for kind, types in TYPES.items() if isinstance(field, kind))
-    assert {type(value) for value in values} <= wanted
+    allowed = next(types for kind, types in TYPES.items() if isinstance(field, kind))
+    assert {type(value) for value in values} <= allowed
 
 
 def test_the_api_shows_each_field_that_a_condition_sees() -> None:

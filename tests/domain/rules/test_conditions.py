@@ -18,15 +18,15 @@ def field_of(name: Any, inner: Any) -> Any:
     return ROOM[name]
 
 
-def verdict(source: Any, event: Any = None, now: Any = None) -> Any:
+def evaluated(source: Any, event: Any = None, now: Any = None) -> Any:
     return evaluate(compile_condition(source), field_of, event, now)
 
 
 def test_a_condition_is_handed_only_what_it_looks_at() -> None:
-    asked = []
+    paths = []
     condition = compile_condition('room.on_air && room.state == "playable"')
-    assert evaluate(condition, lambda name, inner: asked.append(name) or ROOM[name]).is_true
-    assert asked == ["on_air", "state"]
+    assert evaluate(condition, lambda name, inner: paths.append(name) or ROOM[name]).is_true
+    assert paths == ["on_air", "state"]
 
 
 def test_a_condition_that_uses_the_room_as_a_whole_is_handed_all_of_it() -> None:
@@ -47,16 +47,16 @@ def test_a_condition_is_compiled_once() -> None:
 
 
 def test_an_error_is_false_and_says_what_it_was() -> None:
-    assert verdict("room.session.participant_count == 2").error is None
-    missing = verdict("event.data.nobody == 1", {"data": {}})
+    assert evaluated("room.session.participant_count == 2").error is None
+    missing = evaluated("event.data.nobody == 1", {"data": {}})
     assert (missing.is_true, missing.error) == (False, explain(ConditionFault.FIELD_MISSING, field="nobody"))
-    nothing = verdict("room.stream.state == 'x'")
+    nothing = evaluated("room.stream.state == 'x'")
     assert (nothing.is_true, bool(nothing.error)) == (False, True)
 
 
 def test_what_is_neither_true_nor_false_is_false_and_says_so() -> None:
-    assert verdict("room.state").error == explain(ConditionFault.NOT_BOOLEAN, type="str")
-    assert not verdict("1").is_true
+    assert evaluated("room.state").error == explain(ConditionFault.NOT_BOOLEAN, type="str")
+    assert not evaluated("1").is_true
 
 
 @pytest.mark.parametrize(
@@ -77,29 +77,29 @@ def test_what_is_neither_true_nor_false_is_false_and_says_so() -> None:
     ],
 )
 def test_no_condition_however_wrong_raises(source: str) -> None:
-    found = verdict(source)
-    assert not found.is_true
-    assert found.error
+    result = evaluated(source)
+    assert not result.is_true
+    assert result.error
 
 
 @pytest.mark.parametrize("zone", ["Nowhere/Zone", "../../etc/passwd", ""])
 def test_a_zone_that_does_not_exist_is_false(zone: str) -> None:
-    found = verdict(f"now.getHours('{zone}') == 12", now=datetime(2026, 11, 22, 12, tzinfo=UTC))
-    assert not found.is_true
-    assert found.error
+    result = evaluated(f"now.getHours('{zone}') == 12", now=datetime(2026, 11, 22, 12, tzinfo=UTC))
+    assert not result.is_true
+    assert result.error
 
 
 def test_the_hour_is_the_moments_own_and_a_zone_may_be_named() -> None:
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
-    assert verdict("now.getHours() == 12", now=noon).is_true
-    assert verdict("now.getHours('Asia/Tokyo') == 21", now=noon).is_true
-    assert verdict("now.getDayOfWeek() == 0 && now.getMonth() == 10 && now.getDate() == 22", now=noon).is_true
+    assert evaluated("now.getHours() == 12", now=noon).is_true
+    assert evaluated("now.getHours('Asia/Tokyo') == 21", now=noon).is_true
+    assert evaluated("now.getDayOfWeek() == 0 && now.getMonth() == 10 && now.getDate() == 22", now=noon).is_true
 
 
 def test_a_moment_in_a_zone_with_daylight_saving_is_the_wall_clocks() -> None:
     summer = datetime(2026, 7, 1, 9, tzinfo=ZoneInfo("Europe/London"))
-    assert verdict("now.getHours() == 9", now=summer).is_true
-    assert verdict("now == timestamp('2026-07-01T08:00:00Z')", now=summer).is_true
+    assert evaluated("now.getHours() == 9", now=summer).is_true
+    assert evaluated("now == timestamp('2026-07-01T08:00:00Z')", now=summer).is_true
 
 
 def test_nothing_of_python_can_be_reached() -> None:

@@ -183,8 +183,8 @@ def emptied() -> Any:
 
 
 def asked_who(scenario: Any, present: Any, **more: Any) -> Any:
-    seen = {"session_id": "s1", "live": True, "participants": present}
-    return scenario.probe(rest("a"), session=seen, **more)
+    session = {"session_id": "s1", "live": True, "participants": present}
+    return scenario.probe(rest("a"), session=session, **more)
 
 
 def test_before_a_rule_ends_a_room_because_of_its_participants_the_session_is_asked() -> None:
@@ -429,7 +429,7 @@ def test_an_operators_wish_is_untouched_by_a_rules_changes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "said"),
+    ("condition", "fragment"),
     [
         ("room.on_aire", "room.on_aire does not exist"),
         ("room.stream.stat == 'x'", "room.stream.stat does not exist"),
@@ -442,15 +442,15 @@ def test_an_operators_wish_is_untouched_by_a_rules_changes() -> None:
         ("true || " * 400 + "true", "longer than"),
     ],
 )
-def test_a_misspelt_condition_is_refused_with_what_is_wrong(condition: str, said: str) -> None:
+def test_a_misspelt_condition_is_refused_with_what_is_wrong(condition: str, fragment: str) -> None:
     with pytest.raises(ConditionError) as refused:
         check_condition(compile_condition(condition), room_shapes(), with_event=False)
-    assert said in str(refused.value)
+    assert fragment in str(refused.value)
 
 
 def test_a_when_cannot_look_at_an_event_or_the_time() -> None:
-    for condition, said in [("event.type == 'x'", "`event`"), ("now.getHours() == 3", "`now`")]:
-        with pytest.raises(ConditionError, match=said):
+    for condition, fragment in [("event.type == 'x'", "`event`"), ("now.getHours() == 3", "`now`")]:
+        with pytest.raises(ConditionError, match=fragment):
             check_condition(compile_condition(condition), room_shapes(), with_event=False)
         check_condition(compile_condition(condition), room_shapes(), with_event=True)
 

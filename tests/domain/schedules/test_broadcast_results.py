@@ -19,7 +19,7 @@ def window(opens: Any, closes: Any, rules: Any = RULES) -> Any:
     return RoomWindow(NOON + opens * MINUTE, NOON + closes * MINUTE, rules)
 
 
-def told(at: Any, kind: Any, opens: Any = None) -> Any:
+def announced(at: Any, kind: Any, opens: Any = None) -> Any:
     return WindowNotice(NOON + at * MINUTE, f"broadcast.{kind}", None if opens is None else NOON + opens * MINUTE)
 
 
@@ -36,24 +36,24 @@ BACK_TO_BACK = [window(0, 60), window(60, 120)]
 @pytest.mark.parametrize(
     ("windows", "notices", "expected"),
     [
-        (BACK_TO_BACK, [told(60, "missed", 0)], [["missed"], []]),
-        (BACK_TO_BACK, [told(60, "completed", 0)], [["completed"], []]),
-        (BACK_TO_BACK, [told(60, "missed", 0), told(61, "late", 60)], [["missed"], ["late"]]),
-        (BACK_TO_BACK, [told(120, "missed", 60)], [[], ["missed"]]),
+        (BACK_TO_BACK, [announced(60, "missed", 0)], [["missed"], []]),
+        (BACK_TO_BACK, [announced(60, "completed", 0)], [["completed"], []]),
+        (BACK_TO_BACK, [announced(60, "missed", 0), announced(61, "late", 60)], [["missed"], ["late"]]),
+        (BACK_TO_BACK, [announced(120, "missed", 60)], [[], ["missed"]]),
         # Told hours late, when a process came back.
-        (BACK_TO_BACK, [told(600, "missed", 0), told(600, "missed", 60)], [["missed"], ["missed"]]),
+        (BACK_TO_BACK, [announced(600, "missed", 0), announced(600, "missed", 60)], [["missed"], ["missed"]]),
         # The window has been cut short since: what was told of it is not the next one's.
-        ([window(0, 30), window(40, 90)], [told(60, "completed", 35)], [[], []]),
+        ([window(0, 30), window(40, 90)], [announced(60, "completed", 35)], [[], []]),
         # Shorter than the tolerance of old entries.
-        ([window(0, 1), window(1, 2)], [told(1, "missed", 0)], [["missed"], []]),
+        ([window(0, 1), window(1, 2)], [announced(1, "missed", 0)], [["missed"], []]),
         # A window of days, of which the plan shows only a later part.
-        ([window(-1440, 1440)], [told(10, "interrupted", -9000)], [["interrupted"]]),
-        ([window(60, 120)], [told(10, "completed", -60)], [[]]),
+        ([window(-1440, 1440)], [announced(10, "interrupted", -9000)], [["interrupted"]]),
+        ([window(60, 120)], [announced(10, "completed", -60)], [[]]),
         # What earlier versions stored names no window.
-        (BACK_TO_BACK, [told(60, "missed")], [["missed"], []]),
-        (BACK_TO_BACK, [told(61, "late")], [[], ["late"]]),
-        (BACK_TO_BACK, [told(300, "missed")], [[], []]),
-        ([], [told(60, "missed", 0), told(60, "missed")], []),
+        (BACK_TO_BACK, [announced(60, "missed")], [["missed"], []]),
+        (BACK_TO_BACK, [announced(61, "late")], [[], ["late"]]),
+        (BACK_TO_BACK, [announced(300, "missed")], [[], []]),
+        ([], [announced(60, "missed", 0), announced(60, "missed")], []),
     ],
 )
 def test_a_verdict_belongs_to_the_window_that_it_names(windows: Any, notices: Any, expected: Any) -> None:
@@ -65,24 +65,24 @@ def test_a_verdict_belongs_to_the_window_that_it_names(windows: Any, notices: An
     st.lists(st.sampled_from(["late", "missed", "completed", "interrupted", None]), min_size=12, max_size=12),
     st.integers(0, 600),
 )
-def test_of_any_row_of_windows_each_has_its_own_verdict(gaps: Any, verdicts: Any, delay: Any) -> None:
+def test_of_any_row_of_windows_each_has_its_own_verdict(gaps: Any, results: Any, delay: Any) -> None:
     at, windows = 0, []
     for gap, length in gaps:
         windows.append(window(at + gap, at + gap + length))
         at += gap + length
     notices = [
-        WindowNotice(one.closes_at + delay * SECOND, f"broadcast.{verdict}", one.opens_at)
-        for one, verdict in zip(windows, verdicts, strict=False)
-        if verdict is not None
+        WindowNotice(window.closes_at + delay * SECOND, f"broadcast.{result}", window.opens_at)
+        for window, result in zip(windows, results, strict=False)
+        if result is not None
     ]
-    expected = [[verdict] if verdict else [] for _, verdict in zip(windows, verdicts, strict=False)]
+    expected = [[result] if result else [] for _, result in zip(windows, results, strict=False)]
     assert kinds(windows, *notices) == expected
 
 
-def planned_and_told(scenario: Any, since: Any) -> Any:
+def planned_and_announced(scenario: Any, since: Any) -> Any:
     """The room's windows as the schedule page combines them, with what was told of each."""
     rules = [rule for rule in scenario.world.config.about(ROOM) if rule.schedule is not None]
-    asked = [
+    planned = [
         (rule.name, rule.start, next_window)
         for rule in rules
         for next_window in next_windows(rule.schedule, since, since + 2 * DAY, {}, 50)
@@ -92,19 +92,22 @@ def planned_and_told(scenario: Any, since: Any) -> Any:
         for notice in scenario.announced
         if notice.type.startswith("broadcast.")
     ]
-    windows = merge_windows(asked)
+    windows = merge_windows(planned)
     return [
-        (one.rules, sorted(kind.removeprefix("broadcast.") for kind in kinds))
-        for one, kinds in zip(windows, match_notices(windows, notices), strict=True)
+        (window.rules, sorted(kind.removeprefix("broadcast.") for kind in kinds))
+        for window, kinds in zip(windows, match_notices(windows, notices), strict=True)
     ]
 
 
 def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before() -> None:
     scenario = ScheduledRoom().plan("first").plan("second", at=["14:00"], start=HIGH)
     scenario.until(ONE + HOUR)
-    assert planned_and_told(scenario, NOON) == [(("first",), ["armed", "late", "missed"]), (("second",), ["armed"])]
+    assert planned_and_announced(scenario, NOON) == [
+        (("first",), ["armed", "late", "missed"]),
+        (("second",), ["armed"]),
+    ]
     scenario.until(ONE + HOUR + 2 * MINUTE)
-    assert planned_and_told(scenario, NOON)[1] == (("second",), ["armed", "late"])
+    assert planned_and_announced(scenario, NOON)[1] == (("second",), ["armed", "late"])
 
 
 def test_a_window_that_cuts_another_short_leaves_it_its_verdict() -> None:
@@ -112,13 +115,13 @@ def test_a_window_that_cuts_another_short_leaves_it_its_verdict() -> None:
     scenario.until(ONE)
     scenario.playable()
     scenario.until(ONE + HOUR / 2)
-    assert planned_and_told(scenario, NOON) == [(("long",), ["completed"]), (("inside",), [])]
+    assert planned_and_announced(scenario, NOON) == [(("long",), ["completed"]), (("inside",), [])]
 
 
 def test_overlapping_rules_of_one_stream_share_one_verdict() -> None:
     scenario = ScheduledRoom().plan("early").plan("later", at=["13:30"])
     scenario.until(ONE + 2 * HOUR)
-    assert planned_and_told(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
+    assert planned_and_announced(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
 
 
 def test_a_rule_that_is_put_inside_a_window_which_another_opened_keeps_one_verdict() -> None:
@@ -126,4 +129,4 @@ def test_a_rule_that_is_put_inside_a_window_which_another_opened_keeps_one_verdi
     scenario.until(ONE + 10 * MINUTE)
     scenario.plan("later", at=["13:05"], long=2 * HOUR)
     scenario.until(ONE + 3 * HOUR)
-    assert planned_and_told(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
+    assert planned_and_announced(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]

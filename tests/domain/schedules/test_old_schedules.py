@@ -88,7 +88,7 @@ def test_a_journal_with_a_broken_schedule_folds_and_the_rule_can_be_deleted(
     assert (answer.status_code, "cannot be computed" in answer.json["detail"]) == (409, True)
     skip_id = web_client.api("POST", "/rules/broken/skip-next").json["id"]
     fold_all(client)
-    assert [told.code for told in effect(client, skip_id)] == [Reason.SCHEDULE_NOT_COMPUTED]
+    assert [explanation.code for explanation in effect(client, skip_id)] == [Reason.SCHEDULE_NOT_COMPUTED]
 
     assert web_client.api("DELETE", "/rules/broken").status_code in (202, 204)
     fold_all(client)

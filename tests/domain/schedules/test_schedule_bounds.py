@@ -183,8 +183,8 @@ def test_a_dense_schedule_passes_over_years_of_exceptions_at_once() -> None:
     """A window every minute, and none for four years: the search goes on where the exception ends."""
     schedule = Schedule("Europe/London", 60, cron="* * * * *", except_days=(("2027-01-01", "2030-12-31"),))
     begin = ms(2026, 12, 31, 23, 59)
-    found = next_windows(schedule, begin, begin + AHEAD_MS, {}, 2)
-    assert found == [Window(begin, begin + 60_000), Window(ms(2031, 1, 1), ms(2031, 1, 1) + 60_000)]
+    windows = next_windows(schedule, begin, begin + AHEAD_MS, {}, 2)
+    assert windows == [Window(begin, begin + 60_000), Window(ms(2031, 1, 1), ms(2031, 1, 1) + 60_000)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -286,8 +286,8 @@ def test_a_cron_of_five_fields_is_accepted(cron: str) -> None:
 
 
 def test_a_cron_of_six_fields_that_was_stored_before_still_opens() -> None:
-    found = next_windows(Schedule("UTC", 60, cron="30 0 9 * * SUN"), NOW, NOW + 7 * DAY_MS, {}, 1)
-    assert found == [Window(ms(2026, 11, 29, 9, 0, 30), ms(2026, 11, 29, 9, 1, 30))]
+    windows = next_windows(Schedule("UTC", 60, cron="30 0 9 * * SUN"), NOW, NOW + 7 * DAY_MS, {}, 1)
+    assert windows == [Window(ms(2026, 11, 29, 9, 0, 30), ms(2026, 11, 29, 9, 1, 30))]
 
 
 def test_both_days_of_a_cron_are_warned_of() -> None:
@@ -361,12 +361,12 @@ def steps_of_putting(schedule: Any, rooms: Any) -> Any:
 
 def test_a_costly_schedule_is_looked_up_once_in_a_fold_however_many_rooms_it_has() -> None:
     costly = {"rrule": "FREQ=DAILY;COUNT=20000", "dtstart": "2026-12-01T00:00", "duration_s": 600}
-    one, _ = steps_of_putting(costly, 1)
+    single, _ = steps_of_putting(costly, 1)
     many, outcome = steps_of_putting(costly, 300)
     assert len(outcome.rooms) == 300
     assert all(room.schedule.next_window is not None for room in outcome.rooms.values())
-    assert one > 20_000
-    assert many < one + 300 * 50
+    assert single > 20_000
+    assert many < single + 300 * 50
 
 
 def test_a_broken_schedule_of_many_rooms_raises_one_alarm() -> None:

@@ -85,7 +85,7 @@ def moments(wall: Any, zone: Any) -> Any:
 @lru_cache(maxsize=64)
 def changes(zone: Any) -> Any:
     """The moments of ten years at which the zone's clocks are changed, as naive times in UTC."""
-    found, day = [], BEGIN
+    days, day = [], BEGIN
     while day < END:
         low, high = day, day + timedelta(days=1)
         if local(low, zone) - low != local(high, zone) - high:
@@ -93,9 +93,9 @@ def changes(zone: Any) -> Any:
                 middle = low + (high - low) / 2
                 same = local(middle, zone) - middle == local(low, zone) - low
                 low, high = (middle, high) if same else (low, middle)
-            found.append(high.replace(second=0, microsecond=0))
+            days.append(high.replace(second=0, microsecond=0))
         day += timedelta(days=1)
-    return found
+    return days
 
 
 def days_of(first: Any, last: Any) -> Iterator[Any]:
@@ -112,21 +112,21 @@ def every_opening(
     With `repeats` a time that the wall shows twice opens both times.
     """
     first, last = EPOCH + timedelta(milliseconds=after - length), EPOCH + timedelta(milliseconds=until)
-    found = {
+    opens = {
         at
         for day in days_of((first - timedelta(days=2)).date(), (last + timedelta(days=2)).date())
         if matches(day)
         for minute in times
         for at in moments(datetime(day.year, day.month, day.day) + timedelta(minutes=minute), zone)[: 1 + repeats]
     }
-    return open_at_some_moment(found, after, until, length)
+    return open_at_some_moment(opens, after, until, length)
 
 
 def open_at_some_moment(openings: Any, after: Any, until: Any, length: Any) -> Any:
     return [Window(at, at + length) for at in sorted(openings) if at + length > after and at < until]
 
 
-def asked(schedule: Any, after: Any, until: Any, calendars: Any = None) -> Any:
+def windows_of(schedule: Any, after: Any, until: Any, calendars: Any = None) -> Any:
     horizon = Horizon(after - 400 * DAY_MS, until + 400 * DAY_MS)
     read = {source: read_calendar(text.encode(), horizon) for source, text in (calendars or {}).items()}
     return list(windows(schedule, after, until, read))
@@ -193,7 +193,7 @@ def test_a_cron_opens_at_the_minutes_that_its_fields_match(
     times = [hour * 60 + minute for hour in (range(24) if hours is None else hours) for minute in minutes]
     schedule = Schedule(zone, length // 1000, cron=cron)
     expected = every_opening(zone, after, until, length, matches, times, repeats=hours is None)
-    assert asked(schedule, after, until) == expected
+    assert windows_of(schedule, after, until) == expected
 
 
 @given(span=spans(), every=st.sampled_from([1, 5, 15, 20, 30]), hours=maybe(hours), length=lengths)
@@ -205,14 +205,14 @@ def test_a_cron_with_a_wildcard_minute_runs_through_an_hour_that_comes_twice(
     times = [hour * 60 + minute for hour in (range(24) if hours is None else hours) for minute in range(0, 60, every)]
     schedule = Schedule(zone, length // 1000, cron=f"*/{every} {field(hours)} * * *")
     expected = every_opening(zone, after, until, length, lambda day: True, times, repeats=True)
-    assert asked(schedule, after, until) == expected
+    assert windows_of(schedule, after, until) == expected
 
 
 def openings_in_utc(cron: Any, zone: Any, first: Any, last: Any) -> Any:
     """The openings of [first, last) as `HH:MM` in UTC."""
     schedule = Schedule(zone, 60, cron=cron)
-    found = asked(schedule, ms(first), ms(last))
-    return [f"{EPOCH + timedelta(milliseconds=window.opens_at):%H:%M}" for window in found]
+    windows = windows_of(schedule, ms(first), ms(last))
+    return [f"{EPOCH + timedelta(milliseconds=window.opens_at):%H:%M}" for window in windows]
 
 
 QUARTERS = [f"{hour:02d}:{minute:02d}" for hour in (0, 1) for minute in (0, 15, 30, 45)]
@@ -265,9 +265,9 @@ def test_a_yearly_cron_comes_in_every_year_that_has_its_day(
         return
     schedule = Schedule(zone, length // 1000, cron=f"{time % 60} {time // 60} {day} {month} *")
     expected = every_opening(
-        zone, ms(BEGIN), ms(END), length, lambda found: (found.day, found.month) == (day, month), [time]
+        zone, ms(BEGIN), ms(END), length, lambda date: (date.day, date.month) == (day, month), [time]
     )
-    assert asked(schedule, ms(BEGIN), ms(END)) == expected
+    assert windows_of(schedule, ms(BEGIN), ms(END)) == expected
 
 
 @given(span=spans(days=20), time=times_of_day, begun=st.integers(0, 200), every=st.integers(1, 9), length=lengths)
@@ -285,7 +285,7 @@ def test_a_recurrence_of_every_so_many_days_is_counted_from_its_beginning(
     def matches(day: Any) -> Any:
         return day >= anchor.date() and (day - anchor.date()).days % every == 0
 
-    assert asked(schedule, after, until) == every_opening(zone, after, until, length, matches, [time])
+    assert windows_of(schedule, after, until) == every_opening(zone, after, until, length, matches, [time])
 
 
 WEEKDAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
@@ -318,7 +318,7 @@ def test_the_nth_of_some_weekdays_in_a_month_is_counted_by_hand(
         return fitting[place - 1 if place > 0 else place]
 
     expected = every_opening(zone, after, until, length, lambda day: of_month(day.year, day.month) == day, [time])
-    assert asked(schedule, after, until) == expected
+    assert windows_of(schedule, after, until) == expected
 
 
 recurrences = st.builds(
@@ -346,7 +346,7 @@ def test_a_recurrence_opens_at_the_walls_times_that_it_names(zone: Any, rule: An
         anchor - timedelta(days=20), anchor + timedelta(days=410), inc=True
     )
     expected = open_at_some_moment({moment(wall, zone) for wall in walls}, after, until, length)
-    assert asked(schedule, after, until) == expected
+    assert windows_of(schedule, after, until) == expected
 
 
 @given(span=spans(), last=st.integers(0, 12 * 24 * 60), freq=st.sampled_from(["HOURLY", "DAILY"]), tail=st.booleans())
@@ -355,17 +355,17 @@ def test_an_until_in_utc_is_a_moment_and_one_without_a_z_is_local(span: Any, las
     zone, after, until = span
     anchor = local(EPOCH + timedelta(milliseconds=after), zone).replace(second=0, microsecond=0)
     bound = EPOCH + timedelta(milliseconds=after, minutes=last)
-    said = bound if tail else local(bound, zone)
-    rule = f"FREQ={freq};UNTIL={said:%Y%m%dT%H%M%S}{'Z' if tail else ''}"
+    limit = bound if tail else local(bound, zone)
+    rule = f"FREQ={freq};UNTIL={limit:%Y%m%dT%H%M%S}{'Z' if tail else ''}"
     openings, wall = set(), anchor
     while wall <= anchor + timedelta(days=20):
-        if (moment(wall, zone) <= ms(bound)) if tail else (wall <= said.replace(microsecond=0)):
+        if (moment(wall, zone) <= ms(bound)) if tail else (wall <= limit.replace(microsecond=0)):
             openings.add(moment(wall, zone))
         wall += timedelta(hours=1) if freq == "HOURLY" else timedelta(days=1)
     if tail and ms(bound) % 1000:
         return
     schedule = Schedule(zone, 60, rrule=rule, dtstart=anchor.isoformat())
-    assert asked(schedule, after, until) == open_at_some_moment(openings, after, until, MINUTE_MS)
+    assert windows_of(schedule, after, until) == open_at_some_moment(openings, after, until, MINUTE_MS)
 
 
 @given(span=spans(), at=st.lists(st.integers(-3 * 1440, 15 * 1440), max_size=12), length=lengths, data=st.data())
@@ -394,7 +394,7 @@ def test_single_times_and_exceptions_are_local(span: Any, at: Any, length: Any, 
         return any(first <= day <= last for first, last in ranges)
 
     openings = {opening for opening in (moment(wall, zone) for wall in walls) if not left_out(opening)}
-    assert asked(schedule, after, until) == open_at_some_moment(openings, after, until, length)
+    assert windows_of(schedule, after, until) == open_at_some_moment(openings, after, until, length)
 
 
 @given(span=spans(), without=st.integers(-2, 8))
@@ -412,7 +412,7 @@ def test_always_is_every_local_day_end_to_end_but_for_the_exceptions(span: Any, 
         if midnight.date() != gone
     ]
     expected = [window for window in expected if window.closes_at > after and window.opens_at < until]
-    assert asked(schedule, after, until) == expected
+    assert windows_of(schedule, after, until) == expected
 
 
 # A calendar's entries
@@ -459,11 +459,11 @@ def test_a_calendars_recurring_entries_open_in_their_own_zone(
         until,
         MINUTE_MS,
     )
-    found = asked(schedule, after, until, {"a": calendar(event, other)})
+    windows = windows_of(schedule, after, until, {"a": calendar(event, other)})
     # How a calendar's own times fall into a skipped hour is its library's affair; all others are compared.
     skipped = {moment(wall, zone) for wall in walls if not local_exists(wall, zone)}
-    assert [one for one in found if one.opens_at not in skipped] == [
-        one for one in expected if one.opens_at not in skipped
+    assert [window for window in windows if window.opens_at not in skipped] == [
+        window for window in expected if window.opens_at not in skipped
     ]
 
 
@@ -480,7 +480,7 @@ def test_an_entry_of_a_calendar_is_as_long_as_it_says() -> None:
     )
     schedule = Schedule("America/New_York", ics=CalendarRef("a"))
     after = ms(datetime(2026, 11, 20))
-    assert asked(schedule, after, after + 10 * DAY_MS, {"a": text}) == [
+    assert windows_of(schedule, after, after + 10 * DAY_MS, {"a": text}) == [
         Window(ms(datetime(2026, 11, 22, 10)), ms(datetime(2026, 11, 22, 11, 30))),
         Window(ms(datetime(2026, 11, 24, 5)), ms(datetime(2026, 11, 25, 5))),
     ]
@@ -493,7 +493,7 @@ def test_a_moved_entry_of_a_series_opens_where_it_was_moved_to() -> None:
         "UID:x\nRECURRENCE-ID:20261115T100000Z\nDTSTART:20261115T100000Z\nDURATION:PT1H\nSTATUS:CANCELLED\nSUMMARY:S",
     )
     after = ms(datetime(2026, 10, 1))
-    assert asked(Schedule(ics=CalendarRef("a")), after, after + 90 * DAY_MS, {"a": text}) == [
+    assert windows_of(Schedule(ics=CalendarRef("a")), after, after + 90 * DAY_MS, {"a": text}) == [
         Window(ms(datetime(2026, 11, 1, 10)), ms(datetime(2026, 11, 1, 11))),
         Window(ms(datetime(2026, 11, 9, 15)), ms(datetime(2026, 11, 9, 17))),
     ]
@@ -505,7 +505,7 @@ def test_a_holidays_calendar_takes_out_the_windows_that_open_in_it_however_long_
     after, until = ms(datetime(2027, 5, 30)), ms(datetime(2027, 9, 3))
     days = [
         local(EPOCH + timedelta(milliseconds=w.opens_at), "UTC").date()
-        for w in asked(schedule, after, until, {"h": text})
+        for w in windows_of(schedule, after, until, {"h": text})
     ]
     assert days == [date(2027, 5, 30), date(2027, 5, 31), date(2027, 9, 1), date(2027, 9, 2)]
 
@@ -513,12 +513,12 @@ def test_a_holidays_calendar_takes_out_the_windows_that_open_in_it_however_long_
 def test_an_entry_years_ahead_is_found() -> None:
     text = calendar("DTSTART:20240229T100000Z\nDURATION:PT1H\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29\nSUMMARY:Leap")
     after = ms(datetime(2024, 3, 1))
-    found = asked(Schedule(ics=CalendarRef("a")), after, after + 5 * 366 * DAY_MS, {"a": text})
-    assert [window.opens_at for window in found] == [ms(datetime(2028, 2, 29, 10))]
+    windows = windows_of(Schedule(ics=CalendarRef("a")), after, after + 5 * 366 * DAY_MS, {"a": text})
+    assert [window.opens_at for window in windows] == [ms(datetime(2028, 2, 29, 10))]
 
 
 def test_a_calendar_that_was_never_fetched_opens_nothing() -> None:
-    assert asked(Schedule(ics=CalendarRef("a")), 0, DAY_MS, {}) == []
+    assert windows_of(Schedule(ics=CalendarRef("a")), 0, DAY_MS, {}) == []
 
 
 # Asked at any moment
@@ -556,11 +556,11 @@ anything = st.one_of(
 @settings(max_examples=100, deadline=None)
 def test_whenever_it_is_asked_it_names_the_same_windows(schedule: Any, span: Any, cuts: Any) -> None:
     _, after, until = span
-    whole = asked(schedule, after, until)
+    whole = windows_of(schedule, after, until)
     for begin, long in cuts:
         low = after + (until - after) * begin // 100
         high = min(until, low + (until - after) * long // 100)
-        assert asked(schedule, low, high) == [w for w in whole if w.closes_at > low and w.opens_at < high]
+        assert windows_of(schedule, low, high) == [w for w in whole if w.closes_at > low and w.opens_at < high]
     assert whole == sorted(set(whole), key=lambda window: window.opens_at)
 
 
@@ -582,7 +582,7 @@ def test_a_sparse_schedule_is_looked_up_quickly(schedule: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "dtstart", "said"),
+    ("rule", "dtstart", "fragment"),
     [
         ("FREQ=SECONDLY", "2026-01-01T00:00", "HOURLY"),
         ("FREQ=MINUTELY;INTERVAL=5", "2026-01-01T00:00", "HOURLY"),
@@ -593,8 +593,8 @@ def test_a_sparse_schedule_is_looked_up_quickly(schedule: Any) -> None:
         ("DTSTART:20260101T000000\nRRULE:FREQ=DAILY", "2026-01-01T00:00", "one line"),
     ],
 )
-def test_a_recurrence_that_cannot_be_kept_to_is_refused_at_the_door(rule: str, dtstart: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_recurrence_that_cannot_be_kept_to_is_refused_at_the_door(rule: str, dtstart: str, fragment: str) -> None:
+    with pytest.raises(ValueError, match=fragment):
         check_openings(Schedule(duration_s=3600, rrule=rule, dtstart=dtstart))
 
 
@@ -613,7 +613,7 @@ def test_windows_are_joined_as_one_who_walks_through_them_minute_by_minute_would
     asks = [(rule, STARTS[start], Window(begin, begin + long)) for rule, start, begin, long in given_asks]
     expected, now = [], None
     for minute in range(60):
-        for rule, start, window in sorted(asks, key=lambda one: one[0]):
+        for rule, start, window in sorted(asks, key=lambda question: question[0]):
             if window.opens_at != minute:
                 continue
             if now is not None and now.start == start:
@@ -642,17 +642,17 @@ def test_a_later_opening_for_another_stream_ends_the_earlier_window() -> None:
 
 def test_the_skipped_hour_opens_as_much_later_as_the_clocks_jump() -> None:
     schedule = Schedule("Europe/London", 600, cron="30 1 29 3 *")
-    found = asked(schedule, ms(datetime(2026, 3, 1)), ms(datetime(2026, 4, 1)))
-    assert [window.opens_at for window in found] == [ms(datetime(2026, 3, 29, 1, 30))]
+    windows = windows_of(schedule, ms(datetime(2026, 3, 1)), ms(datetime(2026, 4, 1)))
+    assert [window.opens_at for window in windows] == [ms(datetime(2026, 3, 29, 1, 30))]
 
 
 def test_a_skipped_time_does_not_hide_the_one_that_it_is_put_after() -> None:
     schedule = Schedule("Europe/London", 600, at=("2026-03-29T01:30", "2026-03-29T02:00"))
-    found = asked(schedule, ms(datetime(2026, 3, 1)), ms(datetime(2026, 4, 1)))
-    assert [window.opens_at for window in found] == [ms(datetime(2026, 3, 29, 1)), ms(datetime(2026, 3, 29, 1, 30))]
+    windows = windows_of(schedule, ms(datetime(2026, 3, 1)), ms(datetime(2026, 4, 1)))
+    assert [window.opens_at for window in windows] == [ms(datetime(2026, 3, 29, 1)), ms(datetime(2026, 3, 29, 1, 30))]
 
 
 def test_the_hour_that_comes_twice_opens_the_first_time_once() -> None:
     schedule = Schedule("Europe/London", 600, cron="30 1 25 10 *")
-    found = asked(schedule, ms(datetime(2026, 10, 1)), ms(datetime(2026, 11, 1)))
-    assert [window.opens_at for window in found] == [ms(datetime(2026, 10, 25, 0, 30))]
+    windows = windows_of(schedule, ms(datetime(2026, 10, 1)), ms(datetime(2026, 11, 1)))
+    assert [window.opens_at for window in windows] == [ms(datetime(2026, 10, 25, 0, 30))]

@@ -22,7 +22,7 @@ from webhook_app.domain.times import rfc3339
 
 
 def notice(scenario: Any, kind: Any) -> Any:
-    return [one for one in scenario.announced if one.type == f"broadcast.{kind}"][-1]
+    return [announcement for announcement in scenario.announced if announcement.type == f"broadcast.{kind}"][-1]
 
 
 def text_of(scenario: Any, kind: Any) -> Any:
@@ -70,8 +70,8 @@ ENDLESS = [
 def test_windows_that_follow_one_another_have_no_planned_end(schedule: Any) -> None:
     scenario = endless(schedule)
     for kind in ("armed", "late"):
-        told = notice(scenario, kind).data
-        assert (told["opens_at"], told["closes_at"]) == (rfc3339(scenario.events[0].at), None)
+        data = notice(scenario, kind).data
+        assert (data["opens_at"], data["closes_at"]) == (rfc3339(scenario.events[0].at), None)
         assert "without an end" in text_of(scenario, kind)
     assert scenario.view["desired"]["until"] is None
     assert scenario.view["next_window"] is None
@@ -86,8 +86,8 @@ def test_a_window_without_an_end_stays_the_same_window_from_day_to_day(schedule:
 
 def test_an_exception_gives_a_window_without_an_end_a_real_close() -> None:
     scenario = endless({"always": True, "except_days": [["2026-11-24", "2026-11-24"]]}, calls=False)
-    told = notice(scenario, "late").data
-    assert told["closes_at"] == "2026-11-24T00:00:00.000Z"
+    data = notice(scenario, "late").data
+    assert data["closes_at"] == "2026-11-24T00:00:00.000Z"
     scenario.until(NOON + 4 * DAY)
     assert notice(scenario, "missed").data["closes_at"] == "2026-11-24T00:00:00.000Z"
     assert notice(scenario, "late").data["opens_at"] == "2026-11-25T00:00:00.000Z"
@@ -97,8 +97,8 @@ def test_an_exception_gives_a_window_without_an_end_a_real_close() -> None:
 def test_a_window_without_an_end_that_a_change_ends_is_told_with_the_moment_it_ended() -> None:
     scenario = endless({"always": True})
     scenario.put_rule({"name": "show", "rooms": [ROOM], "schedule": {"at": ["2027-01-01T10:00"], "duration_s": 60}})
-    told = notice(scenario, "missed")
-    assert told.data["closes_at"] == rfc3339(told.at)
+    missed = notice(scenario, "missed")
+    assert missed.data["closes_at"] == rfc3339(missed.at)
 
 
 @pytest.mark.parametrize("start", [{}, HIGH])
@@ -133,6 +133,6 @@ def test_a_window_that_an_earlier_version_opened_folds_on() -> None:
 def test_occurrences_name_no_close_where_none_is_known(schedule: dict[str, Any], closes_at: str | None) -> None:
     scenario = endless(schedule, calls=False)
     config = scenario.world.config
-    found = occurrences(config, config.rules["show"], [ROOM], at=scenario.now, count=3)
-    assert found[0].endless is (closes_at is None)
-    assert closes_at is None or rfc3339(found[0].window.closes_at) == closes_at
+    listed = occurrences(config, config.rules["show"], [ROOM], at=scenario.now, count=3)
+    assert listed[0].endless is (closes_at is None)
+    assert closes_at is None or rfc3339(listed[0].window.closes_at) == closes_at

@@ -49,11 +49,11 @@ class ScheduledRoom(Scenario):
         live = [run for run in self.runs if run.live]
         active = {**rest(live[-1].videosdk_id), "sessionId": live[-1].session_id} if live else None
         session = self.room.session
-        seen = None
+        session_data = None
         if session is not None and session.live and self.room.probing.probe.body.get("session"):
             people = dict(session.participants) if session.complete else {"ada": "Ada"}
-            seen = {"session_id": session.session_id, "live": True, "participants": people}
-        self.probe(active, session=seen, after=0)
+            session_data = {"session_id": session.session_id, "live": True, "participants": people}
+        self.probe(active, session=session_data, after=0)
 
     def until(self, moment: Any) -> None:
         """Let the clock run to a moment."""
@@ -66,7 +66,7 @@ class ScheduledRoom(Scenario):
 
     def plan(self, name: str = "show", *, at: Any = ("13:00",), long: Any = HOUR, **more: Any) -> Any:
         """Put a rule whose windows open today."""
-        schedule = {"at": [f"2026-11-22T{one}" if len(one) == 5 else one for one in at], "duration_s": long // 1000}
+        schedule = {"at": [f"2026-11-22T{time}" if len(time) == 5 else time for time in at], "duration_s": long // 1000}
         self.put_rule({"name": name, "rooms": [ROOM], "schedule": schedule, **more})
         return self
 
@@ -102,7 +102,7 @@ class ScheduledRoom(Scenario):
         return [notice.data["reason"] for notice in self.announced if notice.type == f"broadcast.{kind}"][-1]
 
     @property
-    def wanted(self) -> Any:
+    def desired(self) -> Any:
         desired = self.view["desired"]
         return None if desired is None else desired["on_air"]
 
@@ -126,7 +126,7 @@ def after_show(scenario: Any) -> Any:
 def test_a_window_starts_the_stream_within_the_event_that_opens_it() -> None:
     scenario = ScheduledRoom().opened().plan(start=HIGH)
     scenario.until(ONE - 1)
-    assert (scenario.starts, scenario.wanted) == ([], None)
+    assert (scenario.starts, scenario.desired) == ([], None)
     scenario.until(ONE)
     assert scenario.now == ONE
     assert [(call.because, call.created_at, call.body) for call in scenario.starts] == [("rule:show", ONE, HIGH)]
@@ -143,7 +143,7 @@ def test_the_room_shows_its_next_window_before_and_after_it_opens() -> None:
 def test_a_window_without_a_session_is_armed_and_starts_at_once_when_somebody_opens_one() -> None:
     scenario = ScheduledRoom().plan()
     scenario.until(ONE + 10 * MINUTE)
-    assert (scenario.starts, scenario.view["armed"], scenario.wanted) == ([], True, True)
+    assert (scenario.starts, scenario.view["armed"], scenario.desired) == ([], True, True)
     assert scenario.broadcasts == ["armed", "late"]
     assert scenario.reason("late") == Reason.NO_SESSION
     scenario.webhook("session-started")
@@ -279,7 +279,7 @@ def test_a_window_that_was_never_playable_is_missed_with_its_reason() -> None:
     scenario.until(ONE + HOUR)
     assert scenario.broadcasts == ["armed", "late", "missed"]
     assert scenario.reason("missed") == Reason.NO_SESSION
-    assert scenario.wanted is None
+    assert scenario.desired is None
 
 
 def test_without_credentials_a_window_is_missed_and_nothing_is_wanted_after_it() -> None:
@@ -288,14 +288,14 @@ def test_without_credentials_a_window_is_missed_and_nothing_is_wanted_after_it()
     scenario.until(ONE + HOUR)
     assert scenario.broadcasts == ["late", "missed"]
     assert scenario.reason("missed") == Reason.NO_CREDENTIALS
-    assert (scenario.calls, scenario.wanted) == ([], None)
+    assert (scenario.calls, scenario.desired) == ([], None)
 
 
 def test_a_stream_that_a_person_runs_without_credentials_completes_the_window_and_is_not_ended_later() -> None:
     scenario = ScheduledRoom(calls=False).opened().plan()
     scenario.hls("started", "playable", id="p")
     scenario.until(ONE + HOUR)
-    assert (scenario.broadcasts, scenario.wanted) == (["completed"], None)
+    assert (scenario.broadcasts, scenario.desired) == (["completed"], None)
     scenario.process(Source.SYSTEM, "settings", {"calls": True}, room=None)
     assert scenario.ends == []
 
@@ -303,10 +303,10 @@ def test_a_stream_that_a_person_runs_without_credentials_completes_the_window_an
 def test_the_close_ends_the_stream_once_and_then_wants_nothing() -> None:
     scenario = on_show()
     scenario.until(ONE + HOUR)
-    assert (scenario.broadcasts, scenario.wanted) == (["completed"], False)
+    assert (scenario.broadcasts, scenario.desired) == (["completed"], False)
     assert [(call.because, call.created_at) for call in scenario.ends] == [("rule:show", ONE + HOUR)]
     scenario.ended()
-    assert scenario.wanted is None
+    assert scenario.desired is None
     scenario.hls("starting", "started", "playable", id="p", url=url("p"))
     scenario.wait(5 * HOUR)
     assert (len(scenario.ends), scenario.states[-1]) == (1, "playable")
@@ -322,7 +322,7 @@ def test_a_close_while_the_stream_is_starting_waits_for_started_and_then_ends_it
     scenario.hls("started", id="a")
     assert len(scenario.ends) == 1
     scenario.ended()
-    assert scenario.wanted is None
+    assert scenario.desired is None
 
 
 def test_a_close_while_the_start_is_in_doubt_ends_what_comes_of_it() -> None:
@@ -333,11 +333,11 @@ def test_a_close_while_the_start_is_in_doubt_ends_what_comes_of_it() -> None:
     scenario.webhook("session-started", after=0)
     scenario.answer("unknown", deadline_at=scenario.now + 10 * SECOND, after=0)
     scenario.until(ONE + HOUR)
-    assert scenario.wanted is False
+    assert scenario.desired is False
     scenario.probe(rest("a"))
     assert [call.body for call in scenario.ends] == [{"id": "a"}]
     scenario.ended()
-    assert scenario.wanted is None
+    assert scenario.desired is None
 
 
 def test_an_end_that_is_refused_for_ever_after_the_close_is_given_up() -> None:
@@ -349,7 +349,7 @@ def test_an_end_that_is_refused_for_ever_after_the_close_is_given_up() -> None:
         if "backoff" in scenario.room.timers:
             scenario.timer("backoff")
     assert scenario.notices.count("call.given-up") == 1
-    assert (scenario.wanted, len(scenario.ends)) == (None, 20)
+    assert (scenario.desired, len(scenario.ends)) == (None, 20)
 
 
 # Reminding
@@ -376,7 +376,7 @@ def test_what_is_near_is_told_once_and_says_whether_somebody_is_there() -> None:
 def test_a_person_who_stops_the_stream_is_obeyed_until_the_window_closes() -> None:
     scenario = on_show(at=["13:00", "15:00"])
     scenario.stopped()
-    assert (scenario.broadcasts, scenario.wanted) == (["interrupted"], None)
+    assert (scenario.broadcasts, scenario.desired) == (["interrupted"], None)
     scenario.until(ONE + HOUR - 1)
     assert len(scenario.starts) == 1
     scenario.until(ONE + 2 * HOUR)
@@ -399,7 +399,7 @@ def test_a_persons_stop_that_is_told_only_after_a_probe_has_missed_the_stream_is
     assert scenario.broadcasts == ["interrupted"]
     scenario.hls("stopped", id="a")
     scenario.wait(5 * MINUTE)
-    assert (len(scenario.starts), scenario.wanted, scenario.broadcasts) == (1, None, ["interrupted"])
+    assert (len(scenario.starts), scenario.desired, scenario.broadcasts) == (1, None, ["interrupted"])
 
 
 def test_late_word_of_a_stop_undoes_no_start_that_was_made_meanwhile() -> None:
@@ -407,7 +407,7 @@ def test_late_word_of_a_stop_undoes_no_start_that_was_made_meanwhile() -> None:
     scenario.probe(None)
     scenario.timer("backoff")
     scenario.hls("stopping", "stopped", id="a")
-    assert (len(scenario.starts), scenario.wanted, scenario.broadcasts) == (2, True, [])
+    assert (len(scenario.starts), scenario.desired, scenario.broadcasts) == (2, True, [])
 
 
 def test_with_restart_always_a_persons_stop_is_undone() -> None:
@@ -422,7 +422,7 @@ def test_with_restart_never_a_stream_that_failed_is_left_off_until_the_close() -
     scenario.hls("failed", id="a")
     scenario.until(ONE + HOUR)
     assert (len(scenario.starts), scenario.broadcasts) == (1, ["completed"])
-    assert scenario.wanted is None
+    assert scenario.desired is None
 
 
 def test_a_stream_that_dies_is_started_again_ever_later_and_never_given_up_before_the_close() -> None:
@@ -449,7 +449,7 @@ def test_a_start_that_is_refused_is_tried_up_to_the_close_and_not_after_it() -> 
     assert scenario.reason("missed") == Reason.VIDEOSDK_REFUSED
     tried = len(scenario.starts)
     scenario.wait(HOUR)
-    assert (len(scenario.starts), scenario.wanted) == (tried, None)
+    assert (len(scenario.starts), scenario.desired) == (tried, None)
 
 
 def test_a_token_that_is_refused_through_the_opening_holds_the_window_until_it_is_lifted() -> None:
@@ -504,8 +504,8 @@ def test_a_window_that_opened_and_closed_while_nobody_looked_is_missed() -> None
 def test_each_of_several_windows_that_passed_while_nobody_looked_is_told() -> None:
     scenario = ScheduledRoom().opened().plan(at=["13:00", "15:00", "17:00", "19:00"])
     scenario.sleep(NOON + 7 * HOUR + 10 * MINUTE)
-    told = [notice for notice in scenario.announced if notice.type == "broadcast.missed"]
-    assert [notice.data["opens_at"][11:16] for notice in told] == ["13:00", "15:00", "17:00"]
+    missed = [notice for notice in scenario.announced if notice.type == "broadcast.missed"]
+    assert [notice.data["opens_at"][11:16] for notice in missed] == ["13:00", "15:00", "17:00"]
     assert len(scenario.starts) == 1
 
 
@@ -520,7 +520,7 @@ def test_a_window_that_passed_between_two_looks_hands_its_run_to_the_next() -> N
     scenario = on_show(at=["13:00", "15:00"])
     scenario.sleep(ONE + 2 * HOUR + MINUTE)
     assert scenario.broadcasts == ["completed"]
-    assert (scenario.ends, len(scenario.starts), scenario.wanted) == ([], 1, True)
+    assert (scenario.ends, len(scenario.starts), scenario.desired) == ([], 1, True)
 
 
 # Two windows, two rules
@@ -585,7 +585,7 @@ def test_a_window_that_was_cut_short_does_not_come_back_after_the_one_that_cut_i
     assert len(scenario.ends) == 2
     scenario.ended("b")
     scenario.wait(HOUR)
-    assert (len(scenario.starts), scenario.wanted) == (2, None)
+    assert (len(scenario.starts), scenario.desired) == (2, None)
 
 
 # Operators
@@ -595,9 +595,9 @@ def test_an_operators_end_inside_a_window_holds_until_it_closes() -> None:
     scenario = on_show(at=["13:00", "15:00"])
     scenario.operator("end")
     scenario.ended()
-    assert scenario.wanted is False
+    assert scenario.desired is False
     scenario.until(ONE + HOUR)
-    assert (scenario.wanted, scenario.broadcasts) == (None, ["completed"])
+    assert (scenario.desired, scenario.broadcasts) == (None, ["completed"])
     scenario.until(ONE + 2 * HOUR)
     assert len(scenario.starts) == 2
 
@@ -635,18 +635,18 @@ def test_an_operators_start_inside_a_window_is_dropped_at_its_close() -> None:
     scenario.until(ONE + HOUR)
     assert len(scenario.ends) == 1
     scenario.ended()
-    assert scenario.wanted is None
+    assert scenario.desired is None
 
 
 def test_a_wish_with_its_own_time_holds_over_the_close_and_the_stream_ends_when_it_is_up() -> None:
     scenario = on_show()
     scenario.operator("start", until=ONE + 2 * HOUR)
     scenario.until(ONE + 2 * HOUR - 1)
-    assert (scenario.ends, scenario.wanted, scenario.broadcasts) == ([], True, ["completed"])
+    assert (scenario.ends, scenario.desired, scenario.broadcasts) == ([], True, ["completed"])
     scenario.until(ONE + 2 * HOUR)
     assert [call.because for call in scenario.ends] == ["rule:show"]
     scenario.ended()
-    assert scenario.wanted is None
+    assert scenario.desired is None
 
 
 def test_an_operators_end_with_its_own_time_holds_over_an_opening() -> None:
@@ -702,7 +702,7 @@ def test_a_rule_that_is_paused_or_deleted_leaves_the_stream_alone(change: str) -
     getattr(scenario, change)("show")
     assert Reason.WINDOW_RULE_GONE in scenario.decided
     scenario.wait(3 * HOUR)
-    assert (scenario.ends, scenario.wanted, scenario.broadcasts) == ([], None, [])
+    assert (scenario.ends, scenario.desired, scenario.broadcasts) == ([], None, [])
 
 
 def test_a_rule_that_is_paused_leaves_the_stream_alone_though_another_rule_has_windows_later() -> None:
@@ -719,7 +719,7 @@ def test_a_rule_that_is_resumed_inside_its_window_opens_it_again() -> None:
     scenario = on_show()
     scenario.pause("show")
     scenario.process(Source.OPERATOR, "rule-resumed", {"name": "show"}, room=None)
-    assert scenario.wanted is True
+    assert scenario.desired is True
     scenario.until(ONE + HOUR)
     assert len(scenario.ends) == 1
 
@@ -767,9 +767,9 @@ def test_an_empty_room_is_ended_after_videosdk_was_asked_and_is_on_again_when_so
     assert [call.because for call in scenario.ends] == ["rule:show"]
     scenario.reachable = True
     scenario.ended()
-    assert scenario.wanted is False
+    assert scenario.desired is False
     scenario.joined("bob")
-    assert (len(scenario.starts), scenario.wanted) == (2, True)
+    assert (len(scenario.starts), scenario.desired) == (2, True)
     assert scenario.broadcasts == []
 
 
@@ -820,17 +820,17 @@ def test_a_close_while_the_end_of_an_empty_room_is_under_way_still_ends_it() -> 
     scenario.until(ONE + HOUR + MINUTE)
     assert len(scenario.ends) > 1
     scenario.ended()
-    assert scenario.wanted is None
+    assert scenario.desired is None
 
 
 def test_a_window_runs_over_while_somebody_is_there_and_ends_when_they_leave() -> None:
     scenario = on_show(overrun_s=1800)
     scenario.until(ONE + HOUR + 10 * MINUTE)
-    assert (scenario.ends, scenario.wanted, scenario.broadcasts) == ([], True, [])
+    assert (scenario.ends, scenario.desired, scenario.broadcasts) == ([], True, [])
     scenario.left("ada")
     assert (len(scenario.ends), scenario.broadcasts) == (1, ["completed"])
     scenario.ended()
-    assert scenario.wanted is None
+    assert scenario.desired is None
 
 
 def test_a_window_runs_over_no_longer_than_it_may() -> None:
@@ -863,7 +863,7 @@ def test_a_window_that_runs_over_into_the_next_keeps_its_run() -> None:
     scenario = on_show(at=["13:00", "14:15"], overrun_s=1800)
     scenario.until(ONE + 80 * MINUTE)
     assert (scenario.ends, len(scenario.starts), scenario.broadcasts) == ([], 1, ["completed"])
-    assert scenario.wanted is True
+    assert scenario.desired is True
 
 
 # Long runs, conditions, around the clock
@@ -887,7 +887,7 @@ def test_a_run_that_would_end_with_the_window_is_not_renewed() -> None:
     scenario = on_show(long=HOUR, max_run_s=6600)
     scenario.until(ONE + HOUR)
     assert len(scenario.ends) == 1
-    assert scenario.wanted is False
+    assert scenario.desired is False
 
 
 def test_a_window_with_an_if_starts_once_it_holds_and_goes_on_when_it_ceases() -> None:
@@ -901,7 +901,7 @@ def test_a_window_with_an_if_starts_once_it_holds_and_goes_on_when_it_ceases() -
     scenario.playable()
     scenario.left("host-eve")
     scenario.until(ONE + HOUR - 1)
-    assert (scenario.ends, scenario.wanted) == ([], True)
+    assert (scenario.ends, scenario.desired) == ([], True)
     scenario.until(ONE + HOUR)
     assert len(scenario.ends) == 1
 
@@ -943,14 +943,14 @@ def test_a_window_that_waits_for_its_if_asks_who_is_there_as_nobody_may_have_sai
     assert (scenario.starts, scenario.room.probing.probe) == ([], None)
     scenario.until(ONE + 31 * SECOND)
     assert scenario.room.probing.probe is not None
-    seen = {"session_id": SESSION, "live": True, "participants": {"ada": "Ada", "eve": "Host Eve"}}
-    scenario.probe(None, session=seen)
+    session_data = {"session_id": SESSION, "live": True, "participants": {"ada": "Ada", "eve": "Host Eve"}}
+    scenario.probe(None, session=session_data)
     assert len(scenario.starts) == 1
-    asked = len(scenario.probes)
+    probe_count = len(scenario.probes)
     scenario.reachable = True
     scenario.playable()
     scenario.until(ONE + 10 * MINUTE)
-    assert len(scenario.probes) - asked < 10  # the routine looks of a room on air
+    assert len(scenario.probes) - probe_count < 10  # the routine looks of a room on air
 
 
 def test_a_window_whose_if_never_holds_is_missed_for_that_reason() -> None:
@@ -968,7 +968,7 @@ def test_a_room_that_is_always_on_stays_on_across_days() -> None:
         scenario.timer("window")
     assert scenario.now > NOON + 5 * DAY
     assert (scenario.ends, len(scenario.starts), scenario.broadcasts) == ([], 1, [])
-    assert scenario.wanted is True
+    assert scenario.desired is True
     scenario.hls("failed", id="a")
     scenario.wait(5 * SECOND)
     assert len(scenario.starts) == 2
@@ -998,7 +998,7 @@ def test_a_schedule_wins_over_an_event_rule_and_takes_its_wish_along_at_the_clos
     assert scenario.ends == []
     scenario.joined("eve")
     after_show(scenario)
-    assert scenario.wanted is None
+    assert scenario.desired is None
     scenario.wait(HOUR)
     assert len(scenario.starts) == 1
 
@@ -1011,7 +1011,7 @@ def test_a_close_takes_an_event_rules_wish_along_though_nothing_came_of_the_wind
     scenario.until(ONE + HOUR)
     scenario.answer("unreached")
     scenario.wait(MINUTE)
-    assert (len(scenario.starts), scenario.wanted) == (1, None)
+    assert (len(scenario.starts), scenario.desired) == (1, None)
 
 
 def test_the_timeline_says_that_a_schedule_wins_over_an_event_rule() -> None:
@@ -1088,8 +1088,11 @@ def test_what_is_to_come_is_shown_as_it_will_be() -> None:
 
     def shown(name: Any, at: Any) -> Any:
         rule = scenario.world.config.rules[name]
-        found = occurrences(scenario.world.config, rule, [ROOM], at=at, count=5)
-        return [((one.window.opens_at - NOON) / HOUR, (one.window.closes_at - NOON) / HOUR) for one in found]
+        listed = occurrences(scenario.world.config, rule, [ROOM], at=at, count=5)
+        return [
+            ((occurrence.window.opens_at - NOON) / HOUR, (occurrence.window.closes_at - NOON) / HOUR)
+            for occurrence in listed
+        ]
 
     assert shown("show", NOON) == [(1, 2)]
     assert shown("choir", NOON) == [(2, 3)]
@@ -1105,15 +1108,15 @@ def test_a_backtest_of_a_schedule_shows_what_would_have_been_done_and_calls_noth
     draft = decode_rule(
         {"name": "draft", "rooms": [ROOM], "schedule": {"at": ["2026-11-22T13:00"], "duration_s": 3600, "given": {}}}
     )
-    found = backtest(
+    result = backtest(
         before, scenario.events, [draft], since=NOON, until=scenario.now, webhook_for=CALLED.stream_webhook
     )
-    assert [(act.kind, act.at) for act in found.would] == [
+    assert [(act.kind, act.at) for act in result.would] == [
         ("start", ONE),
         ("end", ONE + HOUR),
         ("broadcast.completed", ONE + HOUR),
     ]
-    assert found.only_would == found.would
+    assert result.only_would == result.would
     assert scenario.starts == []
 
 

@@ -42,10 +42,10 @@ class Pages:
 
     def __init__(self, people: list[dict[str, Any]], *, largest: int = 500, form: Any = documented) -> None:
         self.people, self.largest, self.form = people, largest, form
-        self.asked: list[tuple[int, int | None]] = []
+        self.requests: list[tuple[int, int | None]] = []
 
     def __call__(self, page: int, per_page: int | None) -> ApiAnswer:
-        self.asked.append((page, per_page))
+        self.requests.append((page, per_page))
         if per_page is not None and per_page > self.largest:
             return ApiAnswer(400, {"message": "perPage is too large"})
         size = per_page or 20
@@ -139,7 +139,7 @@ def test_all_pages_are_read_whatever_their_size(form: Any, largest: int, count: 
     roster = reading.read_pages(pages)
     assert roster is not None
     assert (len(roster.participants), roster.whole) == (count, True)
-    assert len(set(pages.asked)) == len(pages.asked)
+    assert len(set(pages.requests)) == len(pages.requests)
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ def test_all_pages_are_read_whatever_their_size(form: Any, largest: int, count: 
     ],
 )
 def test_a_page_without_page_info_is_the_last(body: dict[str, Any]) -> None:
-    asked = []
-    roster = reading.read_pages(lambda page, size: asked.append(page) or ApiAnswer(200, body))
+    paths = []
+    roster = reading.read_pages(lambda page, size: paths.append(page) or ApiAnswer(200, body))
     assert roster is not None
-    assert (roster.participants, roster.whole, asked) == ({"ada": ("Ada", "CONFERENCE")}, True, [1])
+    assert (roster.participants, roster.whole, paths) == ({"ada": ("Ada", "CONFERENCE")}, True, [1])
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,12 @@ def test_an_answer_in_an_unknown_form_says_nothing_about_who_is_there(answer: An
 
 
 def test_a_server_that_repeats_one_page_is_not_asked_for_ever() -> None:
-    asked = []
+    paths = []
     body = documented([person("ada")], last=1_000_000, total=1_000_000)
-    roster = reading.read_pages(lambda page, size: asked.append(page) or ApiAnswer(200, body))
+    roster = reading.read_pages(lambda page, size: paths.append(page) or ApiAnswer(200, body))
     assert roster is not None
     assert len(roster.participants) == 1
-    assert len(asked) <= 1 + reading.PAGES_AT_ONCE
+    assert len(paths) <= 1 + reading.PAGES_AT_ONCE
 
 
 def test_pages_are_read_up_to_a_limit() -> None:
@@ -328,11 +328,11 @@ def test_in_a_full_roster_a_newcomer_is_listed_in_place_of_a_viewer() -> None:
 
 def test_who_joins_or_leaves_while_a_probe_is_under_way_is_added_to_its_answer() -> None:
     scenario = on_air()
-    asked = scenario.ask()
+    asked_id = scenario.ask()
     scenario.joined("ada")
     scenario.joined("bob")
     scenario.left("bob")
-    probed(scenario, [person("bob", "VIEWER"), person("eve", "CONFERENCE")], asked_id=asked)
+    probed(scenario, [person("bob", "VIEWER"), person("eve", "CONFERENCE")], asked_id=asked_id)
     assert sorted(scenario.room.session.participants) == ["ada", "eve"]
     assert scenario.notices.count("participant.joined") == 3
     assert scenario.notices.count("participant.left") == 1
@@ -340,10 +340,10 @@ def test_who_joins_or_leaves_while_a_probe_is_under_way_is_added_to_its_answer()
 
 def test_when_more_people_move_than_are_kept_the_probe_is_repeated() -> None:
     scenario = on_air()
-    asked = scenario.ask()
+    asked_id = scenario.ask()
     for number in range(MOVES_MAX + 1):
         scenario.joined(f"p{number}")
-    probed(scenario, [person("eve", "CONFERENCE")], asked_id=asked)
+    probed(scenario, [person("eve", "CONFERENCE")], asked_id=asked_id)
     assert Reason.SESSION_NEWER_THAN_PROBE in scenario.reasons
     assert session(scenario)["participant_count"] == MOVES_MAX + 1
 

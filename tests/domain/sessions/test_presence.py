@@ -19,7 +19,7 @@ NO_HOSTS = {"name": "hosts", "when": "room.on_air && room.session.host_count == 
 AT = {"at": ["2027-01-01T10:00"], "duration": "1h"}
 
 
-def said(people: dict[str, str | None], **more: Any) -> dict[str, Any]:
+def session_data(people: dict[str, str | None], **more: Any) -> dict[str, Any]:
     """The session as a probe saw it: modes by id."""
     modes = {who: mode for who, mode in people.items() if mode is not None}
     return {
@@ -33,7 +33,7 @@ def said(people: dict[str, str | None], **more: Any) -> dict[str, Any]:
 def answer(scenario: Scenario, people: dict[str, str | None] | None, **more: Any) -> None:
     """VideoSDK answers the probe that is out."""
     active = rest("a") if any(run.live for run in scenario.runs) else None
-    scenario.probe(active, session=None if people is None else said(people), **more)
+    scenario.probe(active, session=None if people is None else session_data(people), **more)
 
 
 def until_asked_who(scenario: Scenario, limit_ms: int) -> int:
@@ -107,12 +107,12 @@ def test_videosdk_is_not_pressed_when_it_does_not_say_who_is_there() -> None:
     scenario = with_session()
     scenario.joined("ada")
     scenario.left("ada")
-    asked = []
+    probes = []
     for _ in range(5):
         until_asked_who(scenario, HOUR)
-        asked.append(scenario.now)
+        probes.append(scenario.now)
         scenario.probe(None, session=None, session_unknown=True)
-    assert all(later - earlier >= 60 * SECOND for earlier, later in itertools.pairwise(asked))
+    assert all(later - earlier >= 60 * SECOND for earlier, later in itertools.pairwise(probes))
 
 
 def test_without_a_live_session_nobody_is_asked() -> None:
@@ -171,10 +171,10 @@ def test_a_count_that_goes_up_is_verified_once_however_many_come_and_go() -> Non
     scenario.put_rule({"name": "crowd", "when": "room.session.participant_count >= 3", "do": "notify"})
     for who in "abc":
         scenario.joined(who)
-    asked = scenario.last_id
+    asked_id = scenario.last_id
     scenario.joined("d")
     scenario.left("d")
-    answer(scenario, {"a": None, "b": None, "c": None}, asked_id=asked)
+    answer(scenario, {"a": None, "b": None, "c": None}, asked_id=asked_id)
     assert scenario.notices.count("rule.crowd") == 1
 
 
@@ -192,9 +192,9 @@ def test_a_rule_holds_on_while_only_newcomers_of_unknown_mode_come() -> None:
         scenario.timer(min((due, name) for name, due in scenario.room.timers.items())[1])
         if scenario.room.probing.probe is not None and not scenario.room.rules.verifying:
             answer(scenario, {"eve": "VIEWER", "bob": "VIEWER"}, after=0)
-    asked = scenario.last_id
+    asked_id = scenario.last_id
     scenario.joined("cleo")
-    answer(scenario, {"eve": "VIEWER", "bob": "VIEWER"}, asked_id=asked)
+    answer(scenario, {"eve": "VIEWER", "bob": "VIEWER"}, asked_id=asked_id)
     assert [call.because for call in scenario.ends] == ["rule:hosts"]
 
 
@@ -227,7 +227,7 @@ class Show(ScheduledRoom):
         live = [run for run in self.runs if run.live]
         active = {**rest(live[-1].videosdk_id), "sessionId": live[-1].session_id} if live else None
         asks = self.room.probing.probe is not None and self.room.probing.probe.body.get("session")
-        self.probe(active, session=said(self.inside) if asks and self.inside is not None else None, after=0)
+        self.probe(active, session=session_data(self.inside) if asks and self.inside is not None else None, after=0)
 
     def comes(self, who: str, mode: str | None) -> None:
         self.inside[who] = mode
@@ -297,7 +297,7 @@ def test_a_host_who_returns_puts_the_room_on_air_again() -> None:
     assert len(scenario.starts) == 1
     scenario.comes("ada", "CONFERENCE")
     scenario.wait(MINUTE)
-    assert (len(scenario.starts), scenario.wanted) == (2, True)
+    assert (len(scenario.starts), scenario.desired) == (2, True)
 
 
 def test_a_room_where_somebodys_mode_is_never_known_stays_on() -> None:

@@ -11,8 +11,8 @@ LATE_MAX_MS = 3 * SECOND
 
 def failures(scenario: Any) -> Any:
     """The failures told so far: (run, reason)."""
-    told = [notice.data["stream"] for notice in scenario.announced if notice.type == "stream.failed"]
-    return [(stream["videosdk_id"], stream["failure"]) for stream in told]
+    failures = [notice.data["stream"] for notice in scenario.announced if notice.type == "stream.failed"]
+    return [(stream["videosdk_id"], stream["failure"]) for stream in failures]
 
 
 def asked_why(scenario: Any) -> Any:
@@ -48,7 +48,7 @@ def test_the_notice_says_what_the_run_was_before_it_failed() -> None:
     scenario.hls("failed", id="a")
     asked_why(scenario)
     scenario.probe(failed={"id": "a", "reason": "x"})
-    [notice] = [one for one in scenario.announced if one.type == "stream.failed"]
+    [notice] = [candidate for candidate in scenario.announced if candidate.type == "stream.failed"]
     assert notice.data["previous_state"] == "playable"
     assert notice.data["stream"]["state"] == "failed"
 
@@ -142,8 +142,8 @@ def test_a_rule_on_a_failure_acts_once_and_sees_the_reason() -> None:
     scenario.hls("failed", id="a", after=SECOND)
     asked_why(scenario)
     scenario.probe(failed={"id": "a", "reason": "encoder crashed"})
-    said = [notice.data["message"] for notice in scenario.announced if notice.type == "rule.why"]
-    assert said == ["encoder crashed"]
+    messages = [notice.data["message"] for notice in scenario.announced if notice.type == "rule.why"]
+    assert messages == ["encoder crashed"]
 
 
 def test_a_failed_run_that_was_wanted_is_started_again_without_waiting_for_its_reason() -> None:

@@ -15,7 +15,7 @@ def started(**more: Any) -> Any:
     return scenario
 
 
-def told(scenario: Any) -> Any:
+def announced(scenario: Any) -> Any:
     return [notice.type for notice in scenario.announced if notice.type.startswith("stream.")]
 
 
@@ -31,18 +31,20 @@ def test_webhooks_that_carry_another_id_than_the_answer_are_of_the_same_stream()
     assert (scenario.states, ids(scenario)) == (["playable"], [{"a", "composer"}])
     scenario.hls("stopping", "stopped", id="composer")
     assert scenario.states == ["stopped"]
-    assert told(scenario) == [f"stream.{state}" for state in ("starting", "started", "playable", "stopping", "stopped")]
+    assert announced(scenario) == [
+        f"stream.{state}" for state in ("starting", "started", "playable", "stopping", "stopped")
+    ]
     assert len({notice.data["stream"]["stream_id"] for notice in scenario.announced if "stream" in notice.data}) == 1
 
 
 def test_a_webhook_with_another_id_that_overtakes_the_answer_opens_no_stream_of_its_own() -> None:
     scenario = started()
     scenario.hls("starting", id="composer")
-    assert told(scenario) == []
+    assert announced(scenario) == []
     scenario.answer("succeeded", run="a")
     scenario.hls("started", "playable", id="composer", url=url("a"))
     assert (scenario.states, ids(scenario)) == (["playable"], [{"a", "composer"}])
-    assert told(scenario) == ["stream.starting", "stream.started", "stream.playable"]
+    assert announced(scenario) == ["stream.starting", "stream.started", "stream.playable"]
 
 
 def test_an_answer_under_another_id_joins_what_webhooks_have_told_with_the_same_address() -> None:
@@ -50,7 +52,7 @@ def test_an_answer_under_another_id_joins_what_webhooks_have_told_with_the_same_
     scenario.hls("starting", id="composer")
     scenario.hls("started", "playable", id="composer", url=url("a"))
     scenario.answer("succeeded", run="a")
-    assert (scenario.states, ids(scenario), told(scenario)) == (
+    assert (scenario.states, ids(scenario), announced(scenario)) == (
         ["playable"],
         [{"a", "composer"}],
         ["stream.started", "stream.playable"],
@@ -90,7 +92,7 @@ def test_a_probe_that_shows_the_address_under_another_id_confirms_the_stream(pro
     scenario.wait(90 * SECOND)
     scenario.probe({**rest("a"), "livestreamUrl": None, "playbackHlsUrl": url("a", "live.m3u8?token=1")})
     assert (scenario.states, ids(scenario)) == (["playable"], [{"webhooks-id", "a"}])
-    assert told(scenario) == ["stream.started", "stream.playable"]
+    assert announced(scenario) == ["stream.started", "stream.playable"]
 
 
 def test_a_stop_of_one_of_two_that_become_one_ends_it() -> None:
@@ -99,7 +101,7 @@ def test_a_stop_of_one_of_two_that_become_one_ends_it() -> None:
     scenario.hls("stopped", id="composer")
     scenario.hls("playable", id="composer", url=url("a"))
     assert (scenario.states, ids(scenario)) == (["stopped"], [{"a", "composer"}])
-    assert told(scenario)[-1] == "stream.stopped"
+    assert announced(scenario)[-1] == "stream.stopped"
 
 
 def test_ids_that_differ_with_addresses_that_differ_are_two_streams() -> None:

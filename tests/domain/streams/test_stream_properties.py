@@ -45,11 +45,11 @@ def test_runs_that_carry_an_id_end_up_the_same_in_any_order_with_any_repeats(del
     scenario = Scenario()
     for room, session, run, state in arrived:
         scenario.webhook(f"hls-{state}", room=room, session=session, id=run, url=url(run) if with_url else None)
-    found = {run.videosdk_id: run for room in scenario.world.rooms.values() for run in room.streams}
-    assert sum(len(room.streams) for room in scenario.world.rooms.values()) == len(found)
+    runs = {run.videosdk_id: run for room in scenario.world.rooms.values() for run in room.streams}
+    assert sum(len(room.streams) for room in scenario.world.rooms.values()) == len(runs)
     for room, session, run, _ in sent:
         furthest = max((state for *names, state in sent if names[2] == run), key=STATES.index)
-        assert (found[run].state, found[run].room_id, found[run].session_id) == (furthest, room, session)
+        assert (runs[run].state, runs[run].room_id, runs[run].session_id) == (furthest, room, session)
 
 
 noise = st.sampled_from(["joined", "left", "repeat", "session", "bare-started", "bare-playable"])
@@ -220,9 +220,9 @@ def test_nothing_that_a_webhook_holds_stops_the_fold(bodies: Any) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(any_type, any_data), min_size=1, max_size=10), st.booleans())
-def test_a_step_is_the_same_each_time_and_leaves_its_world_alone(bodies: Any, wanted: Any) -> None:
+def test_a_step_is_the_same_each_time_and_leaves_its_world_alone(bodies: Any, is_desired: Any) -> None:
     scenario = eventful()
-    if wanted:
+    if is_desired:
         scenario.operator("start")
     for kind, data in bodies:
         scenario.process(Source.VIDEOSDK, kind, data)
@@ -245,17 +245,19 @@ TIMERS = ["watch", "ask:settle", "ask:again", "armed", "for:empty", "until", "ba
 @given(
     timer=st.one_of(st.sampled_from(TIMERS), json),
     due=st.one_of(st.none(), st.integers(-100, 100), json),
-    told=st.integers(0, 3),
+    command=st.integers(0, 3),
 )
-def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(timer: Any, due: Any, told: Any) -> None:
+def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(
+    timer: Any, due: Any, command: Any
+) -> None:
     scenario = eventful()
-    for state in STATES[:told]:
+    for state in STATES[:command]:
         scenario.hls(state, id="a")
     scenario.operator("start", until=NOON + 10**9)
-    known = scenario.room.timers.get(timer) if isinstance(timer, str) else None
-    if isinstance(due, int) and not isinstance(due, bool) and known is not None:
-        due += known
-    if isinstance(timer, str) and due is not None and due == known:
+    due_at = scenario.room.timers.get(timer) if isinstance(timer, str) else None
+    if isinstance(due, int) and not isinstance(due, bool) and due_at is not None:
+        due += due_at
+    if isinstance(timer, str) and due is not None and due == due_at:
         due += 1
     room = scenario.room
     outcome = scenario.process(Source.CLOCK, "timer", {"timer": timer, "due": due})

@@ -10,10 +10,10 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.streams.stream import EndedBy
 
 ALL = ["starting", "started", "playable", "stopping", "stopped"]
-TOLD = [f"stream.{state}" for state in ALL]
+ANNOUNCED = [f"stream.{state}" for state in ALL]
 
 
-def streams_told(scenario: Any) -> Any:
+def stream_notices(scenario: Any) -> Any:
     return [kind for kind in scenario.notices if kind.startswith("stream.")]
 
 
@@ -30,7 +30,7 @@ def after_a_bare_run(**more: Any) -> Any:
 def test_a_run_whose_webhooks_come_in_order_is_told_state_by_state() -> None:
     scenario = with_session()
     scenario.hls(*ALL, id="a", url=url("a"))
-    assert streams_told(scenario) == TOLD
+    assert stream_notices(scenario) == ANNOUNCED
     assert scenario.states == ["stopped"]
     assert scenario.runs[0].ended_by is EndedBy.WEBHOOK
 
@@ -38,7 +38,7 @@ def test_a_run_whose_webhooks_come_in_order_is_told_state_by_state() -> None:
 def test_a_run_that_nothing_names_is_followed_by_its_session_alone() -> None:
     scenario = with_session()
     scenario.hls(*ALL)
-    assert streams_told(scenario) == TOLD
+    assert stream_notices(scenario) == ANNOUNCED
     assert scenario.states == ["stopped"]
 
 
@@ -47,7 +47,7 @@ def test_a_run_is_followed_by_its_url_under_its_old_name() -> None:
     scenario.hls("starting")
     scenario.hls("started", "playable", downstreamUrl=url("a"))
     scenario.hls("stopped")
-    assert streams_told(scenario) == [kind for kind in TOLD if kind != "stream.stopping"]
+    assert stream_notices(scenario) == [kind for kind in ANNOUNCED if kind != "stream.stopping"]
     assert scenario.runs[0].playback_url == url("a")
 
 
@@ -68,17 +68,17 @@ def test_the_first_webhook_of_a_run_opens_it_whichever_it_is() -> None:
 
 def test_a_repeat_changes_nothing_and_stays_in_the_timeline_as_one() -> None:
     scenario = on_air()
-    sequence, told = scenario.room.sequence, len(scenario.announced)
+    sequence, notice_count = scenario.room.sequence, len(scenario.announced)
     scenario.hls("playable", id="a", url=url("a"))
     assert scenario.reasons == (Reason.STREAM_REPEAT,)
-    assert (scenario.room.sequence, len(scenario.announced)) == (sequence, told)
+    assert (scenario.room.sequence, len(scenario.announced)) == (sequence, notice_count)
 
 
 def test_two_bare_stops_of_one_run_are_one_stop_and_a_repeat() -> None:
     scenario = after_a_bare_run()
     scenario.hls("stopped")
     assert scenario.reasons == (Reason.STREAM_REPEAT,)
-    assert streams_told(scenario).count("stream.stopped") == 1
+    assert stream_notices(scenario).count("stream.stopped") == 1
 
 
 def test_a_late_event_does_not_move_a_run_back_and_is_called_late() -> None:
@@ -100,7 +100,7 @@ def test_a_stop_with_an_id_before_its_start_makes_a_run_that_has_ended() -> None
     scenario = with_session()
     scenario.hls("stopped", "starting", "started", "playable", id="a")
     assert scenario.states == ["stopped"]
-    assert streams_told(scenario) == ["stream.stopped"]
+    assert stream_notices(scenario) == ["stream.stopped"]
 
 
 def test_a_type_we_do_not_know_is_kept_and_changes_no_run() -> None:
@@ -167,7 +167,7 @@ def test_a_bare_start_after_a_bare_stop_is_held_back_and_shown_nowhere() -> None
     scenario = with_session()
     scenario.hls("stopped", "starting")
     assert scenario.reasons == (Reason.HELD_BACK,)
-    assert (streams_told(scenario), scenario.view["state"], scenario.view["stream"]) == ([], "idle", None)
+    assert (stream_notices(scenario), scenario.view["state"], scenario.view["stream"]) == ([], "idle", None)
 
 
 # A bare start after an end
@@ -177,7 +177,7 @@ def test_a_bare_start_after_an_end_is_held_back() -> None:
     scenario = after_a_bare_run()
     scenario.hls("starting")
     assert scenario.reasons == (Reason.HELD_BACK,)
-    assert (scenario.view["state"], streams_told(scenario)[-1]) == ("stopped", "stream.stopped")
+    assert (scenario.view["state"], stream_notices(scenario)[-1]) == ("stopped", "stream.stopped")
     assert not scenario.view["on_air"]
     assert not scenario.last.streams
 
@@ -194,7 +194,7 @@ def test_a_started_with_a_url_confirms_what_was_held_back() -> None:
     scenario.hls("starting")
     scenario.hls("started", url=url("b"))
     assert scenario.states == ["stopped", "started"]
-    assert streams_told(scenario)[-1] == "stream.started"
+    assert stream_notices(scenario)[-1] == "stream.started"
 
 
 def test_a_probe_that_sees_it_confirms_what_was_held_back() -> None:
@@ -217,11 +217,11 @@ def test_the_answer_to_a_start_confirms_what_was_held_back() -> None:
 
 def test_a_probe_that_sees_nothing_drops_what_was_held_back() -> None:
     scenario = after_a_bare_run()
-    told = len(scenario.announced)
+    notice_count = len(scenario.announced)
     scenario.hls("starting")
     scenario.probe(None)
     assert [run.state for run in scenario.room.streams] == ["stopped"]
-    assert len(scenario.announced) == told
+    assert len(scenario.announced) == notice_count
 
 
 def test_a_bare_stop_does_not_confirm_what_was_held_back() -> None:
@@ -257,7 +257,7 @@ def test_a_new_run_without_an_id_closes_the_older_as_inferred() -> None:
     scenario.hls("started", url=url("b"))
     assert scenario.states == ["stopped", "started"]
     assert scenario.runs[0].ended_by is EndedBy.INFERRED
-    assert streams_told(scenario)[-2:] == ["stream.stopped", "stream.started"]
+    assert stream_notices(scenario)[-2:] == ["stream.stopped", "stream.started"]
 
 
 def test_a_stop_of_the_first_run_by_its_id_leaves_the_second_alone() -> None:
@@ -444,16 +444,16 @@ def test_a_look_at_a_run_that_is_not_playable_is_no_matter_for_a_list() -> None:
 
 def test_videosdk_unreachable_for_ten_minutes_concludes_nothing_is_asked_ever_less_and_heals() -> None:
     scenario = on_air()
-    asked, until = [], scenario.now + 600 * SECOND
+    probe_times, until = [], scenario.now + 600 * SECOND
     while scenario.now < until:
         scenario.timer("watch")
-        asked.append(scenario.now)
+        probe_times.append(scenario.now)
         scenario.probe(reached=False, after=10 * SECOND)
         assert scenario.view["on_air"]
-    gaps = [later - before for before, later in itertools.pairwise(asked)]
+    gaps = [later - before for before, later in itertools.pairwise(probe_times)]
     assert max(gaps) <= 90 * SECOND
     assert gaps[-1] > gaps[0]
-    assert len(asked) < 14
+    assert len(probe_times) < 14
     before = scenario.now
     scenario.timer("watch")
     assert scenario.now - before <= 75 * SECOND
@@ -525,10 +525,10 @@ def test_a_live_stream_is_looked_after_60_s_after_its_session_ended() -> None:
 def test_the_watchdog_does_not_go_off_again_while_its_question_is_out_or_videosdk_is_away() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
-    asked = len(scenario.probes)
+    probe_count = len(scenario.probes)
     scenario.probe(reached=False)
     scenario.wait(14 * SECOND)
-    assert len(scenario.probes) <= asked + 1
+    assert len(scenario.probes) <= probe_count + 1
 
 
 # Sessions and participants
@@ -546,9 +546,9 @@ def test_participants_are_unknown_until_the_session_was_seen_to_start() -> None:
     scenario = Scenario()
     scenario.joined("ada")
     assert scenario.view["session"]["participant_count"] is None
-    seen = with_session()
-    seen.joined("ada")
-    assert seen.view["session"]["participant_count"] == 1
+    observed = with_session()
+    observed.joined("ada")
+    assert observed.view["session"]["participant_count"] == 1
 
 
 def test_participants_are_known_once_videosdk_was_asked() -> None:
@@ -643,7 +643,7 @@ def test_a_run_too_many_ends_the_oldest_as_inferred_and_says_so() -> None:
     ended = scenario.last.streams[oldest.stream_id]
     assert (ended.state, ended.ended_by) == ("stopped", EndedBy.INFERRED)
     assert oldest.stream_id in [effect.arguments.get("stream") for effect in scenario.last.effects]
-    assert streams_told(scenario)[-2:] == ["stream.stopped", "stream.starting"]
+    assert stream_notices(scenario)[-2:] == ["stream.stopped", "stream.starting"]
     assert "ask:older" in scenario.room.timers
     scenario.hls("stopped", id="run-0")
     assert scenario.reasons == (Reason.STREAM_TOO_OLD,)
@@ -665,9 +665,9 @@ def test_a_bare_stop_that_overtakes_its_run_leaves_no_ghost_on_air() -> None:
     assert scenario.reasons == (Reason.STREAM_REPEAT,)
     scenario.hls("started", "playable", url=url("b"))
     assert scenario.view["on_air"]
-    heard_at = scenario.now
+    received_at = scenario.now
     scenario.timer("ask:settle")
-    assert scenario.now - heard_at <= 5 * SECOND
+    assert scenario.now - received_at <= 5 * SECOND
     scenario.probe(None)
     assert scenario.states == ["stopped", "stopped"]
     assert scenario.view["on_air"] is False
@@ -697,12 +697,12 @@ def test_a_stop_that_videosdk_does_not_show_yet_is_asked_about_again_soon_and_ev
     scenario = after_a_run_of_its_own()
     scenario.hls("started", "playable", url=url("b"))
     scenario.hls("stopped")
-    stopped_at, asked = scenario.now, []
+    stopped_at, probe_times = scenario.now, []
     while "ask:settle" in scenario.room.timers:
         scenario.timer("ask:settle")
-        asked.append((scenario.now - stopped_at) // SECOND)
+        probe_times.append((scenario.now - stopped_at) // SECOND)
         scenario.probe(rest("b"), after=0)
-    assert asked == [0, 5, 10, 20, 40]
+    assert probe_times == [0, 5, 10, 20, 40]
     assert scenario.view["on_air"]
 
 

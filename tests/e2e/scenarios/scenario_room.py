@@ -67,7 +67,7 @@ class ScenarioRoom:
 
     def inject_faults(self, *rest: str | Json, **webhooks: Any) -> None:
         """What goes wrong from now on, in this room only: `"start:409"`, a REST fault, or what webhooks suffer."""
-        faults = [_fault(one) if isinstance(one, str) else one for one in rest]
+        faults = [_fault(item) if isinstance(item, str) else item for item in rest]
         self.sandbox.spoil(self.room, **({"rest": faults} | ({"webhooks": webhooks} if webhooks else {})))
 
     def pace(self, **pace: float) -> None:
@@ -111,10 +111,10 @@ class ScenarioRoom:
 
     def receives(self, kind: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The so-many-th notice of a type, once it was told."""
-        heard = wait_until(
+        received = wait_until(
             lambda: self.notices(kind)[times - 1 :], limit_s, f"{kind} (x{times})", describe=lambda: self.notice_types
         )
-        return heard[0]
+        return received[0]
 
     def on_air(self, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The room's so-many-th run became playable."""
@@ -146,11 +146,11 @@ class ScenarioRoom:
         """The room, once this is what is wanted of it; None is nothing."""
 
         def there() -> Json | None:
-            found = retry_while_down(lambda: self.product.room(self.room))
-            if found is None:
+            view = retry_while_down(lambda: self.product.room(self.room))
+            if view is None:
                 return None
-            wanted = None if found["desired"] is None else found["desired"]["on_air"]
-            return found if wanted is on_air else None
+            is_desired = None if view["desired"] is None else view["desired"]["on_air"]
+            return view if is_desired is on_air else None
 
         return wait_until(there, limit_s, f"the desired state {on_air}", describe=lambda: self.now["desired"])
 
@@ -168,15 +168,15 @@ class ScenarioRoom:
     @property
     def now(self) -> Json:
         """The room as the API shows it."""
-        found = retry_while_down(lambda: self.product.room(self.room))
-        assert found is not None
-        return found
+        view = retry_while_down(lambda: self.product.room(self.room))
+        assert view is not None
+        return view
 
     @property
     def calls(self) -> list[Json]:
         """Starts and ends, as the API shows them."""
-        found = retry_while_down(lambda: self.product.items(f"/calls?room_id={self.room}"))
-        return [call for call in found if call["kind"] != "probe"]
+        calls = retry_while_down(lambda: self.product.items(f"/calls?room_id={self.room}"))
+        return [call for call in calls if call["kind"] != "probe"]
 
     @property
     def alarms(self) -> list[Json]:
@@ -194,8 +194,8 @@ class ScenarioRoom:
     def broadcasts(self) -> list[str]:
         """What was told of windows, short."""
         kinds = {kind for kind in self.notice_types if kind.startswith("broadcast.")}
-        found = sorted((notice for kind in kinds for notice in self.notices(kind)), key=_in_order)
-        return [str(one["type"]).removeprefix("broadcast.") for one in found]
+        received = sorted((notice for kind in kinds for notice in self.notices(kind)), key=_in_order)
+        return [str(item["type"]).removeprefix("broadcast.") for item in received]
 
     def reason(self, kind: str) -> str:
         """Why the last `broadcast.<kind>` was, which names the room's rule too."""
@@ -210,7 +210,7 @@ class ScenarioRoom:
 
     def requests_to(self, path: str) -> list[Json]:
         """What VideoSDK was asked: the calls whose path ends so."""
-        return [one for one in self.sandbox.log("call", self.room) if one["path"].partition("?")[0].endswith(path)]
+        return [item for item in self.sandbox.log("call", self.room) if item["path"].partition("?")[0].endswith(path)]
 
     @property
     def starts(self) -> list[Json]:
@@ -235,13 +235,13 @@ class ScenarioRoom:
 
     def timeline_shows(self, what: Reason | Explanation, times: int = 1) -> None:
         """The timeline says this in a decision or an effect: a reason's code, or an explanation's text."""
-        found = 0
+        count = 0
         for item in self.timeline:
             if isinstance(what, Reason):
-                found += [*item["reasons"], *(decision["reason"] for decision in item["decisions"])].count(what)
+                count += [*item["reasons"], *(decision["reason"] for decision in item["decisions"])].count(what)
             else:
-                found += sum(what.text in text for text in (item["effect"] or "", *map(_did, item["decisions"])))
-        assert found >= times, f"the timeline does not say {what!r} (x{times})"
+                count += sum(what.text in text for text in (item["effect"] or "", *map(_did, item["decisions"])))
+        assert count >= times, f"the timeline does not say {what!r} (x{times})"
 
     def repairs(self) -> list[str]:
         """What was put right by asking VideoSDK."""
@@ -280,8 +280,8 @@ class ScenarioRoom:
         for call in self.calls:
             assert call["id"] in explained, call
             assert call["because"]
-        sent = [one for one in (*self.starts, *self.ends) if one["room"] == self.room]
-        assert len(sent) <= len(explained) + self._by_hand, "VideoSDK was called without a decision"
+        sent = [item for item in (*self.starts, *self.ends) if item["room"] == self.room]
+        assert len(sent) <= len(explained) + self._operator_commands, "VideoSDK was called without a decision"
         for kind in ("late", "missed", "interrupted", "armed"):
             for notice in self.notices(f"broadcast.{kind}"):
                 assert notice["data"]["rule"] and notice["data"]["reason"], notice
@@ -295,17 +295,17 @@ class ScenarioRoom:
                 lines.append(f"{item['at']} {item['source']} {item['type']}: {item['effect']}")
                 lines += [f"    {decision['rule'] or '-'}: {decision['did']}" for decision in item["decisions"]]
             lines += [
-                f"{one['at']} {one['method']} {one['path']} {one['status']} {one['fault'] or ''}"
-                for one in self.sandbox.log("call", self.room)[-SHOWN_LAST:]
+                f"{item['at']} {item['method']} {item['path']} {item['status']} {item['fault'] or ''}"
+                for item in self.sandbox.log("call", self.room)[-SHOWN_LAST:]
             ]
         except Exception as error:
             lines.append(f"(and no more could be had: {error!r})")
         return last_lines("\n".join(lines), SHOWN_LINES)
 
-    _by_hand = 0
+    _operator_commands = 0
 
     def _app(self, what: str) -> Any:
-        self._by_hand += 1
+        self._operator_commands += 1
         headers = {"Authorization": self._person.header(), "Content-Type": "application/json"}
         body = b'{"roomId": "%s"}' % self.room.encode()
         return ask("POST", f"{self.sandbox.url}/v2/hls/{what}", body, headers)

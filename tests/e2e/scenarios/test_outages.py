@@ -158,8 +158,8 @@ def test_while_videosdk_cannot_be_reached_at_start_up_nothing_is_concluded(scena
     scenario.inject_faults("*:503*", drop=["hls-*"])
     scenario.breaks()
     scenario.until(scenario.up_at)
-    asked = len(scenario.requests_to("/active"))
-    wait_until(lambda: len(scenario.requests_to("/active")) > asked, UP_AGAIN_S, "a question at start-up")
+    requests_before = len(scenario.requests_to("/active"))
+    wait_until(lambda: len(scenario.requests_to("/active")) > requests_before, UP_AGAIN_S, "a question at start-up")
     time.sleep(2)
     assert scenario.now["state"] == "playable"
     scenario.inject_faults()

@@ -49,7 +49,7 @@ def test_a_bare_starting_whose_started_is_lost_is_found_within_a_minute(scenario
     scenario.receives("stream.started", limit_s=80)
     assert scenario.repairs() != []
     assert (
-        seconds_between(*(scenario.notices(f"stream.{one}")[0]["timestamp"] for one in ("starting", "started"))) >= 55
+        seconds_between(*(scenario.notices(f"stream.{kind}")[0]["timestamp"] for kind in ("starting", "started"))) >= 55
     )
 
 
@@ -60,7 +60,8 @@ def test_a_lost_playable_is_found_within_two_minutes(scenario: ScenarioRoom) -> 
     scenario.receives("stream.started")
     scenario.receives("stream.playable", limit_s=140)
     assert (
-        seconds_between(*(scenario.notices(f"stream.{one}")[0]["timestamp"] for one in ("started", "playable"))) >= 110
+        seconds_between(*(scenario.notices(f"stream.{kind}")[0]["timestamp"] for kind in ("started", "playable")))
+        >= 110
     )
     assert len([repair for repair in scenario.repairs() if "to playable" in repair]) == 1
 
@@ -119,7 +120,7 @@ def test_a_session_that_ended_under_a_live_stream_is_asked_about_a_minute_later(
     scenario.session_ends()
     scenario.receives("session.ended")
     scenario.off_air(limit_s=80)
-    ended, stopped = (scenario.notices(one)[0]["timestamp"] for one in ("session.ended", "stream.stopped"))
+    ended, stopped = (scenario.notices(kind)[0]["timestamp"] for kind in ("session.ended", "stream.stopped"))
     assert 25 <= seconds_between(ended, stopped) <= 75
     assert scenario.now["stream"]["ended_by"] == "probe"
 
@@ -183,5 +184,7 @@ def test_webhooks_that_come_twice_and_out_of_order_make_one_run(scenario: Scenar
     scenario.closed()
     scenario.off_air()
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
-    assert len(scenario.notice_types) == len({(told, index) for index, told in enumerate(scenario.notice_types)})
+    assert len(scenario.notice_types) == len(
+        {(notice_type, index) for index, notice_type in enumerate(scenario.notice_types)}
+    )
     assert scenario.notice_types.count("stream.stopped") == scenario.notice_types.count("stream.playable") == 1

@@ -33,14 +33,14 @@ class ToggleProxy:
                 line = http.client.HTTPConnection(urlsplit(proxy.behind).netloc, timeout=ANSWER_LIMIT_S)
                 line.request(self.command, self.path, body, dict(self.headers))
                 answer = line.getresponse()
-                said = answer.read()
+                body = answer.read()
                 line.close()
                 proxy.passed(self.path)
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.getheader("Content-Type", "application/json"))
-                self.send_header("Content-Length", str(len(said)))
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(said)
+                self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -73,14 +73,14 @@ class ToggleProxy:
         self._shut_after = None
         self._open.clear()
         for _ in range(QUEUE_FILLED_BY):
-            one = socket.socket()
-            one.setblocking(False)
-            one.connect_ex(self._server.server_address)
-            self._waiting.append(one)
+            client = socket.socket()
+            client.setblocking(False)
+            client.connect_ex(self._server.server_address)
+            self._waiting.append(client)
 
     def open(self) -> None:
-        for one in self._waiting:
-            one.close()
+        for waiting in self._waiting:
+            waiting.close()
         self._waiting.clear()
         self._open.set()
 

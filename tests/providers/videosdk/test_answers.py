@@ -72,7 +72,7 @@ def test_402_and_404_mean_none_whatever_the_body(status: int, body: Any) -> None
     ],
 )
 @pytest.mark.parametrize(
-    "envelope", [lambda one: {"code": 200, "data": one}, lambda one: {"data": one}, lambda one: one]
+    "envelope", [lambda stream: {"code": 200, "data": stream}, lambda stream: {"data": stream}, lambda stream: stream]
 )
 @pytest.mark.parametrize("status", [200, 201, 203])
 def test_an_object_with_an_address_or_with_an_id_and_no_end_is_active(
@@ -120,8 +120,8 @@ def test_an_answer_that_quotes_our_token_is_passed_on_without_it(body: str | dic
         assert "eyJ" not in text
 
 
-def rows(*found: Any, last: int = 1) -> Any:
-    return ApiAnswer(200, {"pageInfo": {"lastPage": last}, "data": list(found)})
+def rows(*items: Any, last: int = 1) -> Any:
+    return ApiAnswer(200, {"pageInfo": {"lastPage": last}, "data": list(items)})
 
 
 OVER = {"id": "o", "roomId": ROOM, "end": "2026-11-28T10:00:00Z"}

@@ -17,12 +17,12 @@ from webhook_app.providers.videosdk.record_reading import read_records
 FOLDER = "https://cdn.example/meetings-hls/a"
 LIVE = {"names": ["a", FOLDER], "late": False}
 LATE = {"names": ["a", FOLDER], "late": True}
-NAMELESS = {"names": [], "late": True}
+WITHOUT_NAMES = {"names": [], "late": True}
 BY_URL = {"names": [FOLDER], "late": False}
 
 
 @pytest.mark.parametrize(
-    ("expected", "active", "wanted"),
+    ("expected", "active", "quoted"),
     [
         ([], [], []),
         ([LIVE], ["a"], []),
@@ -37,16 +37,16 @@ BY_URL = {"names": [FOLDER], "late": False}
         ([LIVE], ["b"], ["a", "b"]),
         ([BY_URL], [], []),
         ([BY_URL], ["a", FOLDER], []),
-        ([NAMELESS], [], []),
+        ([WITHOUT_NAMES], [], []),
         ([LIVE, {"names": ["c"], "late": False}, {"names": ["d"], "late": False}], [], ["a", "c"]),
         ([{}, {"names": None}, {"names": [5]}], [], []),
     ],
 )
 def test_records_are_read_only_of_streams_that_differ_from_what_is_known(
-    expected: Any, active: Any, wanted: Any
+    expected: Any, active: Any, quoted: Any
 ) -> None:
     request = read_request({"expected": expected})
-    assert records_to_read(request.expected, active) == wanted
+    assert records_to_read(request.expected, active) == quoted
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,10 @@ def test_a_probe_that_moves_nothing_quotes_nothing() -> None:
     "records", [None, 5, {}, [5], [{}], [{"id": "a"}], [{"id": "a", "webhooks": 5}], [{"id": 5, "webhooks": {}}]]
 )
 def test_records_decide_nothing_whatever_they_hold(records: Any) -> None:
-    told, untold = wanted_on_air(), wanted_on_air()
-    told.probe(records=records)
-    untold.probe()
-    assert (told.states, told.last.effects) == (untold.states, untold.last.effects)
+    with_records, without_records = wanted_on_air(), wanted_on_air()
+    with_records.probe(records=records)
+    without_records.probe()
+    assert (with_records.states, with_records.last.effects) == (without_records.states, without_records.last.effects)
 
 
 class Reader:
@@ -141,10 +141,10 @@ class Reader:
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
-        self.asked = []
+        self.requested_ids = []
 
     def stream(self, videosdk_id: Any, *, deadline: Any) -> Any:
-        self.asked.append(videosdk_id)
+        self.requested_ids.append(videosdk_id)
         return self.answer
 
 
@@ -154,7 +154,7 @@ def read(answer: Any, active: Any = None, expected: Any = (LIVE,)) -> Any:
     records = read_records(
         reader, request.expected, active, deadline=monotonic() + 5, observe_answer=lambda answer: answer
     )
-    return records, reader.asked
+    return records, reader.requested_ids
 
 
 SHOWN = {"id": "a", "webhook": {"data": [{"type": "hls-stopped", "success": False}]}}
@@ -208,4 +208,4 @@ def test_a_probe_of_an_earlier_version_reads_no_record_of_what_it_did_not_expect
         )
         == []
     )
-    assert reader.asked == []
+    assert reader.requested_ids == []

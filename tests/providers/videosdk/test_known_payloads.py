@@ -26,20 +26,20 @@ class Made:
     state: str = "idle"
     session: bool | None = None  # whether it is live; None: none is known
     people: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()  # the types of the notices
+    notices: tuple[str, ...] = ()  # the types of the notices
     room: str | None = ROOM
-    asked: bool = False  # whether VideoSDK is to be asked what this means
+    is_probe_due: bool = False  # whether VideoSDK is to be asked what this means
 
 
 KEPT = Made()  # on the timeline, and nothing else
 KEPT_WITHOUT_ROOM = Made(room=None)
-OPENED = Made(session=True, told=("session.started",))
-BARE_END = Made(asked=True)
+OPENED = Made(session=True, notices=("session.started",))
+BARE_END = Made(is_probe_due=True)
 
 
 def stream(state: str, *, session: bool | None = True) -> Made:
-    told = ("session.started", f"stream.{state}") if session else (f"stream.{state}",)
-    return Made(state, session=session, told=told)
+    types = ("session.started", f"stream.{state}") if session else (f"stream.{state}",)
+    return Made(state, session=session, notices=types)
 
 
 STARTING = stream("starting")
@@ -61,12 +61,12 @@ EXPECTED = {
     "hls-stopped.field-with-id": stream("stopped", session=None),
     "hls-failed": BARE_END,
     "hls-failed.guess-error": BARE_END,
-    "hls-failed.field-with-id": Made("failed", asked=True),  # told when VideoSDK has been asked for the reason
+    "hls-failed.field-with-id": Made("failed", is_probe_due=True),  # told when VideoSDK has been asked for the reason
     "session-started": OPENED,
     "session-ended": Made(session=False),
     "session-ended.2026": Made(session=False),
-    "participant-joined": Made(session=True, people=("John",), told=("session.started", "participant.joined")),
-    "participant-left": Made(session=True, told=("session.started", "participant.left")),
+    "participant-joined": Made(session=True, people=("John",), notices=("session.started", "participant.joined")),
+    "participant-left": Made(session=True, notices=("session.started", "participant.left")),
     **dict.fromkeys(
         (
             "livestream-starting",
@@ -147,14 +147,14 @@ def fold(raw: bytes) -> Scenario:
 def made_of(scenario: Scenario) -> Made:
     view = scenario.view
     session = view["session"]
-    told = [notice for notice in scenario.announced if not notice.type.startswith("videosdk.")]
+    announced = [notice for notice in scenario.announced if not notice.type.startswith("videosdk.")]
     return Made(
         state=view["state"],
         session=None if session is None else session["live"],
         people=tuple(person["name"] for person in session["participants"]) if session else (),
-        told=tuple(notice.type for notice in told),
+        notices=tuple(notice.type for notice in announced),
         room=scenario.events[-1].room_id,
-        asked=any(name.startswith("ask:") for name in scenario.room.timers),
+        is_probe_due=any(name.startswith("ask:") for name in scenario.room.timers),
     )
 
 
@@ -255,11 +255,13 @@ def test_a_session_that_ends_for_a_reason_shows_the_reason_and_the_error() -> No
     assert "MEETING_EXPIRED" in scenario.effect
 
 
-@pytest.mark.parametrize("said", [{}, {"reason": None, "error": None}, {"reason": "", "error": 5}, {"reason": []}])
-def test_a_session_that_ends_without_a_reason_shows_none(said: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "reason_fields", [{}, {"reason": None, "error": None}, {"reason": "", "error": 5}, {"reason": []}]
+)
+def test_a_session_that_ends_without_a_reason_shows_none(reason_fields: dict[str, Any]) -> None:
     scenario = Scenario()
     scenario.webhook("session-started", session=SESSION)
-    scenario.process(Source.VIDEOSDK, "session-ended", {"meetingId": ROOM, "sessionId": SESSION, **said})
+    scenario.process(Source.VIDEOSDK, "session-ended", {"meetingId": ROOM, "sessionId": SESSION, **reason_fields})
     assert (scenario.view["session"]["ended_reason"], scenario.view["session"]["ended_error"]) == (None, None)
 
 
@@ -269,12 +271,12 @@ def test_the_reason_of_a_session_that_a_probe_found_ended_is_added_when_the_webh
     scenario.hls("starting", id="a", session=SESSION)
     scenario.probe(session={"session_id": SESSION, "live": False})
     assert scenario.view["session"]["live"] is False
-    told = len(scenario.announced)
+    notice_count = len(scenario.announced)
     for reason in ("late reason", "another reason"):
         data = {"meetingId": ROOM, "sessionId": SESSION, "reason": reason}
         scenario.process(Source.VIDEOSDK, "session-ended", data)
     assert scenario.view["session"]["ended_reason"] == "late reason"
-    assert len(scenario.announced) == told
+    assert len(scenario.announced) == notice_count
 
 
 @pytest.mark.parametrize(

@@ -54,12 +54,12 @@ class VideoSDK:
 
     def __init__(self, pem: Any = None) -> None:
         self.pem = pem
-        self.asked = 0
+        self.request_count = 0
         self.goes = threading.Event()
         self.goes.set()
 
     def fetch(self) -> Any:
-        self.asked += 1
+        self.request_count += 1
         assert self.goes.wait(WITHIN_S)
         if self.pem is None:
             raise ConnectionError("VideoSDK is away")
@@ -115,7 +115,7 @@ def test_a_pinned_key_is_never_asked_for() -> None:
     ring.now += 10 * REFRESH_AFTER_S
     assert ring.check() is SignatureCheck.VALID
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
-    assert ring.videosdk.asked == 0
+    assert ring.videosdk.request_count == 0
 
 
 def test_a_pinned_key_may_be_in_either_form() -> None:
@@ -134,7 +134,7 @@ def test_the_key_is_fetched_at_start_and_remembered() -> None:
     assert ring.ring.ready
     assert ring.check() is SignatureCheck.VALID
     assert ring.remembered == [public_pem()]
-    assert ring.videosdk.asked == 1
+    assert ring.videosdk.request_count == 1
 
 
 def test_a_fetched_key_may_be_in_either_form() -> None:
@@ -186,11 +186,11 @@ def test_without_a_key_videosdk_is_asked_again_with_each_webhook_but_not_at_once
     ring = Ring()
     ring.start()
     assert [ring.check() for _ in range(20)] == [SignatureCheck.UNDECIDED] * 20
-    assert ring.videosdk.asked == 1
+    assert ring.videosdk.request_count == 1
     ring.now += RETRY_AFTER_S
     assert ring.check() is SignatureCheck.UNDECIDED
     ring.settle()
-    assert ring.videosdk.asked == 2
+    assert ring.videosdk.request_count == 2
     ring.videosdk.pem = public_pem()
     ring.now += RETRY_AFTER_S
     assert ring.check() is SignatureCheck.UNDECIDED
@@ -211,7 +211,7 @@ def test_a_published_key_that_is_junk_does_not_replace_the_one_we_have() -> None
     ring.now += REFRESH_AFTER_S + 1
     assert ring.check() is SignatureCheck.VALID
     ring.settle()
-    assert ring.videosdk.asked == 2
+    assert ring.videosdk.request_count == 2
     assert ring.check() is SignatureCheck.VALID
 
 
@@ -222,7 +222,7 @@ def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again() -> No
     assert [ring.check(signed_by_the_next_key()) for _ in range(5)] == [SignatureCheck.UNDECIDED] * 5
     assert ring.check() is SignatureCheck.VALID
     ring.let_go()
-    assert ring.videosdk.asked == 2
+    assert ring.videosdk.request_count == 2
 
 
 def test_a_wrong_signature_is_wrong_once_the_same_key_came_back() -> None:
@@ -240,8 +240,8 @@ def test_a_flood_of_wrong_signatures_asks_a_few_times_and_then_twice_a_minute() 
         ring.check(signed_by_the_next_key())
         ring.settle()
         ring.now += 1
-        assert ring.videosdk.asked <= 1 + FETCHES_IN_A_ROW + second // REFETCH_AFTER_S
-    assert ring.videosdk.asked == 1 + FETCHES_IN_A_ROW + 9
+        assert ring.videosdk.request_count <= 1 + FETCHES_IN_A_ROW + second // REFETCH_AFTER_S
+    assert ring.videosdk.request_count == 1 + FETCHES_IN_A_ROW + 9
 
 
 def test_a_new_key_is_picked_up_after_the_first_signature_that_fails() -> None:
@@ -286,7 +286,7 @@ def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_one
         ring.check(base64.b64encode(bytes(512)).decode())
         ring.settle()
         ring.now += 1
-        assert ring.videosdk.asked <= 1 + FETCHES_IN_A_ROW + second // REFETCH_AFTER_S
+        assert ring.videosdk.request_count <= 1 + FETCHES_IN_A_ROW + second // REFETCH_AFTER_S
     assert ring.check() is SignatureCheck.VALID
 
 
@@ -362,7 +362,7 @@ def test_when_videosdk_is_away_nobody_knows_whether_a_signature_is_wrong() -> No
     ring.check(signed_by_the_next_key())
     ring.settle()
     assert [ring.check(signed_by_the_next_key()) for _ in range(3)] == [SignatureCheck.UNDECIDED] * 3
-    assert ring.videosdk.asked == 2
+    assert ring.videosdk.request_count == 2
     ring.videosdk.pem = public_pem()
     ring.now += REFETCH_AFTER_S
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
@@ -373,12 +373,12 @@ def test_when_videosdk_is_away_nobody_knows_whether_a_signature_is_wrong() -> No
 def test_an_old_answer_is_refreshed_in_the_background_by_a_good_signature() -> None:
     ring = started()
     ring.check()
-    assert ring.videosdk.asked == 1
+    assert ring.videosdk.request_count == 1
     ring.now += REFRESH_AFTER_S + 1
     ring.hold()
     assert ring.check() is SignatureCheck.VALID
     ring.let_go()
-    assert ring.videosdk.asked == 2
+    assert ring.videosdk.request_count == 2
 
 
 def test_a_store_that_cannot_remember_the_key_does_not_matter() -> None:
@@ -395,15 +395,15 @@ def test_many_threads_ask_once() -> None:
     ring = started()
     ring.now += REFETCH_AFTER_S
     ring.hold()
-    said = []
-    threads = [threading.Thread(target=lambda: said.append(ring.check(signed_by_the_next_key()))) for _ in range(16)]
+    lines = []
+    threads = [threading.Thread(target=lambda: lines.append(ring.check(signed_by_the_next_key()))) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(WITHIN_S)
     ring.let_go()
-    assert said == [SignatureCheck.UNDECIDED] * 16
-    assert ring.videosdk.asked == 2
+    assert lines == [SignatureCheck.UNDECIDED] * 16
+    assert ring.videosdk.request_count == 2
 
 
 class Publisher(ThreadingHTTPServer):
@@ -439,12 +439,12 @@ class Publisher(ThreadingHTTPServer):
 def publish() -> Iterator[Any]:
     servers = []
 
-    def made(*args: Any, **more: Any) -> Any:
+    def build(*args: Any, **more: Any) -> Any:
         servers.append(Publisher(*args, **more))
         threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         return servers[-1]
 
-    yield made
+    yield build
     for server in servers:
         server.shutdown()
         server.server_close()

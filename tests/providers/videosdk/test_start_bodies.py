@@ -92,9 +92,9 @@ def message_at(errors: Any, path: Any) -> Any:
 
 @pytest.mark.parametrize("body", ACCEPTED, ids=str)
 def test_a_body_that_videosdk_takes_is_passed_on_unchanged(body: Any) -> None:
-    given = copy.deepcopy(body)
-    assert StartSchema().load(given) == body
-    assert RuleSchema().load(rule_with(given))["start"] == body
+    original = copy.deepcopy(body)
+    assert StartSchema().load(original) == body
+    assert RuleSchema().load(rule_with(original))["start"] == body
 
 
 @pytest.mark.parametrize(("body", "path", "words"), REFUSED, ids=lambda value: str(value)[:60])

@@ -106,10 +106,10 @@ def test_a_picture_has_its_size_where_that_is_given() -> None:
 
 
 def test_a_record_of_deliveries_tells_of_every_state() -> None:
-    found = TRANSLATOR.deliveries({"hls-stopped": [1, 2], "hls-started": "x"})
-    assert found[StreamState.STOPPED] == WebhookDeliveries("hls-stopped", 1, 2)
-    assert found[StreamState.STARTED] == WebhookDeliveries("hls-started", 0, None)
-    assert found.keys() == set(StreamState)
+    records = TRANSLATOR.deliveries({"hls-stopped": [1, 2], "hls-started": "x"})
+    assert records[StreamState.STOPPED] == WebhookDeliveries("hls-stopped", 1, 2)
+    assert records[StreamState.STARTED] == WebhookDeliveries("hls-started", 0, None)
+    assert records.keys() == set(StreamState)
     assert TRANSLATOR.deliveries({}) == {}
 
 

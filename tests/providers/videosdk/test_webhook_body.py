@@ -51,7 +51,7 @@ def test_odd_bytes_in_any_text_of_a_payload_cost_that_text_alone(path: Any, odd:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("value", "kept"),
     [
         ("abcd-efgh-ijkl", "abcd-efgh-ijkl"),
         ("zimmer ä 🎥", "zimmer ä 🎥"),
@@ -67,8 +67,8 @@ def test_odd_bytes_in_any_text_of_a_payload_cost_that_text_alone(path: Any, odd:
         ({}, None),
     ],
 )
-def test_an_id_is_text_that_keys_and_logs_can_take_or_null(given: Any, kept: str | None) -> None:
-    assert clean_id(given) == kept
+def test_an_id_is_text_that_keys_and_logs_can_take_or_null(value: Any, kept: str | None) -> None:
+    assert clean_id(value) == kept
 
 
 @pytest.mark.parametrize(

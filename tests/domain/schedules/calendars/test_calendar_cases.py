@@ -104,8 +104,8 @@ WITH_WARNINGS = {
 
 
 def shown(calendar: Any, match: str = "Live:*", zone: str = "UTC") -> Any:
-    found = entries({"a": calendar}, "a", HORIZON.begins_at, HORIZON.ends_at, ZoneInfo(zone), match)
-    return [f"{at(entry.begins_at)}/{at(entry.ends_at)}" for entry in found]
+    found_entries = entries({"a": calendar}, "a", HORIZON.begins_at, HORIZON.ends_at, ZoneInfo(zone), match)
+    return [f"{at(entry.begins_at)}/{at(entry.ends_at)}" for entry in found_entries]
 
 
 def at(ms: Any) -> str:
@@ -182,13 +182,13 @@ def test_a_summary_is_matched_whether_its_letters_are_composed_or_not() -> None:
 )
 def test_the_charset_that_the_server_names_is_used(encoding: str, charset: str) -> None:
     word = "放送" if encoding == "shift_jis" else "Größe"
-    one = event("UID:1", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", f"SUMMARY:Live: {word}")
-    read = calendar(one, charset=charset, encoding=encoding)
+    first_event = event("UID:1", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", f"SUMMARY:Live: {word}")
+    read = calendar(first_event, charset=charset, encoding=encoding)
     assert (shown(read, f"Live: {word}"), warnings_text(read)) == ([GOOD], "")
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "fragment"),
     [
         (b"", "empty"),
         (b"\r\n \r\n", "empty"),
@@ -203,8 +203,8 @@ def test_the_charset_that_the_server_names_is_used(encoding: str, charset: str) 
         (b"BEGIN:VCALENDAR\n" + b"A:\n" * 2_000_000, "too long"),
     ],
 )
-def test_what_is_no_calendar_is_refused_with_what_it_is(raw: Any, said: str) -> None:
-    with pytest.raises(CalendarError, match=said):
+def test_what_is_no_calendar_is_refused_with_what_it_is(raw: Any, fragment: str) -> None:
+    with pytest.raises(CalendarError, match=fragment):
         read_calendar(raw, HORIZON)
 
 

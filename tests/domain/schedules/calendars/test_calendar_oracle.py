@@ -39,11 +39,11 @@ def event(*lines: Any) -> Any:
 
 
 def expected(text: Any) -> Any:
-    found = set()
+    begins = set()
     for entry in recurring_ical_events.of(Calendar.from_ical(text)).between(BEGIN, END):
         if str(entry.get("STATUS", "")) != "CANCELLED":
-            found.add((moment(entry.start), moment(entry.end), str(entry["SUMMARY"])))
-    return found
+            begins.add((moment(entry.start), moment(entry.end), str(entry["SUMMARY"])))
+    return begins
 
 
 def moment(value: date) -> Any:

@@ -226,8 +226,8 @@ def test_any_text_is_read_or_refused(lines: Any, newline: Any) -> None:
             read = read_calendar(f"{text}{newline}END:VCALENDAR".encode(), HORIZON)
     except CalendarError:
         return
-    found = list(entries({"a": read}, "a", HORIZON.begins_at, HORIZON.ends_at, ZoneInfo("Europe/Berlin"), None))
-    assert found == sorted(found, key=lambda entry: (entry.begins_at, entry.ends_at, entry.summary))
+    found_entries = list(entries({"a": read}, "a", HORIZON.begins_at, HORIZON.ends_at, ZoneInfo("Europe/Berlin"), None))
+    assert found_entries == sorted(found_entries, key=lambda entry: (entry.begins_at, entry.ends_at, entry.summary))
 
 
 @given(
@@ -251,11 +251,11 @@ def test_looking_entries_up_finds_what_going_through_all_of_them_finds(
         wall = datetime.fromtimestamp(ms / 1000, UTC).replace(tzinfo=zone, fold=0)
         return int(wall.astimezone(UTC).timestamp() * 1000)
 
-    made = Calendar(HORIZON, rows(instants), rows(local))
+    stored = Calendar(HORIZON, rows(instants), rows(local))
     first, last = base + after * hour, base + (after + long) * hour
-    found = [(e.begins_at, e.ends_at) for e in entries({"a": made}, "a", first, last, zone, "x")]
-    every = [(b, e) for b, e, _ in made.instants] + [(placed(b), placed(e)) for b, e, _ in made.local]
-    assert found == sorted((b, e) for b, e in every if b < last and (e > first or b == e == first))
+    spans = [(e.begins_at, e.ends_at) for e in entries({"a": stored}, "a", first, last, zone, "x")]
+    every = [(b, e) for b, e, _ in stored.instants] + [(placed(b), placed(e)) for b, e, _ in stored.local]
+    assert spans == sorted((b, e) for b, e in every if b < last and (e > first or b == e == first))
 
 
 def test_a_look_up_skips_what_is_over() -> None:
@@ -264,7 +264,7 @@ def test_a_look_up_skips_what_is_over() -> None:
         (HORIZON.begins_at + number * day // 12, HORIZON.begins_at + number * day // 12 + 1_000, "x")
         for number in range(9_000)
     )
-    made = Calendar(HORIZON, rows)
+    stored = Calendar(HORIZON, rows)
     with step_budget(1_000, "looking"):
         at = rows[8_500][0]
-        assert len(list(entries({"a": made}, "a", at, at + 1, ZoneInfo("UTC"), None))) == 1
+        assert len(list(entries({"a": stored}, "a", at, at + 1, ZoneInfo("UTC"), None))) == 1
