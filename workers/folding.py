@@ -32,8 +32,11 @@ class FoldTimeLimitError(Exception):
 class FoldObserver(Protocol):
     """Is told which event is being folded."""
 
-    def begin(self, event_id: str, cpu_limit_s: float) -> None: ...
-    def end(self) -> None: ...
+    def begin(self, event_id: str, cpu_limit_s: float) -> None:
+        """Record that an event's fold begins, with its limit of CPU time in seconds."""
+
+    def end(self) -> None:
+        """Record that the fold has ended."""
 
 
 class StateOverlay(SystemState):

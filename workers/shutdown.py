@@ -41,6 +41,7 @@ class SignalWaiter:
         os.close(self._write)
 
     def stop_requested(self) -> bool:
+        """Whether a signal to stop has arrived."""
         return self.stop_signals > 0
 
     def wait(self, limit_s: float) -> None:

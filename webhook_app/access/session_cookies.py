@@ -25,10 +25,13 @@ class SessionCookies(SecureCookieSessionInterface):
     """Sets the session cookie for the scheme, port and prefix that the browser used."""
 
     def get_cookie_name(self, app: Flask) -> str:
+        """The session cookie's name for this request's scheme and address."""
         return cookie_name(SESSION)
 
     def get_cookie_path(self, app: Flask) -> str:
+        """The path that the product lives under."""
         return request.script_root or "/"
 
     def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the cookie may be sent over https only."""
         return request.is_secure

@@ -37,6 +37,8 @@ class InvalidValueError(ValueError):
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
+    """A reader of whole numbers from `low` to `high`, both included."""
+
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
             raise _should(f"be an integer from {low} to {high}")
@@ -61,6 +63,8 @@ def duration(low_s: int, high_s: int) -> Callable[[str], int]:
 
 
 def choice(*names: str) -> Callable[[str], str]:
+    """A reader that accepts exactly one of these names."""
+
     def read(text: str) -> str:
         if text not in names:
             raise _should("be " + " or ".join(names))
@@ -70,6 +74,7 @@ def choice(*names: str) -> Callable[[str], str]:
 
 
 def boolean(text: str) -> bool:
+    """Read `1`, `true`, `yes`, `on` or their opposites. Raises `InvalidValueError`."""
     if text.lower() in ("1", "true", "yes", "on"):
         return True
     if text.lower() in ("0", "false", "no", "off"):
@@ -78,6 +83,7 @@ def boolean(text: str) -> bool:
 
 
 def host(text: str) -> str:
+    """Read a host name or IP address to listen on. Raises `InvalidValueError`."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -107,6 +113,7 @@ def public_url(text: str) -> str:
 
 
 def api_url(text: str) -> str:
+    """Read the base URL of VideoSDK's API. Raises `InvalidValueError`."""
     base = url(text)
     if re.search(r"/v\d+$", base):
         raise _should("be the URL without /v2 at the end")
@@ -158,30 +165,35 @@ def _check_store_options(query: str) -> None:
 
 
 def printable(text: str) -> str:
+    """Read 1 to 512 printable characters. Raises `InvalidValueError`."""
     if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,512}", text):
         raise _should("be 1 to 512 characters without control characters")
     return text
 
 
 def token(text: str) -> str:
+    """Read an access token: 16 to 512 visible ASCII characters. Raises `InvalidValueError`."""
     if not re.fullmatch(r"[\x21-\x7e]{16,512}", text):
         raise _should(f"be {TOKEN_MIN_CHARS} to 512 printable ASCII characters without spaces")
     return text
 
 
 def url_token(text: str) -> str:
+    """Read a token that may stand in a URL: 8 to 128 letters, digits, `_` and `-`. Raises `InvalidValueError`."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{8,128}", text):
         raise _should("be 8 to 128 letters, digits, '-' or '_', since it is part of a URL")
     return text
 
 
 def credential(text: str) -> str:
+    """Read 1 to 512 visible ASCII characters. Raises `InvalidValueError`."""
     if not re.fullmatch(r"[\x21-\x7e]{1,512}", text):
         raise _should("be copied unchanged from the VideoSDK dashboard, without spaces")
     return text
 
 
 def globs(text: str) -> tuple[str, ...]:
+    """Read room patterns separated by commas. Raises `InvalidValueError`."""
     parts = tuple(part.strip() for part in text.split(","))
     if not all(re.fullmatch(r"[^\s\x00-\x1f/]+", part) for part in parts):
         raise _should("be comma-separated room ids or globs, such as abcd-efgh-ijkl,team-*")
@@ -192,6 +204,7 @@ def globs(text: str) -> tuple[str, ...]:
 
 
 def networks(text: str) -> tuple[Network, ...]:
+    """Read networks in CIDR form separated by commas. Raises `InvalidValueError`."""
     parsed: list[Network] = []
     for part in (piece.strip() for piece in text.split(",")):
         try:
@@ -204,6 +217,7 @@ def networks(text: str) -> tuple[Network, ...]:
 
 
 def existing_file(text: str) -> Path:
+    """Read the path of a file that exists. Raises `InvalidValueError`."""
     path = Path(text)
     if not path.is_file():
         raise _should("be the path of an existing file")

@@ -70,6 +70,7 @@ class ProblemApi(Api):
         super().__init__(app)
 
     def handle_http_exception(self, error: HTTPException) -> Response:
+        """Answer an HTTP error as a problem document."""
         return answer(error)
 
     def description(self) -> dict[str, Any]:

@@ -42,7 +42,8 @@ AppendNow = Callable[[Entry], str]
 class Count(Protocol):
     """Counts a webhook by type and outcome; `detail` says why it was not stored."""
 
-    def __call__(self, kind: str, outcome: str, detail: str = "") -> None: ...
+    def __call__(self, kind: str, outcome: str, detail: str = "") -> None:
+        """Count one webhook by its type and outcome."""
 
 
 class WrongAddress(StrEnum):
@@ -175,12 +176,14 @@ class AppendResponse(HandedOffResponse):
         self._request_id = request_id
 
     def complete_in_thread(self) -> None:
+        """Wait for the append on the calling thread, then build the response."""
         try:
             self._kept(self._receiver.append_now(self._entry))
         except StoreUnavailableError:
             self._not_kept()
 
     async def respond(self, exchange: Exchange) -> None:
+        """Wait for the append on the event loop, then send the response."""
         try:
             self._kept(await self._receiver.append(self._entry))
         except StoreUnavailableError:

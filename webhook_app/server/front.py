@@ -110,6 +110,7 @@ class Front:
         self._request_memory = self._body_memory()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection: lifespan, a webhook, or a request for Flask."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":

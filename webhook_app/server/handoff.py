@@ -42,6 +42,7 @@ class HandedOffResponse(Response):
     """A response that hands itself over where the server can take it, and completes itself where not."""
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Hand this response to the event loop, or complete it on this thread."""
         handoff = environ.get(HANDOFF)
         if handoff is None:
             self.complete_in_thread()
@@ -77,9 +78,11 @@ class StreamResponse(HandedOffResponse):
         self.end_stream = end_stream
 
     def complete_in_thread(self) -> None:
+        """Iterate over the chunks on the calling thread."""
         self.response = _ThreadIterator(self.chunks, self.end_stream)
 
     def discard(self) -> None:
+        """End the stream without sending it."""
         self.end_stream()
 
     async def respond(self, exchange: Exchange) -> None:

@@ -22,4 +22,5 @@ class RoomConverter(PathConverter):
     """
 
     def to_python(self, value: str) -> str:
+        """Decode a path segment, in which a slash is encoded."""
         return value.replace("%2F", "/").replace("%25", "%")

@@ -35,7 +35,8 @@ class ProbeLimits:
 class ResultRecorder(Protocol):
     """Journals the result of a call."""
 
-    def __call__(self, call: Call, outcome: ProbeOutcome, **data: Any) -> None: ...
+    def __call__(self, call: Call, outcome: ProbeOutcome, **data: Any) -> None:
+        """Journal a probe's outcome."""
 
 
 def rate_limit_observer(calls: Calls, limits: ProbeLimits) -> Callable[[ApiAnswer], None]:

@@ -21,6 +21,7 @@ class CommandError(click.ClickException):
     """The command failed: one line on stderr, exit status 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message as one line on stderr, with secrets masked."""
         click.echo(f"tally: {one_line(masked(self.format_message()))}", file=file, err=True)
 
 

@@ -25,14 +25,25 @@ class Supervised(Protocol):
     """A process that can be launched again."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The process's name, as in `tally up`'s output."""
+
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int:
+        """Process id, 0 before the first launch."""
+
     @property
-    def command(self) -> Sequence[str]: ...
-    def launch(self) -> None: ...
-    def alive(self) -> bool: ...
-    def exit_reason(self) -> str: ...
+    def command(self) -> Sequence[str]:
+        """The command line."""
+
+    def launch(self) -> None:
+        """Start the process."""
+
+    def alive(self) -> bool:
+        """Whether it is running; also kills what a dead process left behind in its group."""
+
+    def exit_reason(self) -> str:
+        """Why the process ended, in words."""
 
 
 @dataclass(slots=True)
@@ -63,6 +74,7 @@ class ChildProcess:
         return False
 
     def exit_reason(self) -> str:
+        """Why the process ended, in words."""
         status = self.process.returncode if self.process else None
         if status is not None and status < 0:
             return f"{self.name} was killed by {signal_name(-status)}"

@@ -28,9 +28,11 @@ class PublicKey(Protocol):
     """What verifying needs of a key."""
 
     @property
-    def key_size(self) -> int: ...
+    def key_size(self) -> int:
+        """The key's length in bits."""
 
-    def verify(self, signature: bytes, data: bytes, padding: padding.PKCS1v15, algorithm: hashes.SHA256, /) -> None: ...
+    def verify(self, signature: bytes, data: bytes, padding: padding.PKCS1v15, algorithm: hashes.SHA256, /) -> None:
+        """Check a signature; raises `InvalidSignature`."""
 
 
 def read_key(pem: str) -> rsa.RSAPublicKey:

@@ -145,18 +145,22 @@ class ResponseReader:
     # Called by the parser.
 
     def on_message_begin(self) -> None:
+        """llhttp: a response begins."""
         self.clean = False  # a second response follows the first, or its beginning
 
     def on_headers_complete(self) -> None:
+        """llhttp: status line and headers are read."""
         assert self._parser is not None
         if not self.done and self._parser.get_status_code() == self.status:
             self._body = b""
 
     def on_body(self, body: bytes) -> None:
+        """llhttp: a part of the body; kept up to the limit."""
         if not self.done and self._body is not None and len(self._body) < self._kept_bytes:
             self._body = (self._body + body)[: self._kept_bytes]
 
     def on_message_complete(self) -> None:
+        """llhttp: the response is complete."""
         assert self._parser is not None
         if self.status is not None and not self.done and self._parser.get_status_code() == self.status:
             self.clean = self._parser.should_keep_alive()
