@@ -6,10 +6,11 @@ import random
 import socket
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,11 +31,12 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.domain.notices.notice import Notice, make_notice
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, StoreUnavailableError, connect, connect_async
-from webhook_app.store.deliveries.outbox import Expansion, Outbox, OutboxEntry
+from webhook_app.store.deliveries.outbox import ExpandResult, Expansion, Outbox, OutboxEntry
 from webhook_app.store.deliveries.queue import LEASE_MS, Deliveries
 from webhook_app.store.deliveries.records import DeliveryRecords
 from webhook_app.store.journal.journal import Entry, Journal, Wake, entry
@@ -90,7 +92,7 @@ def journal_webhook(client: Client, kind: str, **more: str) -> str:
     return Journal(client).append([Entry(Source.VIDEOSDK, kind, ROOM, body)])[0][0]
 
 
-def put_rule(client: Client, rule: dict[str, object]) -> str:
+def put_rule(client: Client, rule: Mapping[str, object]) -> str:
     return Journal(client).append([entry(Source.CONFIG, "rule-put", None, {"rule": rule})])[0][0]
 
 
@@ -260,9 +262,11 @@ def test_a_transaction_applied_in_part_halts_the_folding_and_says_so(
     assert [event.id for event in Journal(client).scan()] == acknowledged
     ready = web.get("/readyz")
     assert ready.status_code == 503
-    assert ready.json["checks"]["workers"]["halted"] is True
+    assert ready.get_json()["checks"]["workers"]["halted"] is True
     shown = web.get("/api/v1/alarms?active=true", headers={"Authorization": f"Bearer {TOKEN}"})
-    assert ("reducing-halted", "critical") in [(alarm["name"], alarm["severity"]) for alarm in shown.json["items"]]
+    assert ("reducing-halted", "critical") in [
+        (alarm["name"], alarm["severity"]) for alarm in shown.get_json()["items"]
+    ]
 
 
 def test_a_full_store_refuses_what_it_cannot_keep_and_goes_on_when_there_is_room(client: Client) -> None:
@@ -317,14 +321,20 @@ def test_trimming_leaves_out_nothing_when_the_clock_was_set_back(client: Client)
 class Interrupted(redis.Redis):
     """A client that lets something happen just before its `nth` command, once."""
 
-    def let(self, nth: int, happen: Callable[[], object]) -> None:
-        self.left, self.happen = nth, happen
+    def interrupt(self, nth: int, action: Callable[[], object]) -> None:
+        self.left, self.action = nth, action
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         self.left -= 1
         if self.left == 0:
-            self.happen()
-        return super().execute_command(*args, **options)
+            self.action()
+        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+def interrupted_client(url: str) -> Interrupted:
+    client = Interrupted.from_url(url)
+    assert isinstance(client, Interrupted)
+    return client
 
 
 def test_whatever_is_appended_while_a_worker_comes_to_rest_is_folded_or_wakes_the_next(
@@ -332,13 +342,17 @@ def test_whatever_is_appended_while_a_worker_comes_to_rest_is_folded_or_wakes_th
 ) -> None:
     entries = [Entry(Source.VIDEOSDK, "x", ROOM, b'{"data": {}}')]
     nth = 0
-    with closing(Interrupted.from_url(store_url)) as interrupted:
+
+    def append_into(results: list[tuple[list[str], bool]]) -> None:
+        results.append(Journal(client).append(entries))
+
+    with closing(interrupted_client(store_url)) as interrupted:
         while nth < 100:
             nth += 1
             appended: list[tuple[list[str], bool]] = []
             Journal(client).append(entries)
             wake_recorder = WakeRecorder()
-            interrupted.let(nth, lambda results=appended: results.append(Journal(client).append(entries)))
+            interrupted.interrupt(nth, partial(append_into, appended))
             Reducer(interrupted, wake_recorder).run()
             if not appended:
                 break  # there was no such command any more
@@ -395,7 +409,9 @@ def woken(wake_recorder: WakeRecorder) -> list[str]:
 
 def notices_in_the_outbox(client: Client, count: int, *, first: int = 1) -> list[Notice]:
     notices = [
-        make_notice(f"{number}-0", "stream.started", number, room_id=ROOM, sequence=number, because=None, data={})
+        make_notice(
+            f"{number}-0", NoticeType.STREAM_STARTED, number, room_id=ROOM, sequence=number, because=None, data={}
+        )
         for number in range(first, first + count)
     ]
     for notice in notices:
@@ -436,7 +452,7 @@ def test_notices_that_are_expanded_twice_make_each_delivery_once(client: Client,
     notices_in_the_outbox(client, 30)
     subscribers = [put_subscriber(client, "one"), put_subscriber(client, "two")]
 
-    async def scenario(async_client: Client) -> list[list[int] | None]:
+    async def scenario(async_client: Client) -> list[list[ExpandResult] | None]:
         outbox = Outbox(async_client)
         what = expansion((await outbox.read("0-0", 100))[0], subscribers)
         first = await outbox.expand(what)

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -96,8 +97,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 
 
 def test_a_primary_that_dies_is_replaced(stores: Stores, tmp_path: Path) -> None:
-    stands = {"REDIS_URL": stores.url(), "SENTINEL_PASSWORD": SENTINEL_PASSWORD}
-    with product(tmp_path, pinned=True, **stands) as tally:
+    environ: dict[str, Any] = {"REDIS_URL": stores.url(), "SENTINEL_PASSWORD": SENTINEL_PASSWORD}
+    with product(tmp_path, pinned=True, **environ) as tally:
         assert tally.sandbox is not None
         tally.add_room(ROOM)
         tally.sandbox.join(ROOM)
@@ -121,8 +122,12 @@ def test_a_primary_that_dies_is_replaced(stores: Stores, tmp_path: Path) -> None
 def test_a_primary_that_hangs_is_replaced_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     with running() as stack:
         stores = Stores(stack, tmp_path, replicas=2)
-        stands = {"REDIS_URL": stores.url(), "SENTINEL_PASSWORD": SENTINEL_PASSWORD, "ACK_REPLICAS": "1"}
-        with product(tmp_path, pinned=True, **stands) as tally:
+        environ: dict[str, Any] = {
+            "REDIS_URL": stores.url(),
+            "SENTINEL_PASSWORD": SENTINEL_PASSWORD,
+            "ACK_REPLICAS": "1",
+        }
+        with product(tmp_path, pinned=True, **environ) as tally:
             numbers = iter(range(1_000_000))
             kept: list[str] = []
             statuses: list[int] = []
@@ -181,10 +186,10 @@ def test_doctor_names_the_cause(
     assert raised.value.has(reason)
     assert finding.level is Level.FAILED
     assert hint in (finding.hint or "")
-    assert "<" not in finding.said
-    assert "\n" not in finding.said
+    assert "<" not in finding.message
+    assert "\n" not in finding.message
     for secret in (PASSWORD, SENTINEL_PASSWORD, "wrong"):
-        assert secret not in finding.said
+        assert secret not in finding.message
 
 
 def test_doctor_tells_the_stores_password_from_the_sentinels(shared: Stores) -> None:

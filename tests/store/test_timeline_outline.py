@@ -106,7 +106,8 @@ def test_pages_of_a_collapsed_timeline_show_each_item_once(client: Client, web_c
         append(client, entry(Source.OPERATOR, "release", ROOM, {}))
         fold_all(client)
     whole = [item["id"] for item in items_of(web_client, "?collapse=1&limit=500")]
-    paged, cursor = [], ""
+    paged: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = web_client.get(f"/rooms/{ROOM}/timeline?collapse=1&limit=2{cursor and '&cursor=' + cursor}")
         paged += [item["id"] for item in page["items"]]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.deliverer_factory import signing_secret_of, subscribers_of
+from tests.support.values import present
 from tests.support.web_client import WebClient
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.subscribers import Subscribers
@@ -45,7 +46,7 @@ def test_secrets_that_two_were_shown_at_once_both_sign(client: Client, web_clien
 
         answers = at_once(rotate, rotate)
         assert {answer.status_code for answer in answers} == {200}
-        stored = subscribers_of(client).get(subscriber["id"])
+        stored = present(subscribers_of(client).get(subscriber["id"]))
         kept = {signing_secret_of(stored), *("whsec_" + old.key for old in stored.old_secrets)}
         assert {answer.json["secret"] for answer in answers} <= kept
 

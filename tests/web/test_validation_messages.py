@@ -102,7 +102,7 @@ def schemas_of_the_product() -> Any:
     return sorted(schemas, key=lambda kind: (kind.__module__, kind.__name__))
 
 
-WRONG = (None, "", "x" * 5_000, -1, 10**9, 1.5, True, [], ["", None, {}], {}, {"nope": 1})
+WRONG: tuple[Any, ...] = (None, "", "x" * 5_000, -1, 10**9, 1.5, True, [], ["", None, {}], {}, {"nope": 1})
 
 
 def test_no_schema_of_the_product_answers_in_the_librarys_words() -> None:

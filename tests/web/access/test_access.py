@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.values import found_group, present
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, WebClient
 from webhook_app.access.client_address import PROXIES_MAX, client_address, client_network
 from webhook_app.access.failed_logins import FAILURES_MAX, NETWORKS_MAX, STORE_PAUSE_S, WINDOW_S, FailedLogins
@@ -29,7 +31,7 @@ def web_client(client: Client, store_url: str, tmp_path: Path) -> Any:
 
 
 def csrf_of(answer: Any) -> Any:
-    return re.search(r'name="csrf" (?:value|content)="([^"]+)"', answer.get_data(as_text=True)).group(1)
+    return found_group(r'name="csrf" (?:value|content)="([^"]+)"', answer.get_data(as_text=True))
 
 
 class Browser:
@@ -56,9 +58,13 @@ class Browser:
         return self.get("/api/v1/rooms", headers={"Authorization": f"Bearer {token}"})
 
     @property
-    def cookie(self) -> str | None:
-        cookie = self.http.get_cookie(SESSION)
-        return None if cookie is None else cookie.value
+    def cookie(self) -> str:
+        """The session's cookie; AssertionError when there is none."""
+        return present(self.http.get_cookie(SESSION)).value
+
+    @property
+    def has_cookie(self) -> bool:
+        return self.http.get_cookie(SESSION) is not None
 
 
 # The client's address
@@ -136,7 +142,12 @@ def throttle_of(store_url: str, clock: Any = lambda: 0.0, networks_max: Any = NE
 @pytest.mark.parametrize("surface", ["console", "api", "both"])
 def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, surface: str) -> None:
     stranger = Browser(web_client, forwarded="198.51.100.7")
-    tries = {"console": [stranger.log_in], "api": [stranger.api], "both": [stranger.log_in, stranger.api]}[surface]
+    surfaces: dict[str, list[Callable[[str], Any]]] = {
+        "console": [stranger.log_in],
+        "api": [stranger.api],
+        "both": [stranger.log_in, stranger.api],
+    }
+    tries = surfaces[surface]
     answers = [tries[at % len(tries)](WRONG) for at in range(FAILURES_MAX + 5)]
     assert {answer.status_code for answer in answers[:FAILURES_MAX]} <= {401, 403}
     assert {answer.status_code for answer in answers[FAILURES_MAX:]} == {429}
@@ -280,9 +291,9 @@ def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client: Cli
         assert not [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith(f"{SESSION}=")]
     first = csrf_of(stranger.get("/login"))
     assert csrf_of(stranger.get("/login")) == first, "a second tab leaves the first one's form good"
-    assert stranger.cookie is None
+    assert not stranger.has_cookie
     assert stranger.log_in(WRONG).status_code == 403
-    assert stranger.cookie is None
+    assert not stranger.has_cookie
 
 
 @pytest.mark.parametrize("csrf", ["", "x", "x" * 32])
@@ -293,7 +304,7 @@ def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(
     browser.get("/login")
     answer = browser.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
     assert answer.status_code == 403
-    assert browser.cookie is None
+    assert not browser.has_cookie
     stranger = Browser(web_client)
     assert stranger.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
 

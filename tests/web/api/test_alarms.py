@@ -1,13 +1,13 @@
 """Alarms at the doors: the API acknowledges, the console counts, groups and links."""
 
 import json
-import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.values import found_group
 from tests.support.web_client import SECRET, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
@@ -43,9 +43,9 @@ def listed(web_client: Any, query: str = "?active=true") -> Any:
 
 def log_in(web_client: Any) -> Any:
     form = web_client.http.get("/login").get_data(as_text=True)
-    nonce = re.search(r'name="csrf" value="([^"]+)"', form)[1]
+    nonce = found_group(r'name="csrf" value="([^"]+)"', form)
     web_client.http.post("/login", data={"csrf": nonce, "token": web_client.settings.admin_token})
-    return re.search(r'<meta name="csrf" content="([^"]+)"', page(web_client, "/alarms"))[1]
+    return found_group(r'<meta name="csrf" content="([^"]+)"', page(web_client, "/alarms"))
 
 
 def page(web_client: Any, path: Any) -> Any:

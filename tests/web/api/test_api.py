@@ -400,9 +400,9 @@ def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(
 ) -> None:
     with client.pipeline() as pipe:
         for at in range(450):
-            room = {"room_id": f"room-{at:03}", "updated_at": 5}
-            pipe.set(keys.room(room["room_id"]), json.dumps(room))
-            pipe.zadd(keys.ROOMS, {room["room_id"]: 5 if at % 3 else 6})
+            room_id = f"room-{at:03}"
+            pipe.set(keys.room(room_id), json.dumps({"room_id": room_id, "updated_at": 5}))
+            pipe.zadd(keys.ROOMS, {room_id: 5 if at % 3 else 6})
         pipe.execute()
     for limit in (7, 200, 449):
         items = [room["room_id"] for room in every(web_client, "/rooms", limit=limit)]

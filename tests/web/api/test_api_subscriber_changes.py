@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.deliverer_factory import subscribers_of
+from tests.support.values import present
 from tests.support.web_client import PROBLEM, VIEWER_TOKEN, WebClient
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.secrets.encryption import SecretBox
@@ -41,8 +42,8 @@ def test_what_is_not_given_stays(client: Client, web_client: WebClient) -> None:
         assert answer.status_code == 200
         subscriber |= change
         assert answer.json == subscriber
-    assert "whsec_" + subscribers_of(client).get(subscriber["id"]).secret == secret
-    assert subscribers_of(client).get(subscriber["id"]).url == URL
+    assert "whsec_" + present(subscribers_of(client).get(subscriber["id"])).secret == secret
+    assert present(subscribers_of(client).get(subscriber["id"])).url == URL
 
 
 def test_a_new_url_is_checked_as_at_the_first(client: Client, web_client: WebClient) -> None:
@@ -53,7 +54,7 @@ def test_a_new_url_is_checked_as_at_the_first(client: Client, web_client: WebCli
         web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"url": "https://other.example/"}).status_code
         == 200
     )
-    assert subscribers_of(client).get(subscriber["id"]).url == "https://other.example/"
+    assert present(subscribers_of(client).get(subscriber["id"])).url == "https://other.example/"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_one_that_cannot_be_opened_is_set_right_by_a_new_url_and_not_lost_before
     assert "SECRETS_KEY" in web_client.get("/subscribers/sub_x")["disabled_because"]
     for method, path, body in (("PATCH", "", {"name": "x"}), ("POST", "/enable", {}), ("POST", "/rotate-secret", None)):
         assert web_client.api(method, f"/subscribers/sub_x{path}", body).status_code == 409
-    assert other.get("sub_x").url == URL  # under its own key it is what it was
+    assert present(other.get("sub_x")).url == URL  # under its own key it is what it was
     fixed = web_client.api("PATCH", "/subscribers/sub_x", {"url": URL, "enabled": True}).json
     assert (fixed["enabled"], fixed["disabled_because"]) == (True, None)
     assert web_client.api("POST", "/subscribers/sub_x/rotate-secret").status_code == 200
@@ -167,7 +168,7 @@ def test_no_secret_is_ever_in_a_list(client: Client, web_client: WebClient) -> N
 
 def test_an_address_stored_with_less_masked_is_masked_by_todays_rules(client: Client, web_client: WebClient) -> None:
     subscriber = subscribe(web_client, url="https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx")
-    stored = subscribers_of(client).get(subscriber["id"])
+    stored = present(subscribers_of(client).get(subscriber["id"]))
     subscribers_of(client).put(replace(stored, shown_url=stored.url))
     shown = json.dumps([subscriber, web_client.get("/subscribers"), web_client.get(f"/subscribers/{subscriber['id']}")])
     assert "abcdefghijklmnopqrstuvwx" not in shown
@@ -178,4 +179,4 @@ def test_a_masked_address_that_is_sent_back_keeps_the_stored_one(client: Client,
     subscriber = subscribe(web_client, url=url)
     changed = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"url": subscriber["url"], "name": "tv"})
     assert (changed.status_code, changed.json["name"], changed.json["url"]) == (200, "tv", subscriber["url"])
-    assert subscribers_of(client).get(subscriber["id"]).url == url
+    assert present(subscribers_of(client).get(subscriber["id"])).url == url

@@ -41,7 +41,9 @@ STREAM = "/api/v1/events/stream"
 
 def description() -> dict[str, Any]:
     """What the app says of itself; no store is asked."""
-    document: dict[str, Any] = WebClient("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json").json
+    document: dict[str, Any] = (
+        WebClient("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json").get_json()
+    )
     return document
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import tzdata  # type: ignore[import-untyped]
+import tzdata
 
 from tests.support.product import TREE
 from webhook_app.config.time_zone_data import PACKAGE, ZoneData, newest

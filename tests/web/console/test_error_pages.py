@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.values import found_group
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.api.schemas import ProblemSchema
 from webhook_app.domain.events import Source
@@ -26,7 +27,7 @@ def web_client(client: Client, store_url: str, tmp_path: Path) -> Any:
 
 
 def log_in(visitor: Any, token: Any) -> Any:
-    csrf = re.search(r'name="csrf" value="([^"]+)"', visitor.get("/login").get_data(as_text=True)).group(1)
+    csrf = found_group(r'name="csrf" value="([^"]+)"', visitor.get("/login").get_data(as_text=True))
     assert visitor.post("/login", data={"token": token, "csrf": csrf}).status_code == 303
     return visitor
 
@@ -45,14 +46,14 @@ def test_a_browser_gets_a_page_where_nothing_is(web_client: WebClient, path: str
 def test_a_program_gets_a_problem_document_where_nothing_is(web_client: WebClient, accept: str) -> None:
     answer = web_client.http.get("/nonsense", headers={"Accept": accept})
     assert (answer.status_code, answer.content_type) == (404, PROBLEM)
-    assert answer.json["reason"] == "not-found"
+    assert answer.get_json()["reason"] == "not-found"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/rooms", "/api/v1/nonsense", "/api", "/webhooks/nonsense"])
 def test_the_api_answers_with_problem_documents_to_browsers_too(web_client: WebClient, path: str) -> None:
     answer = web_client.http.get(path, headers=BROWSER)
     assert answer.content_type == PROBLEM
-    assert answer.json["reason"] in set(ErrorReason)
+    assert answer.get_json()["reason"] in set(ErrorReason)
 
 
 def test_a_receiver_without_pages_answers_with_problem_documents(store_url: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.product import webhook
+from tests.support.values import present
 from tests.support.web_client import ADMIN_TOKEN, WebClient, append, fold_all
 from tests.web.console.test_pages import log_in
 from webhook_app.console.components.quota import Overlaps, Quota
@@ -94,11 +95,11 @@ def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(
 def test_moments_are_computed_anew_for_another_minute_or_configuration_and_not_for_each_event(client: Client) -> None:
     plan(client)
     state, quota, now, rooms = StateStore(client), Quota(2), time_ms(client.time()) // MINUTE * MINUTE, sorted(ROOMS)
-    overlaps = quota.overlaps(state.config(), rooms, now)
+    overlaps = present(quota.overlaps(state.config(), rooms, now))
     append(client, Entry(Source.VIDEOSDK, "hls-started", "hall", webhook("hls-started", "hall")))
     fold_all(client)
     assert quota.overlaps(state.config(), rooms, now + 1) is overlaps
     assert quota.overlaps(state.config(), rooms, now + MINUTE) is not overlaps
     append(client, entry(Source.CONFIG, "rule-deleted", None, {"name": "talk-hall"}))
     fold_all(client)
-    assert overlaps.moments and quota.overlaps(state.config(), rooms, now + MINUTE).moments == ()
+    assert overlaps.moments and present(quota.overlaps(state.config(), rooms, now + MINUTE)).moments == ()

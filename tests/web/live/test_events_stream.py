@@ -68,7 +68,7 @@ class Watcher:
         self._thread.start()
 
     def _read(self) -> None:
-        for piece in self.answer.response:
+        for piece in self.answer.iter_encoded():
             self.text += piece
         self.ended.set()
 
@@ -198,8 +198,8 @@ def test_a_quiet_stream_sends_heartbeats_and_advances_its_id(client: Client, web
 @pytest.mark.parametrize("sse_limits", [SseLimits(queue_max_events=20)])
 def test_a_client_that_falls_behind_is_disconnected_and_resumes(client: Client, web_client: WebClient) -> None:
     headers = {"Authorization": f"Bearer {VIEWER_TOKEN}"}
-    slow = web_client.http.get("/api/v1/events/stream", headers=headers).response
-    began = next(iter(slow)).decode()
+    slow = web_client.http.get("/api/v1/events/stream", headers=headers).iter_encoded()
+    began = next(slow).decode()
     ids = append(client, *(happened("room-a") for _ in range(100)))
     fold_all(client)
     wait_until(lambda: web_client.web.broadcaster.position == ids[-1], WITHIN_S, "all being handed out")
@@ -231,7 +231,8 @@ def test_a_feed_that_stumbles_lets_its_viewers_go_and_reads_again_for_the_next(
 def test_a_long_catch_up_takes_several_connections(client: Client, web_client: WebClient) -> None:
     ids = append(client, *(happened("room-a") for _ in range(1_200)))
     fold_all(client)
-    event_ids, last = [], "0-0"
+    event_ids: list[str] = []
+    last = "0-0"
     for _ in range(3):
         watcher = Watcher(web_client, last=last)
         watcher.wait_for(min(500, 1_200 - len(event_ids)))
@@ -277,7 +278,7 @@ def test_an_id_that_is_none_is_refused_by_name(web_client: WebClient, bad: str) 
     headers = {"Authorization": f"Bearer {VIEWER_TOKEN}", "Last-Event-ID": bad}
     answer = web_client.http.get("/api/v1/events/stream", headers=headers)
     assert answer.status_code == 422 and answer.content_type == PROBLEM
-    assert list(answer.json["errors"]) == ["Last-Event-ID"]
+    assert list(answer.get_json()["errors"]) == ["Last-Event-ID"]
     assert web_client.web.broadcaster.slots_taken == 0
 
 

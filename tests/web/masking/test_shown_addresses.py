@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.values import found_group
 from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, WebClient, append, fold_all, folding
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
@@ -58,7 +59,7 @@ def stored_rule(client: Client, name: str = "service") -> Any:
 
 def log_in(web_client: Any, token: Any = ADMIN_TOKEN) -> Any:
     http = web_client.web.app.test_client()
-    csrf = re.search(r'name="csrf" value="([^"]+)"', http.get("/login").get_data(as_text=True))[1]
+    csrf = found_group(r'name="csrf" value="([^"]+)"', http.get("/login").get_data(as_text=True))
     assert http.post("/login", data={"token": token, "csrf": csrf}).status_code == 303
     return http
 
@@ -111,7 +112,7 @@ def test_a_rule_may_be_edited_in_the_console_without_its_addresses(client: Clien
     with folding(client):
         assert put(web_client, RULE).status_code == 201
         page = http.get("/rules/service/edit").get_data(as_text=True)
-        text = unescape(re.search(r'<textarea id="text"[^>]*>(.*?)</textarea>', page, re.S)[1])
+        text = unescape(found_group(r'<textarea id="text"[^>]*>(.*?)</textarea>', page, flags=re.S))
         field = dict(re.findall(r'name="(csrf|was|seen)" value="([^"]*)"', page))
         data = field | {"text": text.lstrip("\n") + "remind: 10m\n", "do-it": "save"}
         saved = http.post("/rule-text/save", data=data)

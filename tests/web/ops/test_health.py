@@ -46,8 +46,8 @@ def all_alive(client: Client) -> None:
 
 def store_check(web_client: WebClient) -> dict[str, object]:
     answer = web_client.http.get("/readyz")
-    check: dict[str, object] = answer.json["checks"]["store"]
-    assert answer.status_code == (200 if answer.json["ready"] else 503)
+    check: dict[str, object] = answer.get_json()["checks"]["store"]
+    assert answer.status_code == (200 if answer.get_json()["ready"] else 503)
     return check
 
 
@@ -130,12 +130,12 @@ def test_a_journal_that_stands_still_shows_with_its_numbers(client: Client, stor
     all_alive(client)
     web_client = WebClient(store_url, tmp_path)
     Journal(client).append([entry(Source.OPERATOR, "start", "a", {})] * 3)
-    checks = web_client.http.get("/readyz").json["checks"]
+    checks = web_client.http.get("/readyz").get_json()["checks"]
     assert checks["journal"]["ok"] is True and checks["journal"]["waiting"] == 3
     SystemAlarms(client).raise_alarm("journal-stalled", "stands still", condition="0-0", at=1)
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json["checks"]["journal"] | {"waited_s": 0} == {
+    assert answer.get_json()["checks"]["journal"] | {"waited_s": 0} == {
         "ok": False,
         "waiting": 3,
         "waited_s": 0,
@@ -150,7 +150,7 @@ def test_a_journal_that_stands_still_shows_with_its_numbers(client: Client, stor
         as_text=True
     )
     client.set(keys.CURSOR, "1-0")  # the reducer got on, and no clock has looked yet
-    assert web_client.http.get("/readyz").json["checks"]["journal"]["ok"] is True
+    assert web_client.http.get("/readyz").get_json()["checks"]["journal"]["ok"] is True
 
 
 def test_a_loop_that_fails_shows_with_its_process(client: Client, store_url: str, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_loop_that_fails_shows_with_its_process(client: Client, store_url: str
     Processes(client).beat("clock", "here:1", {"calendars": "has failed for 80 s: OverflowError"})
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json["checks"]["loops"] == {
+    assert answer.get_json()["checks"]["loops"] == {
         "ok": False,
         "failing": {"clock: calendars": "has failed for 80 s: OverflowError"},
     }

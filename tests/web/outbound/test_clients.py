@@ -63,7 +63,7 @@ def reach_calendar(url: str, proxies: Proxies) -> bool:
 
 
 def reach_heartbeat(url: str, proxies: Proxies) -> bool:
-    client: Client = object()  # type: ignore[assignment]
+    client: Client = object()
     return UptimePing(client, f"{url}/beat", last_tick_at=time.monotonic, proxies=proxies)._fetch() is None
 
 
@@ -87,6 +87,11 @@ CLIENTS: dict[str, Reach] = {
     "command": reach_by_command,
 }
 every_client = pytest.mark.parametrize("name", CLIENTS)
+
+
+def both_proxies(url: str) -> Proxies:
+    """One proxy for addresses of both schemes."""
+    return Proxies(url, url)
 
 
 @every_client
@@ -128,7 +133,7 @@ def test_the_proxy_is_used_with_its_password_and_no_proxy_is_honoured(
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     with outside(tls if scheme == "https" else None) as (server, proxy):
         server.answers.update(ANSWERS)
-        through = Proxies(*[f"http://user:pass@{proxy.address}"] * 2)
+        through = both_proxies(f"http://user:pass@{proxy.address}")
         url = f"{scheme}://{HOST}:{server.port}"
         assert CLIENTS[name](url, through)
         assert set(proxy.targets) == {f"{HOST}:{server.port}"}
@@ -161,7 +166,7 @@ def test_the_environment_alone_sends_nothing_through_a_proxy(name: str, monkeypa
 )
 def test_a_proxy_does_not_open_the_inside_to_calendars(address: str, reason: str) -> None:
     with outside() as (_, proxy):
-        refusal = calendar_refusal(address, Proxies(*[f"http://{proxy.address}"] * 2), allowed=())
+        refusal = calendar_refusal(address, both_proxies(f"http://{proxy.address}"), allowed=())
         assert reason in refusal
         assert proxy.targets == []
 
@@ -178,7 +183,7 @@ def test_a_redirect_to_the_inside_is_refused_behind_a_proxy_too() -> None:
 def test_a_calendar_says_that_the_proxy_refused_it(scheme: str) -> None:
     with outside() as (_, proxy):
         proxy.refuse_with = 407
-        refusal = calendar_refusal(f"{scheme}://{HOST}/a.ics", Proxies(*[f"http://{proxy.address}"] * 2), allowed=())
+        refusal = calendar_refusal(f"{scheme}://{HOST}/a.ics", both_proxies(f"http://{proxy.address}"), allowed=())
         assert "407" in refusal
 
 

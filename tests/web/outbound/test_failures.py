@@ -25,7 +25,7 @@ def failure(url: str, proxies: Proxies = DIRECT, *, limit_s: float = LIMIT_S) ->
 
 
 @contextmanager
-def server(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+def server(answer: Callable[[socket.socket], object]) -> Iterator[int]:
     """A server that takes one connection, reads what comes and does `answer`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

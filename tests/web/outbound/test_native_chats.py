@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.deliverer_factory import subscribers_of
+from tests.support.values import present
 from tests.support.web_client import WebClient
 from webhook_app.masking.url_masking import shown_url
 from webhook_app.outbound.channel_urls import apprise_plugin
@@ -97,13 +98,13 @@ def test_addresses_that_take_any_json_are_accepted(url: str) -> None:
 
 def test_the_api_refuses_it_and_a_stored_one_may_be_changed_otherwise(
     store_url: str, tmp_path: Path, client: Client
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     web_client = WebClient(store_url, tmp_path)
     refused = web_client.api("POST", "/subscribers", {"url": PAIRS[0][0]})
     assert refused.status_code == 422
     assert "write discord://" in refused.json["errors"]["url"][0]
     subscriber = web_client.api("POST", "/subscribers", {"url": "https://subscriber.example/in"}).json
     store = subscribers_of(client)
-    store.put(replace(store.get(subscriber["id"]), url=PAIRS[0][0], shown_url=shown_url(PAIRS[0][0])))
+    store.put(replace(present(store.get(subscriber["id"])), url=PAIRS[0][0], shown_url=shown_url(PAIRS[0][0])))
     changed = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"url": shown_url(PAIRS[0][0]), "name": "tv"})
     assert (changed.status_code, changed.json["name"]) == (200, "tv")

@@ -62,7 +62,7 @@ def test_what_may_work_is_accepted(rest: str) -> None:
 
 
 @pytest.mark.parametrize(("rest", "words"), IMPOSSIBLE)
-def test_subscribers_calendars_and_settings_say_the_same(rest: str, words: str, store_url: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_subscribers_calendars_and_settings_say_the_same(rest: str, words: str, store_url: str, tmp_path: Path) -> None:
     refused = WebClient(store_url, tmp_path).api("POST", "/subscribers", {"url": f"https://{rest}"})
     assert refused.status_code == 422
     assert words in refused.json["errors"]["url"][0]

@@ -500,7 +500,7 @@ def test_many_webhooks_at_once_are_each_kept_once(client: Client, web_client: We
         http = web_client.web.app.test_client()
         for body, header in part:
             answer = http.post("/webhooks/videosdk", data=body, headers={"videosdk-signature": header})
-            ids.append(answer.json["id"])
+            ids.append(answer.get_json()["id"])
 
     threads = [threading.Thread(target=send, args=(signed[at::16],)) for at in range(16)]
     for thread in threads:

@@ -195,7 +195,7 @@ def test_a_webhook_can_be_followed_to_its_effect(client: Client, store_url: str,
         answer = web_client.http.post("/webhooks/videosdk", data=body, headers=headers)
     assert answer.headers["X-Request-Id"] == "trace-7"
     (kept,) = [line for line in logs if line["event"] == "webhook kept"]
-    assert kept["event_id"] == answer.json["id"] and kept["request_id"] == "trace-7" and kept["room_id"] == ROOM
+    assert kept["event_id"] == answer.get_json()["id"] and kept["request_id"] == "trace-7" and kept["room_id"] == ROOM
 
 
 def test_what_changes_something_is_logged_with_its_event(client: Client, store_url: str, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_log_that_cannot_be_written_fails_nothing(form: str) -> None:
 
 
 def test_every_secret_setting_is_known_to_the_log() -> None:
-    hidden = {
+    hidden: dict[str, Any] = {
         "redis_url": "rediss://ops:hunter2-redis@store:6379/0",
         "videosdk_api_key": "hunter2-key",
         "videosdk_secret": "hunter2-secret",

@@ -67,7 +67,8 @@ def real(client: Client, sandbox: Any) -> Any:
 
 
 def room_of(request: Any) -> str:
-    return "room-" + request.node.name[:60].replace("[", "-").replace("]", "")
+    name: str = request.node.name
+    return "room-" + name[:60].replace("[", "-").replace("]", "")
 
 
 def paths(sandbox: Any, room: Any) -> Any:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from requests.adapters import HTTPAdapter
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.polling import scaled_limit
 from tests.support.product import free_ports
+from tests.support.values import present
 from tests.support.web_client import ROOM, WebClient
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.notices.text import STALE_TEXT, announced_state, render_notice
+from webhook_app.domain.notices.types import NoticeType, WebhookNoticeType
 from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.outbound.channel_urls import apprise_plugin, masked_channel_url
 from webhook_app.store import codec, keys
@@ -47,8 +50,9 @@ STREAM = {
 class Letters:
     """What a mail server has been given."""
 
-    def __init__(self) -> None:
-        self.received = []
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.received: list[Message] = []
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the mail server's own name
         self.received.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -57,16 +61,17 @@ class Letters:
 
 @pytest.fixture
 def mail() -> Iterator[Any]:
-    letters = Letters()
-    [letters.port] = free_ports(1)
-    controller = Controller(letters, hostname="127.0.0.1", port=letters.port)
+    [port] = free_ports(1)
+    letters = Letters(port)
+    controller = Controller(letters, hostname="127.0.0.1", port=port)
     controller.start()
     yield letters
     controller.stop()
 
 
 def notice(kind: str = "stream.playable", because: str = "rule:sunday-service", **data: Any) -> Any:
-    return make_notice("1-0", kind, 1_795_600_000_000, room_id=ROOM, sequence=7, because=because, data=data)
+    notice_type = WebhookNoticeType(kind) if kind not in set(NoticeType) else NoticeType(kind)
+    return make_notice("1-0", notice_type, 1_795_600_000_000, room_id=ROOM, sequence=7, because=because, data=data)
 
 
 def test_a_mail_says_what_where_why_since_when_and_where_to_look(
@@ -245,7 +250,7 @@ def test_what_is_counted_is_said_each_time_and_a_state_only_once() -> None:
     assert announced_state(notice("rule.slow", message="x")) is None
     assert announced_state(notice("participant.joined")) is None
     first, second = (
-        announced_state(notice("stream.playable", stream={"stream_id": stream_id})) for stream_id in ("a", "b")
+        present(announced_state(notice("stream.playable", stream={"stream_id": stream_id}))) for stream_id in ("a", "b")
     )
     assert first[0] == second[0] and first[1] != second[1]
 

@@ -15,6 +15,7 @@ from standardwebhooks.webhooks import Webhook
 from tests.support.deliverer_factory import SECRET, subscribers_of
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.polling import scaled_limit
+from tests.support.values import present
 from webhook_app.domain.delivery.subscriber import OLD_SECRETS_MAX, ROTATION_MS, Subscriber, with_new_secret
 from webhook_app.secrets.encryption import SecretBox, WrongKeyError
 from webhook_app.secrets.subscriber_secrets import new_secret, read_secret
@@ -54,7 +55,7 @@ def javascript(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "--ignore-scripts",
         *NPM_LIMITS,
         "--prefix",
-        home,
+        str(home),
         JAVASCRIPT,
     ]
     installed = subprocess.run(command, cwd=home, capture_output=True, timeout=INSTALL_LIMIT_S, check=False)
@@ -144,10 +145,10 @@ def test_nothing_secret_lies_open_in_the_store(client: Client) -> None:
 
 def test_under_another_key_a_subscriber_is_disabled_and_says_why(client: Client) -> None:
     subscribers_of(client).put(Subscriber("sub_x", "tv", "https://example.com/", 1, secret=SECRET))
-    stored = Subscribers(client, SecretBox("another key of sixteen or more")).get("sub_x")
+    stored = present(Subscribers(client, SecretBox("another key of sixteen or more")).get("sub_x"))
     assert (stored.enabled, stored.url, stored.secret) == (False, "", "")
-    assert "SECRETS_KEY" in stored.disabled_because
-    assert subscribers_of(client).get("sub_x").enabled
+    assert "SECRETS_KEY" in present(stored.disabled_because)
+    assert present(subscribers_of(client).get("sub_x")).enabled
 
 
 def test_what_is_sealed_for_one_opens_for_no_other() -> None:
@@ -169,8 +170,8 @@ def test_a_subscriber_moved_to_another_record_does_not_open(client: Client) -> N
     subscribers.put(Subscriber("sub_b", "", "https://b.example/", 1, secret=new_secret()))
     raw = client.hget(keys.SUBSCRIBERS, "sub_a").replace(b"sub_a", b"sub_b")
     client.hset(keys.SUBSCRIBERS, "sub_b", raw)
-    assert not subscribers_of(client).get("sub_b").enabled
-    assert replace(subscribers_of(client).get("sub_a"), name="") == Subscriber(
+    assert not present(subscribers_of(client).get("sub_b")).enabled
+    assert replace(present(subscribers_of(client).get("sub_a")), name="") == Subscriber(
         "sub_a", "", "https://a.example/", 1, secret=SECRET
     )
 

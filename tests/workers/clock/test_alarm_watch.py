@@ -5,17 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.web_client import WebClient, fold_all
+from tests.support.web_client import NullWake, WebClient, fold_all
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.state.alarms import active_alarms
 from workers.clock.alarm_watch import REPEAT_AFTER_S, AlarmWatch, failure_text
-
-
-class NullWake:
-    def wake(self, queue: Any) -> None:
-        pass
 
 
 class FakeClock:

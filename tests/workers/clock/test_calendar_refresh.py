@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.values import present
 from tests.support.web_client import fold_all
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
@@ -58,7 +59,9 @@ class Web:
     """A server of calendars: `answer` says status, headers and body; what was asked is kept."""
 
     def __init__(self) -> None:
-        self.status, self.headers, self.body, self.requests = 200, {}, text(event(soon())), []
+        self.status, self.body = 200, text(event(soon()))
+        self.headers: dict[str, str] = {}
+        self.requests: list[dict[str, str]] = []
         self.sends_to = "/basic.ics"
         web = self
 
@@ -105,13 +108,13 @@ class RefreshHarness:
     def __init__(self, client: Client, store_url: str) -> None:
         self.client = client
         self.settings = Settings(redis_url=store_url, allow_networks=LOOPBACK)
-        self._made = []
+        self._refreshers: list[CalendarRefresher] = []
         self.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0)
 
     def refresh_anew(self, **waits: Any) -> None:
         """As a process does that has just begun."""
         self.calendar_refresher = CalendarRefresher(self.settings, open_store(self.settings), CalendarLimits(**waits))
-        self._made.append(self.calendar_refresher)
+        self._refreshers.append(self.calendar_refresher)
 
     def rule(self, name: Any, source: Any) -> None:
         ics = {"url" if "://" in source else "file": str(source)}
@@ -129,7 +132,7 @@ class RefreshHarness:
             fold_all(self.client)
 
     def close(self) -> None:
-        for refresher in self._made:
+        for refresher in self._refreshers:
             refresher.close()
 
     def begins(self, source: Any) -> Any:
@@ -387,14 +390,14 @@ def test_files_that_are_none_are_told_and_hold_nobody_up(harness: Any, tmp_path:
 def test_an_unchanged_file_is_not_read_again_and_a_replaced_one_is(tmp_path: Path) -> None:
     path = tmp_path / "a.ics"
     path.write_bytes(b"one")
-    file = read_file(str(path), None)
+    file = present(read_file(str(path), None))
     assert file.content == b"one"
     assert read_file(str(path), file.identity) is None
     other = tmp_path / "b.ics"
     other.write_bytes(b"two")
     os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
     other.replace(path)
-    assert read_file(str(path), file.identity).content == b"two"
+    assert present(read_file(str(path), file.identity)).content == b"two"
 
 
 def test_a_changed_file_is_taken_in(harness: Any, tmp_path: Path) -> None:

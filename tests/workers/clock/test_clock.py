@@ -1,6 +1,7 @@
 """The clock on a real store: what is due is journaled while it tidies."""
 
 import threading
+from functools import partial
 from typing import Any
 
 from structlog.testing import capture_logs
@@ -9,13 +10,17 @@ from tests.support.product import wait_until
 from webhook_app.runtime.loops import Loops
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.wakeups import Wakeups
 from workers.clock.clock import Clock, ClockLimits
 
 LIMIT_S = 10.0
 
 
-class NoWakeups:
-    """Nobody is woken here."""
+class NoWakeups(Wakeups):
+    """Wakes nobody."""
+
+    def __init__(self) -> None:
+        pass
 
     def wake(self, queue: Any) -> None:
         pass
@@ -25,7 +30,7 @@ class NoWakeups:
 
 
 def running(client: Client, retention: Any, scenario: Any) -> None:
-    """`story` while a clock runs that tidies like this."""
+    """Run `scenario` while a clock runs with this retention job."""
     stop = threading.Event()
     limits = ClockLimits(retention_every_s=0.0)
     clock = Clock(client, NoWakeups(), Loops(pause_first_s=0.01), retention=retention, limits=limits)
@@ -79,6 +84,9 @@ def test_timers_are_popped_whatever_a_tick_raises(client: Client) -> None:
             raised.append(queue)
             raise ZeroDivisionError
 
+    def has_raised(count: int) -> bool:
+        return len(raised) == count
+
     stop = threading.Event()
     clock = Clock(client, Failing(), Loops())
     thread = threading.Thread(target=clock.run, args=(stop,))
@@ -86,7 +94,7 @@ def test_timers_are_popped_whatever_a_tick_raises(client: Client) -> None:
         thread.start()
         for count in (1, 2):
             client.zadd(keys.TIMERS, {f"hall|look-{count}": 1})
-            wait_until(lambda count=count: len(raised) == count, LIMIT_S, "the tick")
+            wait_until(partial(has_raised, count), LIMIT_S, "the tick")
         stop.set()
         thread.join(10)
     assert client.xlen(keys.JOURNAL) == 2

@@ -1,6 +1,7 @@
 """Alarms on the reducer itself: raised and cleared by any clock, told once, and no part of the reducer's state."""
 
 from tests.support.replay import differences, outbox, refold
+from tests.support.web_client import NullWake
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
@@ -8,11 +9,6 @@ from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.operations.system_alarms import raised_system_alarms
 from workers.clock.journal_watch import CHECK_COUNTS_AT_MOST_S, JournalWatch
 from workers.reduce.reducer import Reducer
-
-
-class NullWake:
-    def wake(self, queue: str) -> None:
-        pass
 
 
 class FakeClock:
@@ -52,7 +48,7 @@ def test_a_journal_that_stands_still_raises_an_alarm_that_names_the_next_event(c
     watched.look(seconds=2)
     [alarm] = raised_system_alarms(client)
     assert (alarm.name, alarm.severity) == ("journal-stalled", "critical")
-    assert first in alarm.summary_text and "2 wait" in alarm.summary
+    assert first in alarm.summary_text and "2 wait" in alarm.summary_text
     assert announced(client) == [("alarm.raised", "journal-stalled")]
 
 

@@ -245,7 +245,7 @@ def test_the_thread_that_watches_outlives_every_exception(watched: Any, monkeypa
     looked = threading.Semaphore(0)
     stop = threading.Event()
 
-    def look(self) -> None:
+    def look(_: ConfigWatcher) -> None:
         looked.release()
         raise RuntimeError("a fault of ours")
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from tests.support.values import present
 from tests.support.web_client import append, fold_all, folding
 from webhook_app.config.loading import load
 from webhook_app.config.secrets_file import secrets_key
@@ -215,12 +216,12 @@ def test_apply_says_what_it_changed_and_once_more_that_nothing_has(tally: Any, c
         status, out, _ = tally("config", "apply", path)
         assert status == 0
         assert out.splitlines() == ["+ room main-hall added", "+ rule sunday added", "+ subscriber av-team added"]
-        assert StateStore(client).rule("sunday").from_file
+        assert present(StateStore(client).rule("sunday")).from_file
         assert tally("config", "apply", path)[1] == "No changes.\n"
         written(tmp_path, GOOD.replace("2h", "3h").replace("av-team", "crew"))
         out = tally("config", "apply", path)[1]
     assert out.splitlines() == ["~ rule sunday changed", "+ subscriber crew added", "- subscriber av-team removed"]
-    assert StateStore(client).rule("sunday").schedule.duration_s == 3 * 3600
+    assert present(present(StateStore(client).rule("sunday")).schedule).duration_s == 3 * 3600
     seal = SecretBox(secrets_key(settings(DATA_DIR=str(tmp_path))))
     assert [subscriber.name for subscriber in Subscribers(client, seal).all()] == ["crew"]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.support.delivery_harness import DeliveryHarness
+from tests.support.values import present
 from tests.support.web_client import WebClient, fold_all
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.breaker import (
@@ -22,8 +23,9 @@ from webhook_app.domain.delivery.breaker import (
 )
 from webhook_app.domain.delivery.concurrency import INITIAL_LIMIT, ConcurrencyLimit
 from webhook_app.domain.delivery.connectivity import OFFLINE_HOSTS, ConnectivityMonitor, shows_connectivity
-from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.domain.delivery.delivery import AttemptError, DeliveryState
 from webhook_app.domain.notices.notice import make_notice
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.times import rfc3339
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.store import codec, keys
@@ -102,7 +104,7 @@ def test_who_fails_for_five_days_is_disabled_and_the_others_are_told(harness: De
     harness.client.hset(keys.subscriber_health("sub_tv"), "failing_since", long_ago)
     harness.make_due()
     harness.deliver()
-    subscriber = harness.subscribers.get("sub_tv")
+    subscriber = present(harness.subscribers.get("sub_tv"))
     assert (subscriber.enabled, subscriber.disabled_because) == (False, "it has not answered for five days")
     fold_all(harness.client)
     harness.deliver()
@@ -120,7 +122,7 @@ def test_an_answer_within_five_days_begins_them_anew(harness: DeliveryHarness) -
     fail(harness, 2)
     harness.client.hset(keys.subscriber_health("sub_tv"), "failing_since", 1)
     fail(harness, 2)
-    assert harness.subscribers.get("sub_tv").enabled
+    assert present(harness.subscribers.get("sub_tv")).enabled
     assert health(harness).failing_since > 1
 
 
@@ -153,18 +155,18 @@ def test_the_alarm_says_that_deliveries_do_not_use_a_proxy_that_is_set() -> None
 def test_one_that_answers_shows_that_the_network_is_there() -> None:
     monitor = ConnectivityMonitor()
     for at in range(OFFLINE_HOSTS + 3):
-        monitor.record(f"host-{at}", "timeout", 1_000)
+        monitor.record(f"host-{at}", AttemptError.TIMEOUT, 1_000)
     assert monitor.is_offline(1_000)
-    monitor.record("somebody", "status", 1_500)
+    monitor.record("somebody", AttemptError.STATUS, 1_500)
     assert not monitor.is_offline(1_500)
-    monitor.record("host-1", "refused", 2_000)
+    monitor.record("host-1", AttemptError.REFUSED, 2_000)
     assert not monitor.is_offline(2_000)
 
 
 def test_one_host_that_fails_is_its_own_fault() -> None:
     monitor = ConnectivityMonitor()
     for at in range(50):
-        monitor.record("one-host", "timeout", at)
+        monitor.record("one-host", AttemptError.TIMEOUT, at)
     assert not monitor.is_offline(50)
 
 
@@ -178,7 +180,7 @@ def test_a_pace_is_never_none_and_never_more_than_is_allowed(errors: Any) -> Non
         assert concurrency.healthy or error is not None
     if errors and errors[-1] == "timeout":
         assert concurrency == ConcurrencyLimit(1, healthy=False)
-    assert failure_score("timeout") > failure_score("status") > 0
+    assert failure_score(AttemptError.TIMEOUT) > failure_score(AttemptError.STATUS) > 0
 
 
 def test_what_was_missed_while_it_was_disabled_is_told_when_it_is_enabled_with_that_wish(
@@ -187,7 +189,7 @@ def test_what_was_missed_while_it_was_disabled_is_told_when_it_is_enabled_with_t
     subscriber = harness.subscribe("tv", types=["stream.*"])
     harness.announce("stream.starting")
     harness.deliver()
-    harness.subscribers.put(replace(harness.subscribers.get(subscriber.subscriber_id), enabled=False))
+    harness.subscribers.put(replace(present(harness.subscribers.get(subscriber.subscriber_id)), enabled=False))
     before = "2020-01-01T00:00:00Z"
     missed = [harness.announce("stream.started"), harness.announce("stream.playable")]
     harness.announce("session.ended")
@@ -285,7 +287,7 @@ def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(
     [post] = harness.endpoint.posts
     for secret in (old, new):
         Webhook(secret).verify(post.body, post.headers)
-    kept = harness.subscribers.get("sub_tv")
+    kept = present(harness.subscribers.get("sub_tv"))
     assert 0 <= int(time.time() * 1000) + DAY_MS - kept.old_secrets[0].until < 60_000
     harness.subscribers.put(replace(kept, old_secrets=(replace(kept.old_secrets[0], until=1),)))
     harness.announce()
@@ -347,11 +349,12 @@ def test_the_alarm_of_a_hand_that_was_started_anew_is_cleared_when_somebody_answ
 def test_a_network_that_is_lost_stays_lost_until_somebody_answers() -> None:
     monitor = ConnectivityMonitor()
     for at, host in enumerate(("a", "b")):
-        monitor.record(host, "timeout", at)
+        monitor.record(host, AttemptError.TIMEOUT, at)
     later = 30 * 60_000
-    assert monitor.record("a", "timeout", later)  # b waits for its retry meanwhile: still nobody has answered
-    assert monitor.record("c", "blocked", later)  # refused by ourselves: says nothing
-    assert not monitor.record("a", "status", later)
+    # "b" waits for its retry meanwhile: still no host has answered.
+    assert monitor.record("a", AttemptError.TIMEOUT, later)
+    assert monitor.record("c", AttemptError.BLOCKED, later)  # refused by ourselves: says nothing
+    assert not monitor.record("a", AttemptError.STATUS, later)
 
 
 def test_what_is_not_said_again_says_nothing_about_the_network(harness: DeliveryHarness) -> None:
@@ -371,7 +374,7 @@ def test_a_notice_told_in_the_very_millisecond_that_is_asked_for_is_recovered(
 ) -> None:
     harness.subscribe("tv", types=["stream.*"], enabled=False)
     at = int(time.time() * 1000) - 60_000
-    missed = make_notice("1-0", "stream.started", at, room_id="a", sequence=1, because=None, data={})
+    missed = make_notice("1-0", NoticeType.STREAM_STARTED, at, room_id="a", sequence=1, because=None, data={})
     harness.client.xadd(keys.OUTBOX, {"n": codec.encode(missed)}, id=f"{at}-0")
     harness.deliver()
     web_client.api("POST", "/subscribers/sub_tv/enable", {"recover_from": rfc3339(at)})
@@ -431,11 +434,11 @@ def test_what_was_in_hand_for_one_that_begins_to_fail_is_kept_from_it_as_well(ha
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
-@pytest.mark.parametrize("error", ["dns", "refused", "timeout", "tls", "not-http", "blocked"])
-def test_what_no_endpoint_has_answered_is_no_sign_that_the_network_is_there(error: str) -> None:
+@pytest.mark.parametrize("error", sorted(set(AttemptError) - {AttemptError.STATUS, AttemptError.OBSERVED}))
+def test_what_no_endpoint_has_answered_is_no_sign_that_the_network_is_there(error: AttemptError) -> None:
     assert not shows_connectivity(error)
 
 
-@pytest.mark.parametrize("error", [None, "status"])
-def test_an_answer_is_a_sign_that_the_network_is_there(error: str | None) -> None:
+@pytest.mark.parametrize("error", [None, AttemptError.STATUS])
+def test_an_answer_is_a_sign_that_the_network_is_there(error: AttemptError | None) -> None:
     assert shows_connectivity(error)

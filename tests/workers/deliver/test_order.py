@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from tests.support.delivery_harness import DeliveryHarness
+from tests.support.values import present
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.delivery.retry import RETRY_SCHEDULE_MS
 from webhook_app.domain.delivery.subscriber import Ordering
@@ -131,7 +132,7 @@ def test_a_subscriber_that_stops_asking_for_order_is_told_what_still_waited(harn
     for _ in range(3):
         harness.announce()
     harness.deliver()
-    harness.subscribers.put(replace(harness.subscribers.get(subscriber.subscriber_id), ordering=Ordering.NONE))
+    harness.subscribers.put(replace(present(harness.subscribers.get(subscriber.subscriber_id)), ordering=Ordering.NONE))
     harness.make_due()
     harness.deliver()
     assert sequences(harness) == [1, 1, 2, 3]

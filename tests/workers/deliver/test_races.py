@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.deliverer_factory import RETENTION_S
 from tests.support.delivery_harness import DeliveryHarness
+from tests.support.values import present
 from webhook_app.domain.delivery.breaker import BREAKER_THRESHOLD
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
 from webhook_app.domain.delivery.subscriber import Ordering
@@ -127,7 +128,7 @@ def test_a_breaker_that_opens_for_one_that_is_not_told_any_more_holds_nothing_ba
     harness.deliver()
     [delivery, *_] = harness.deliveries()
     if gone == "disabled":
-        harness.subscribers.put(replace(harness.subscribers.get("sub_tv"), enabled=False))
+        harness.subscribers.put(replace(present(harness.subscribers.get("sub_tv")), enabled=False))
     else:
         harness.subscribers.delete("sub_tv")
     settle(

@@ -31,7 +31,11 @@ class Storm:
 
     def __init__(self, harness: Any, seed: Any) -> None:
         self.harness, self.draw = harness, random.Random(seed)
-        self.steady = {"plain": {}, "order": {"ordering": Ordering.ROOM}, "paced": {"rate_limit": 200}}
+        self.steady: dict[str, dict[str, Any]] = {
+            "plain": {},
+            "order": {"ordering": Ordering.ROOM},
+            "paced": {"rate_limit": 200},
+        }
         harness.endpoint.on_take = self.dawdle
         self.fickle = ("deleted", "disabled", "turned")
         for name, more in self.steady.items():
@@ -41,7 +45,7 @@ class Storm:
 
     async def blow(self) -> None:
         """Hands that live for a moment each, two at a time, while everything else happens."""
-        lives = []
+        lives: list[asyncio.Task[None]] = []
         for _ in range(TURNS):
             for _ in range(self.draw.randrange(8)):
                 self.harness.announce(room=self.draw.choice(ROOMS))
@@ -75,8 +79,11 @@ class Storm:
             harness.make_due()
         elif act == "retry" and (deliveries := harness.deliveries()):
             delivery, records = draw.choice(deliveries), DeliveryRecords(harness.client)
-            act = records.make_due_now if delivery.state is DeliveryState.PENDING else records.retry
-            act(delivery, now=int(time.time() * 1000))
+            now = int(time.time() * 1000)
+            if delivery.state is DeliveryState.PENDING:
+                records.make_due_now(delivery, now=now)
+            else:
+                records.retry(delivery, now=now)
         elif act == "delete":
             harness.subscribers.delete("sub_deleted")
         elif act == "toggle":

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tests.support.product import TREE, children_of, wait_until
 from tests.support.replay import differences, refold
 from tests.support.stuck_worker import STUCK_ROOM
+from tests.support.web_client import NullWake
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
@@ -30,11 +32,6 @@ from workers.reduce.reducer import Reducer
 from workers.reduce.watchdog import END_SIGNAL, Reading, Watch
 
 LIMIT_S = 240.0  # two limits and two restarts, on a machine that has much else to do
-
-
-class NullWake:
-    def wake(self, queue: str) -> None:
-        pass
 
 
 class Worker:
@@ -119,10 +116,10 @@ def test_a_fold_that_is_only_slow_and_kill_9_lead_to_no_verdict(client: Client, 
         for _ in range(3):
             *_, last = append(client, STUCK_ROOM, STUCK_ROOM, STUCK_ROOM)
             kept.keep_up()
-            wait_until(lambda pid=kept.pid: children_of(pid), LIMIT_S, "the watchdog")
+            wait_until(partial(children_of, kept.pid), LIMIT_S, "the watchdog")
             Wakeups(client).wake_unless_pending("process")
             os.kill(kept.pid, signal.SIGKILL)
-            wait_until(lambda last=last: folded(client, kept, last), LIMIT_S, "the fold")
+            wait_until(partial(folded, client, kept, last), LIMIT_S, "the fold")
     assert not client.exists(keys.SKIPPED_EVENTS, keys.FOLD_STRIKE), kept.log()
     assert StateStore(client).room(STUCK_ROOM) is not None
 

@@ -36,9 +36,9 @@ class Server:
         self.after = after
         self.hang_up_after = hang_up_after
         self.connections = 0
-        self.requests = []
+        self.requests: list[tuple[bytes, bytes]] = []
         self.gone = asyncio.Event()
-        self.writers = []
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def talk(self, reader: Any, writer: Any) -> None:
         self.connections += 1
