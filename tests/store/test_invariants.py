@@ -227,7 +227,7 @@ def test_an_event_whose_fold_raises_changes_nothing_raises_an_alarm_and_is_passe
     assert differences(client, refold(client)) == []
 
 
-def test_a_body_nested_as_deep_as_the_door_can_read_does_not_stop_the_folding(client: Client) -> None:
+def test_a_body_nested_as_deep_as_the_receiver_accepts_does_not_stop_the_reducer(client: Client) -> None:
     def deep(levels: int) -> bytes:
         return webhook("hls-started", ROOM).replace(
             b'"sessionId"', b'"x": ' + b"[" * levels + b"]" * levels + b', "sessionId"'
@@ -337,7 +337,7 @@ def interrupted_client(url: str) -> Interrupted:
     return client
 
 
-def test_whatever_is_appended_while_a_worker_comes_to_rest_is_folded_or_wakes_the_next(
+def test_an_event_appended_while_a_worker_ends_is_reduced_or_wakes_the_next_worker(
     client: Client, store_url: str
 ) -> None:
     entries = [Entry(Source.VIDEOSDK, "x", ROOM, b'{"data": {}}')]
@@ -363,7 +363,7 @@ def test_whatever_is_appended_while_a_worker_comes_to_rest_is_folded_or_wakes_th
     assert nth > 5
 
 
-def test_a_call_that_is_decided_when_the_call_hand_has_just_gone_to_rest_wakes_it_again(client: Client) -> None:
+def test_a_call_decided_just_after_the_caller_ended_wakes_it_again(client: Client) -> None:
     wake_recorder = WakeRecorder()
     worker, caller = Reducer(client, wake_recorder), Caller(client, None, wake_recorder, options=StartOptions())
     Journal(client).append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
@@ -426,7 +426,7 @@ def put_subscriber(client: Client, name: str, url: str = "https://example.com/")
 
 
 def expansion(entries: Sequence[OutboxEntry], subscribers: Sequence[Subscriber]) -> Expansion:
-    """All of these notices to all of these subscribers, none of them taken in hand at once."""
+    """All of these notices to all of these subscribers, none of them leased at once."""
     return Expansion(
         before="0-0",
         after=entries[-1].entry,
@@ -494,9 +494,7 @@ def let_time_pass(client: Client, subscriber: Subscriber, ms: int) -> None:
             client.zincrby(key, -ms, member)
 
 
-def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_worked(
-    client: Client, store_url: str
-) -> None:
+def test_an_endpoint_that_hangs_delays_no_other_however_long_the_worker_runs(client: Client, store_url: str) -> None:
     hanging, well = Sink(), Sink()
     hanging.answer_s = 3 * LIMIT_S
     put_subscriber(client, "hanging", hanging.url)
@@ -525,7 +523,7 @@ def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_work
         well.stop()
 
 
-def test_two_deliver_hands_tell_each_notice_once(client: Client, store_url: str) -> None:
+def test_two_deliverers_deliver_each_notice_once(client: Client, store_url: str) -> None:
     sink = Sink()
     try:
         notices = notices_in_the_outbox(client, 300)

@@ -192,7 +192,7 @@ def test_doctor_names_the_cause(
         assert secret not in finding.message
 
 
-def test_doctor_tells_the_stores_password_from_the_sentinels(shared: Stores) -> None:
+def test_doctor_distinguishes_the_stores_password_from_the_sentinels(shared: Stores) -> None:
     url = shared.url().replace(quote(PASSWORD, safe=""), "wrong")
     settings = Settings(redis_url=url, sentinel_password=SENTINEL_PASSWORD)
     with closing(_client(settings)) as client:

@@ -31,7 +31,7 @@ Place = Callable[[Client], object]
 
 
 class NullWake(Wake):
-    """Wakes nobody."""
+    """Sends no wake-ups."""
 
     def wake(self, queue: str) -> None:
         pass
@@ -460,7 +460,7 @@ def test_a_transaction_applied_in_part_is_no_refusal(home: Path) -> None:
         ("", None),
     ],
 )
-def test_refusals_are_told_by_their_code_wherever_the_server_puts_it(text: str, expected: Refusal | None) -> None:
+def test_refusals_are_recognised_by_their_code_wherever_the_server_puts_it(text: str, expected: Refusal | None) -> None:
     assert refusal_of(redis.ResponseError(text)) is expected
 
 

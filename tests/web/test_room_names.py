@@ -1,4 +1,4 @@
-"""Rooms by name and by id: what each reference means, at every door, and what is unknown."""
+"""Rooms by name and by id: what each reference means in every interface, and which are unknown."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -205,7 +205,7 @@ class TestOddIds:
         fold_all(client)
         assert_sound(client)
 
-    def test_an_encoded_slash_tells_a_room_from_what_can_be_done_with_one(
+    def test_an_encoded_slash_distinguishes_a_room_from_its_commands(
         self, client: Client, web_client: WebClient
     ) -> None:
         see(client, "a")
@@ -257,7 +257,7 @@ def bridged(web_client: WebClient, method: str, path: str, *headers: tuple[bytes
 
 
 class TestNamesInAnswers:
-    def test_whatever_tells_of_a_room_has_its_name_beside_the_id(self, client: Client, web_client: WebClient) -> None:
+    def test_every_mention_of_a_room_has_its_name_beside_the_id(self, client: Client, web_client: WebClient) -> None:
         append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
         configure_room(client, LOBBY, "lobby")
         see(client, LOBBY)
@@ -299,7 +299,7 @@ class TestNamesInAnswers:
         view = delivery_view(delivery, old, StateStore(client).names())
         assert view["notice"]["data"] == {"room_name": "lobby", "room_id": LOBBY}
 
-    def test_hundreds_of_items_cost_one_look_at_the_names(self, client: Client, web_client: WebClient) -> None:
+    def test_hundreds_of_items_cost_one_read_of_the_names(self, client: Client, web_client: WebClient) -> None:
         configure_room(client, LOBBY, "lobby")
         for number in range(40):
             see(client, f"room-{number}")

@@ -1,4 +1,4 @@
-"""Two who change one subscriber at once: neither change is lost, and nobody comes back from the dead."""
+"""Concurrent changes of one subscriber: no change is lost, and a deleted subscriber stays deleted."""
 
 import threading
 from dataclasses import replace

@@ -160,7 +160,7 @@ def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, sur
     assert other_browser.log_in(WRONG).status_code == 403
 
 
-def test_an_api_client_with_a_wrong_token_is_told_why_it_must_wait(web_client: WebClient) -> None:
+def test_an_api_client_with_a_wrong_token_learns_why_it_must_wait(web_client: WebClient) -> None:
     stranger = Browser(web_client, peer="198.51.100.7")
     for _ in range(FAILURES_MAX):
         assert stranger.api(WRONG).status_code == 401

@@ -1,4 +1,4 @@
-"""Alarms at the doors: the API acknowledges, the console counts, groups and links."""
+"""Alarms in the API and the console: acknowledged, counted, grouped and linked."""
 
 import json
 import time

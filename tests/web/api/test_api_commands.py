@@ -112,7 +112,7 @@ def test_repeating_a_start_or_an_end_is_harmless(client: Client, web_client: Web
     assert_sound(client)
 
 
-def test_release_drops_the_operators_wish(client: Client, web_client: WebClient) -> None:
+def test_release_drops_what_the_operator_desired(client: Client, web_client: WebClient) -> None:
     in_session(client)
     web_client.api("POST", f"/rooms/{ROOM}/start")
     web_client.api("POST", f"/rooms/{ROOM}/release")
@@ -190,7 +190,7 @@ def test_without_credentials_a_command_is_a_conflict(
         ({"room_id": ROOM}, "room_id"),
     ],
 )
-def test_a_wish_that_is_wrong_is_refused_with_its_field(
+def test_an_invalid_command_is_refused_with_its_field(
     client: Client, web_client: WebClient, desired: dict[str, Any], field: str
 ) -> None:
     assert_problem(web_client.api("POST", f"/rooms/{ROOM}/start", desired), 422, field)
@@ -228,7 +228,7 @@ def test_a_body_that_is_no_object_is_refused(client: Client, web_client: WebClie
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_a_wish_is_read_whatever_content_type_it_has(
+def test_a_command_is_read_whatever_content_type_it_has(
     client: Client, web_client: WebClient, content_type: str | None
 ) -> None:
     body = json.dumps({"until": "2100-01-01T00:00:00Z"}).encode()

@@ -79,7 +79,7 @@ def test_a_wrong_change_is_refused_with_its_field(
     assert (answer.status_code, answer.content_type, set(answer.json["errors"])) == (422, PROBLEM, {field})
 
 
-def test_one_is_disabled_and_enabled_by_hand(client: Client, web_client: WebClient) -> None:
+def test_a_subscriber_is_disabled_and_enabled_by_request(client: Client, web_client: WebClient) -> None:
     subscriber = subscribe(web_client)
     off = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"enabled": False}).json
     assert (off["enabled"], off["disabled_because"]) == (False, "disabled by hand")

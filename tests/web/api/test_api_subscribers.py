@@ -316,7 +316,9 @@ def bodies(client: Client) -> Any:
     return StateStore(client).load_state().config.settings.bodies
 
 
-def test_videosdks_own_bodies_are_told_only_while_somebody_asks_for_them(client: Client, web_client: WebClient) -> None:
+def test_videosdk_bodies_are_delivered_only_while_a_subscriber_selects_them(
+    client: Client, web_client: WebClient
+) -> None:
     subscribe(web_client, types=["*"])
     assert bodies(client) is False
     first, second = (subscribe(web_client, types=["videosdk.hls-*"])["id"] for _ in range(2))
@@ -327,7 +329,7 @@ def test_videosdks_own_bodies_are_told_only_while_somebody_asks_for_them(client:
     assert bodies(client) is False
 
 
-def test_bodies_are_told_when_one_who_asked_leaves_and_another_comes_before_anything_is_folded(
+def test_bodies_are_delivered_when_their_subscriber_is_replaced_before_anything_is_reduced(
     client: Client, web_client: WebClient
 ) -> None:
     first = subscribe(web_client, types=["videosdk.*"])["id"]
@@ -337,7 +339,7 @@ def test_bodies_are_told_when_one_who_asked_leaves_and_another_comes_before_anyt
     assert bodies(client) is True
 
 
-def test_bodies_are_not_told_when_one_who_asked_leaves_before_that_was_folded(
+def test_bodies_are_not_delivered_when_their_subscriber_is_deleted_before_that_was_reduced(
     client: Client, web_client: WebClient
 ) -> None:
     web_client.api("DELETE", f"/subscribers/{subscribe(web_client, types=['videosdk.*'])['id']}")

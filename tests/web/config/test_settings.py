@@ -1,4 +1,4 @@
-"""The settings: what is right is parsed, what is wrong is told in one line that names it."""
+"""Settings: valid values are parsed, invalid ones are reported in one line that names them."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -161,7 +161,7 @@ def test_the_settings_shown_show_no_secret() -> None:
         ("LOG_LEVEL", "loud", "debug or info or warning"),
     ],
 )
-def test_a_wrong_setting_is_told_in_one_line_with_what_is_right(name: str, value: str, right: str) -> None:
+def test_a_wrong_setting_is_reported_in_one_line_with_what_is_right(name: str, value: str, right: str) -> None:
     with pytest.raises(SettingError) as raised:
         read(**{name: value})
     line = str(raised.value)
@@ -231,7 +231,7 @@ def test_a_public_key_is_taken_as_text_as_one_line_or_from_a_file(tmp_path: Path
         ({"ACK_REPLICAS": "1"}, "ACK_REPLICAS is 1 while REDIS_URL is unset"),
     ],
 )
-def test_settings_that_do_not_agree_are_told(environ: dict[str, str], line: str) -> None:
+def test_settings_that_contradict_each_other_are_reported(environ: dict[str, str], line: str) -> None:
     with pytest.raises(SettingError, match=re.escape(line)):
         read(**environ)
 
@@ -289,13 +289,13 @@ def test_those_who_start_at_once_agree_on_a_secret(tmp_path: Path) -> None:
         assert [token.new for token in kept].count(True) == 1
 
 
-def test_an_empty_secret_file_is_told(tmp_path: Path) -> None:
+def test_an_empty_secret_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "admin_token").write_text("\n")
     with pytest.raises(SettingError, match="admin_token is empty: delete it"):
         secrets_file.resolve(read(DATA_DIR=str(tmp_path)))
 
 
-def test_a_data_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_data_directory_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError, match="DATA_DIR must be a directory we can write to"):
         secrets_file.resolve(read(DATA_DIR=str(tmp_path / "file")))

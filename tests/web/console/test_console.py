@@ -216,7 +216,7 @@ def test_a_form_leads_back_to_our_own_pages_only(client: Client, admin: Any, bac
     assert "evil" not in admin.page(f"/rooms/{ROOM}/end?back={back}")
 
 
-def test_an_order_is_asked_about_and_then_given(client: Client, admin: Any) -> None:
+def test_a_command_is_confirmed_and_then_sent(client: Client, admin: Any) -> None:
     journal_rooms(client, ROOM)
     page = admin.page(f"/rooms/{ROOM}/start")
     assert 'id="dialog-title">Start <em>' in page
@@ -266,7 +266,7 @@ def test_the_wall_shows_what_matters_first_and_pages_the_rest(client: Client, ad
     assert "No rooms match" in admin.page("/?q=nothing&state=on")
 
 
-def test_rooms_are_read_once_for_all_who_wait_and_are_never_older_than_the_request(
+def test_rooms_are_read_once_for_all_waiting_requests_and_are_never_older_than_the_request(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from webhook_app.console.room_cache import RoomCache
@@ -333,7 +333,7 @@ def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(
     assert 'aria-label="The states of a stream' in page
 
 
-def test_a_room_tells_hosts_from_viewers(client: Client, admin: Any) -> None:
+def test_a_room_distinguishes_hosts_from_viewers(client: Client, admin: Any) -> None:
     journal_rooms(client, ROOM)
     for who, mode in (("eve", "VIEWER"), ("ada", "CONFERENCE")):
         body = webhook("participant-joined", ROOM, participantId=who, participantName=who.title(), mode=mode)
@@ -399,7 +399,7 @@ def test_a_window_is_skipped_and_its_rule_paused_from_the_schedule(client: Clien
     assert second in admin.page("/rules/talk")
 
 
-def test_a_missed_window_is_marked_by_what_was_told(client: Client, admin: Any) -> None:
+def test_a_missed_window_is_marked_by_what_was_announced(client: Client, admin: Any) -> None:
     from webhook_app.store import codec
 
     opened = datetime.now(UTC) - timedelta(hours=3)
@@ -420,7 +420,7 @@ def test_a_missed_window_is_marked_by_what_was_told(client: Client, admin: Any) 
 def test_a_window_that_opens_at_the_close_of_another_does_not_take_its_result(
     client: Client, admin: Any, ending: str
 ) -> None:
-    """Two windows touch and ask for different streams; the first one's end is told while the second opens."""
+    """Two adjacent windows desire different streams; the end of the first is announced while the second opens."""
     from webhook_app.domain.times import rfc3339
     from webhook_app.store import codec
 

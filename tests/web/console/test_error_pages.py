@@ -91,7 +91,7 @@ ADMIN_PAGES = ["/new-rule", "/new-subscriber", f"/rooms/{ROOM}/start", "/rules/o
 
 
 @pytest.mark.parametrize("path", ADMIN_PAGES)
-def test_a_viewer_is_told_that_the_page_needs_the_admin_token(
+def test_a_viewer_learns_that_the_page_needs_the_admin_token(
     client: Client, store_url: str, tmp_path: Path, path: Any
 ) -> None:
     web_client = WebClient(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
@@ -104,9 +104,7 @@ def test_a_viewer_is_told_that_the_page_needs_the_admin_token(
     assert f'name="back" value="{path}"' in page
 
 
-def test_after_the_admin_token_the_page_that_was_asked_for_opens(
-    store_url: str, client: Client, tmp_path: Path
-) -> None:
+def test_after_the_admin_token_the_requested_page_opens(store_url: str, client: Client, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
     visitor = log_in(web_client.web.app.test_client(), VIEWER_TOKEN)
     form = visitor.get("/new-rule", follow_redirects=True).get_data(as_text=True)

@@ -202,7 +202,7 @@ def test_the_docs_name_every_call(web_client: WebClient, visitor: Any) -> None:
         assert path in page
 
 
-def test_a_visitor_is_asked_to_log_in(visitor: Any) -> None:
+def test_a_visitor_has_to_log_in(visitor: Any) -> None:
     answer = visitor.get("/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login")
     assert visitor.get("/page/live").status_code == 401
@@ -295,7 +295,7 @@ def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(web_cl
     assert [visitor.get("/rules", base_url=address).status_code for address in addresses] == [200] * len(addresses)
 
 
-def test_a_log_in_without_cookies_is_told_to_allow_them(web_client: WebClient) -> None:
+def test_a_log_in_without_cookies_shows_how_to_allow_them(web_client: WebClient) -> None:
     csrf = csrf_of(web_client.http.get("/login"))
     without_cookies = web_client.web.app.test_client(use_cookies=False)
     answer = without_cookies.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})

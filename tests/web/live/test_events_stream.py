@@ -262,7 +262,7 @@ def test_when_every_place_is_taken_the_answer_is_what_is_new_and_when_to_come_ag
     assert not Watcher(web_client).ended.wait(0.2)
 
 
-def test_events_that_were_trimmed_are_told_as_a_gap(client: Client, web_client: WebClient) -> None:
+def test_events_that_were_trimmed_are_reported_as_a_gap(client: Client, web_client: WebClient) -> None:
     ids = append(client, *(happened("room-a") for _ in range(4)))
     fold_all(client)
     client.xtrim(keys.JOURNAL, minid=ids[3], approximate=False)
@@ -349,7 +349,7 @@ def watch(port: int, query: str = "") -> socket.socket:
 
 
 def begin(port: int, query: str) -> socket.socket:
-    """A viewer that has asked."""
+    """A connection on which a viewer has sent its request."""
     line = socket.create_connection(("127.0.0.1", port), timeout=WITHIN_S)
     request = f"GET /api/v1/events/stream{query} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n\r\n"
     line.sendall(request.encode())

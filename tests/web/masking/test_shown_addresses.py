@@ -1,4 +1,4 @@
-"""Secret addresses in rules, alarms, events and deliveries: nobody is shown them, and they survive being sent back."""
+"""Secret addresses in rules, alarms, events and deliveries: masked everywhere, and kept when sent back masked."""
 
 import json
 import re
@@ -64,7 +64,7 @@ def log_in(web_client: Any, token: Any = ADMIN_TOKEN) -> Any:
     return http
 
 
-def test_no_door_shows_a_secret_address(client: Client, web_client: WebClient) -> None:
+def test_no_surface_shows_a_secret_address(client: Client, web_client: WebClient) -> None:
     with folding(client):
         response = put(web_client, RULE)
         assert response.status_code == 201, response.json

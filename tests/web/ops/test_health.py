@@ -111,7 +111,7 @@ def test_a_server_that_is_not_ready_yet_is_named(tmp_path: Path, answer: bytes |
         assert store_check(web_client) == {"ok": False, "problem": problem}
 
 
-def test_many_requests_share_one_look_at_a_store_that_does_not_answer() -> None:
+def test_many_requests_share_one_check_of_a_store_that_does_not_answer() -> None:
     looks, release = [], threading.Event()
 
     def look() -> StoreHealth:

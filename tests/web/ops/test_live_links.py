@@ -64,7 +64,7 @@ def test_rooms_that_are_not_ours_and_addresses_that_are_none_lead_nowhere(
 
 
 @pytest.mark.parametrize("more", [{}, {"live_links": True, "surface": "receiver"}])
-def test_there_are_no_links_unless_they_are_asked_for(
+def test_there_are_no_links_unless_they_are_enabled(
     client: Client, store_url: str, tmp_path: Path, more: dict[str, Any]
 ) -> None:
     happens(client, "hls-started", id="run-1", playbackHlsUrl=URL)

@@ -1,4 +1,4 @@
-"""Metrics: the contract's names, right whichever process is asked, present from the start, and cheap to gather."""
+"""Metrics: the contract's names, the same from every process, present from the start, and cheap to collect."""
 
 import asyncio
 import json

@@ -47,7 +47,7 @@ def closed_port() -> int:
         return port
 
 
-def test_a_refused_connection_and_an_unknown_name_are_told_apart() -> None:
+def test_a_refused_connection_and_an_unknown_name_are_distinguished() -> None:
     assert failure(f"http://127.0.0.1:{closed_port()}/") == "the connection was refused"
     assert failure("http://nowhere.invalid/") == "the host's name cannot be resolved"
 

@@ -78,7 +78,7 @@ def test_subscribers_calendars_and_settings_say_the_same(rest: str, words: str, 
 @pytest.mark.parametrize(
     "url", ["redis://:pa#ss@host:6379/0", "rediss://user:pa/ss@host:6379/0", "redis://:p?ss@host/0"]
 )
-def test_a_password_of_the_store_that_is_not_escaped_is_told_apart(url: str) -> None:
+def test_a_password_of_the_store_that_is_not_escaped_is_recognised(url: str) -> None:
     with pytest.raises(SettingError, match=r"REDIS_URL.*write . as %") as wrong:
         load({"REDIS_URL": url}, dotenv=None)
     assert "ss@" not in str(wrong.value)

@@ -443,7 +443,7 @@ def test_without_a_token_there_is_nothing_below_the_address(client: Client, web_
     assert journaled(client) == []
 
 
-def test_when_the_store_is_away_videosdk_is_told_to_come_again(client: Client, tmp_path: Path) -> None:
+def test_when_the_store_is_unavailable_videosdk_is_asked_to_retry(client: Client, tmp_path: Path) -> None:
     web_client = opened(f"unix://{tmp_path}/no.sock", tmp_path)
     answer = web_client.webhook(BODY)
     assert (answer.status_code, answer.content_type) == (503, PROBLEM)
@@ -482,7 +482,9 @@ def test_a_console_alone_takes_no_webhooks(client: Client, store_url: str, tmp_p
     assert web_client.get("/rooms")["items"] == []
 
 
-def test_without_a_key_webhooks_are_asked_to_come_again(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_without_a_key_webhooks_get_an_answer_that_asks_for_a_retry(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     web_client = opened(store_url, tmp_path, videosdk_public_key=None, videosdk_api_url="http://127.0.0.1:9")
     answer = web_client.webhook(BODY)
     assert (answer.status_code, answer.content_type) == (503, PROBLEM)

@@ -210,7 +210,7 @@ def test_what_changes_something_is_logged_with_its_event(client: Client, store_u
     assert ADMIN_TOKEN not in str(logs)
 
 
-def test_folding_says_what_each_event_did_when_it_is_asked_to(client: Client) -> None:
+def test_the_reducer_logs_the_effect_of_each_event_at_debug_level(client: Client) -> None:
     (event_id,) = append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
     with structlog.testing.capture_logs() as logs:
         Reducer(client, NullWake()).reduce()

@@ -201,7 +201,7 @@ def test_a_sender_that_dies_leaves_its_call_to_the_next_when_the_lease_runs_out(
     assert stub.posts() == []
 
 
-def test_an_answer_is_journaled_once_whoever_else_has_one(harness: Any) -> None:
+def test_the_result_of_a_call_is_journaled_once(harness: Any) -> None:
     call = harness.decided_call()
     harness.work()
     late = entry(Source.CALL, "start-unknown", ROOM, {"call_id": call.call_id})
@@ -209,7 +209,7 @@ def test_an_answer_is_journaled_once_whoever_else_has_one(harness: Any) -> None:
     assert harness.answer()["outcome"] == "succeeded"
 
 
-def test_two_call_hands_make_each_call_once(client: Client, stub: Any) -> None:
+def test_two_callers_make_each_call_once(client: Client, stub: Any) -> None:
     harnesses = [CallHarness(client, stub.url) for _ in range(2)]
     for at in range(12):
         harnesses[0].decided_call(f"room-{at}", f"s{at}")
@@ -656,7 +656,7 @@ def test_an_end_ends_the_sandboxs_stream(real: Any, sandbox: Any, request: pytes
     wait_until(lambda: sandbox.log("run", room)[-1].get("state") in (None, "stopped", "stopping"), WITHIN_S)
 
 
-def test_a_room_whose_name_has_odd_letters_is_asked_for_by_that_name(harness: Any, stub: Any) -> None:
+def test_a_room_whose_id_has_unusual_characters_is_probed_under_that_id(harness: Any, stub: Any) -> None:
     harness.decided_call("a b/c?d#e%2f")
     harness.work()
     looks = [path for method, path, _, _ in stub.requests if method == "GET"]
@@ -673,7 +673,7 @@ def test_what_was_sent_and_what_came_back_is_kept_with_the_call(harness: Any, st
     assert attempt["at"] >= call.created_at
 
 
-def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(
+def test_a_probe_reports_the_active_stream_the_participants_and_its_time(
     real: Any, sandbox: Any, request: pytest.FixtureRequest
 ) -> None:
     room = room_of(request)
@@ -748,7 +748,7 @@ def test_a_probe_sees_the_active_stream(real: Any, sandbox: Any, request: pytest
     assert real.client.sismember(keys.ON_AIR, room) or codec.room_of(real.client.get(keys.room(room))).streams
 
 
-def test_a_probe_that_was_asked_before_news_says_so(harness: Any, stub: Any) -> None:
+def test_a_probe_that_began_before_newer_events_says_so(harness: Any, stub: Any) -> None:
     harness.decided_probe()
     before = Journal(harness.client).last_id()
 
@@ -784,7 +784,7 @@ def test_a_probe_that_hangs_concludes_nothing_within_the_deadline(
     assert real.answers()[0].data["reached"] is False
 
 
-def test_a_probe_is_asked_again_when_its_asker_died(harness: Any, stub: Any) -> None:
+def test_a_probe_is_repeated_when_its_worker_died(harness: Any, stub: Any) -> None:
     probe = harness.decided_probe()
     Calls(harness.client).claim_probes(10)
     harness.work()
@@ -827,7 +827,7 @@ def test_the_token_is_made_anew_before_it_runs_out(monkeypatch: pytest.MonkeyPat
     assert token.header() != first
 
 
-def test_no_header_and_no_message_tells_the_secret(harness: Any, stub: Any) -> None:
+def test_no_header_and_no_message_contains_the_secret(harness: Any, stub: Any) -> None:
     stub.starts = (401, {"message": "no"})
     harness.decided_call()
     harness.work()
@@ -835,7 +835,7 @@ def test_no_header_and_no_message_tells_the_secret(harness: Any, stub: Any) -> N
     assert SECRET not in json.dumps([event.data for event in harness.answers()])
 
 
-def test_a_caller_that_is_asked_to_stop_finishes_what_it_has_begun(harness: Any, stub: Any) -> None:
+def test_a_caller_that_is_stopped_finishes_the_calls_in_flight(harness: Any, stub: Any) -> None:
     stop = threading.Event()
 
     def start(handler: Any) -> None:
@@ -860,7 +860,7 @@ def test_a_start_that_succeeded_puts_the_room_on_air(real: Any, sandbox: Any, re
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_videosdk_is_asked_why_a_run_failed(
+def test_a_probe_fetches_why_a_stream_failed(
     real: Any, sandbox: Any, request: pytest.FixtureRequest, named: bool
 ) -> None:
     room = room_of(request)

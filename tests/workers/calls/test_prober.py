@@ -48,7 +48,7 @@ def listing(*runs: Any, page: int = 1, last: int = 1) -> Any:
 
 
 def on_air(client: Client, rooms: Any) -> None:
-    """Rooms whose runs are playable, and the routine look at each, put by the clock."""
+    """Make the streams of these rooms playable, each with its routine probe set as a timer."""
     entries = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
     for room in rooms:
         run = shown(room)
@@ -60,7 +60,7 @@ def on_air(client: Client, rooms: Any) -> None:
 
 
 def look_at(client: Client, rooms: Any) -> None:
-    """Let the look at each room come due. Whether a look is routine is drawn from its event: looked at until it is."""
+    """Let the probe of each room come due, until it is a routine one (which is drawn from the event)."""
     left = set(rooms)
     for _ in range(50):
         for room in sorted(left):
@@ -86,7 +86,7 @@ def states(client: Client, rooms: Any) -> Any:
 
 
 def looks(stub: Any) -> Any:
-    """What VideoSDK was asked; others on this machine may knock at a port that was theirs."""
+    """The requests to VideoSDK; other processes of this machine may connect to a port that was theirs."""
     return [path for method, path, _, _ in stub.requests if method == "GET" and path.startswith("/v2/")]
 
 
@@ -95,7 +95,7 @@ def probed(client: Client) -> Any:
     return {event.room_id: event.data for event in Journal(client).scan() if event.source is Source.PROBE}
 
 
-def test_many_rooms_on_air_are_looked_at_by_one_list(harness: Any, stub: Any) -> None:
+def test_many_rooms_on_air_are_probed_by_one_list(harness: Any, stub: Any) -> None:
     on_air(harness.client, ROOMS)
     look_at(harness.client, ROOMS)
     asked_id = Journal(harness.client).last_id()
@@ -122,7 +122,7 @@ def test_a_run_that_the_list_shows_as_ended_is_repaired(harness: Any, stub: Any)
     assert looks(stub) == ["/v2/hls?page=1&perPage=100", "/v2/hls/run-room-0"]  # the list, and a delivery record
 
 
-def test_a_room_that_the_list_does_not_show_is_asked_about_by_itself(harness: Any, stub: Any) -> None:
+def test_a_room_that_the_list_does_not_show_is_probed_individually(harness: Any, stub: Any) -> None:
     on_air(harness.client, ROOMS)
     look_at(harness.client, ROOMS)
     stub.listed = listing(*(shown(room) for room in ROOMS[1:]))
@@ -155,7 +155,7 @@ def test_further_pages_are_read_while_rooms_are_missing_but_never_as_many_as_roo
     assert len([path for path in looks(stub) if path.endswith("/active")]) == 21
 
 
-def test_a_list_that_is_refused_is_left_alone_for_a_while_and_rooms_are_asked_about_one_by_one(
+def test_a_list_that_is_refused_is_not_retried_for_a_while_and_rooms_are_probed_individually(
     harness: Any, stub: Any
 ) -> None:
     on_air(harness.client, ROOMS)
@@ -184,7 +184,7 @@ def test_a_list_that_cannot_be_had_concludes_nothing_and_asks_no_room_besides(
     assert states(harness.client, ROOMS) == ["playable"] * 12
 
 
-def test_few_rooms_are_asked_about_one_by_one(harness: Any, stub: Any) -> None:
+def test_few_rooms_are_probed_individually(harness: Any, stub: Any) -> None:
     on_air(harness.client, ROOMS[:2])
     look_at(harness.client, ROOMS[:2])
     harness.work()
@@ -215,7 +215,7 @@ def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_t
     assert present(two.probing.paused_until) >= two.updated_at + 20_000
 
 
-def test_a_429_without_a_wish_is_quiet_for_a_moment(harness: Any, stub: Any) -> None:
+def test_a_429_without_retry_after_pauses_probes_briefly(harness: Any, stub: Any) -> None:
     stub.starts = (429, {"message": "slow down"})
     harness.decided_call()
     harness.work()

@@ -92,7 +92,7 @@ def test_a_mail_says_what_where_why_since_when_and_where_to_look(
         assert part in text
 
 
-def test_a_chat_is_told_once_of_each_state(harness: DeliveryHarness) -> None:
+def test_a_chat_receives_each_state_once(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     for kind in ("playable", "playable", "stopped", "playable"):
         harness.announce(f"stream.{kind}", stream=STREAM)
@@ -103,7 +103,7 @@ def test_a_chat_is_told_once_of_each_state(harness: DeliveryHarness) -> None:
     assert [delivery.attempts[-1].response for delivery in harness.deliveries()].count(ALREADY_ANNOUNCED) == 1
 
 
-def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness: DeliveryHarness) -> None:
+def test_a_chat_that_refuses_is_retried_and_its_answer_is_kept(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.endpoint.answers["/chat"] = [503, 200]
     harness.announce("stream.playable", stream=STREAM)
@@ -189,7 +189,7 @@ def test_proxies_that_the_environment_names_are_forgotten() -> None:
         ("mailto://u:p@localhost/", "loopback"),
     ],
 )
-def test_a_channel_that_could_never_be_told_is_refused_with_the_reason(
+def test_a_channel_that_could_never_be_delivered_to_is_refused_with_the_reason(
     client: Client, store_url: str, tmp_path: Path, url: str, says: str
 ) -> None:
     answer = WebClient(store_url, tmp_path).api("POST", "/subscribers", {"url": url})
@@ -264,7 +264,7 @@ def test_a_channel_that_hangs_is_given_up_after_its_time(harness: Any) -> None:
     assert harness.only().attempts[0].error == "timeout"
 
 
-def test_networks_that_are_allowed_may_be_told(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_allowed_networks_may_receive_notices(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, allow_networks=networks("127.0.0.0/8"))
     assert web_client.api("POST", "/subscribers", {"url": "json://127.0.0.1:9/x"}).status_code == 201
 
@@ -379,7 +379,7 @@ def test_a_channel_that_connects_by_itself_is_checked_too() -> None:
         connection.connect("/run/any.sock")
 
 
-def test_a_chat_that_is_told_late_is_told_that_it_is_late(harness: DeliveryHarness) -> None:
+def test_a_late_message_to_a_chat_says_that_it_is_late(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.endpoint.answers["/chat"] = [500, 200]
 

@@ -151,7 +151,7 @@ def test_under_another_key_a_subscriber_is_disabled_and_says_why(client: Client)
     assert present(subscribers_of(client).get("sub_x")).enabled
 
 
-def test_what_is_sealed_for_one_opens_for_no_other() -> None:
+def test_a_secret_encrypted_for_one_subscriber_decrypts_for_no_other() -> None:
     seal = SecretBox("a key of sixteen or more")
     sealed = seal.seal(b"secret", "sub_a")
     assert seal.open(sealed, "sub_a") == b"secret"
@@ -176,7 +176,7 @@ def test_a_subscriber_moved_to_another_record_does_not_open(client: Client) -> N
     )
 
 
-def test_one_that_was_kept_before_secrets_were_sealed_is_read_and_sealed_with_its_next_change(client: Client) -> None:
+def test_a_subscriber_stored_with_plain_secrets_is_read_and_encrypted_at_its_next_change(client: Client) -> None:
     kept = {
         "subscriber_id": "sub_old",
         "name": "tv",

@@ -45,7 +45,7 @@ async def serving(handler: Any, *, tls: Any = None) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def listening(talk: Any) -> AsyncIterator[Any]:
-    """A server that says what `talk` writes, whatever it was asked; its port."""
+    """A server that answers every request with what `talk` writes; its port."""
 
     async def answer(reader: Any, writer: Any) -> None:
         try:

@@ -189,7 +189,7 @@ def test_what_cannot_be_made_is_said(running: Product) -> None:
 
 
 @pytest.mark.process
-def test_events_are_listed_oldest_first_and_by_what_is_asked(running: Product) -> None:
+def test_events_are_listed_oldest_first_and_filtered(running: Product) -> None:
     for kind in ("session-started", "hls-started"):
         _post(running, kind)
     wait_until(lambda: running.room(ROOM), 10, "the room being seen")
@@ -333,7 +333,7 @@ def test_what_a_killed_run_left_behind_misleads_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_exit_status_tells_failure_from_wrong_use(running: Product) -> None:
+def test_exit_status_distinguishes_failure_from_wrong_use(running: Product) -> None:
     wrong = tally(running, "start", ROOM, "--until", "yesterday")
     assert wrong.status == 2 and wrong.err.startswith("tally: until: ")
     assert tally(running, "start").status == 2

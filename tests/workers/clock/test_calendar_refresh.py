@@ -56,7 +56,7 @@ def soon(days: int = 3) -> Any:
 
 
 class Web:
-    """A server of calendars: `answer` says status, headers and body; what was asked is kept."""
+    """A server of calendars with settable status, headers and body; it keeps the requests' headers."""
 
     def __init__(self) -> None:
         self.status, self.body = 200, text(event(soon()))
@@ -103,7 +103,7 @@ class Web:
 
 
 class RefreshHarness:
-    """A store with rules on calendars, and what refreshes these."""
+    """A store with rules on calendars, and the refresher of these calendars."""
 
     def __init__(self, client: Client, store_url: str) -> None:
         self.client = client
@@ -112,7 +112,7 @@ class RefreshHarness:
         self.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0)
 
     def refresh_anew(self, **waits: Any) -> None:
-        """As a process does that has just begun."""
+        """Refresh with a new refresher, as after a restart of the process."""
         self.calendar_refresher = CalendarRefresher(self.settings, open_store(self.settings), CalendarLimits(**waits))
         self._refreshers.append(self.calendar_refresher)
 
@@ -179,7 +179,7 @@ def test_a_poll_without_a_real_change_adds_nothing_to_the_journal(harness: Any, 
     assert harness.begins(web.url) == [soon(9)]
 
 
-def test_a_server_is_asked_for_changes_only_and_who_asks_is_said(harness: Any, web: Any) -> None:
+def test_a_request_for_a_calendar_is_conditional_and_names_its_user_agent(harness: Any, web: Any) -> None:
     web.headers = {"ETag": '"v1"', "Last-Modified": "Sat, 28 Nov 2026 10:00:00 GMT"}
     harness.rule("r", web.url)
     harness.look(times=3)
@@ -252,7 +252,7 @@ def test_compressed_and_recoded_calendars_are_read(harness: Any, web: Any) -> No
         ({"headers": {"Content-Encoding": "br"}}, "unsupported content encoding br"),
     ],
 )
-def test_what_is_wrong_with_a_fetched_calendar_is_said_and_the_last_good_one_stays(
+def test_a_fault_of_a_fetched_calendar_is_reported_and_the_last_good_one_stays(
     harness: Any, web: Any, change: dict[str, Any], message: str
 ) -> None:
     harness.rule("r", web.url)
@@ -375,7 +375,7 @@ def special_files(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def test_files_that_are_none_are_told_and_hold_nobody_up(harness: Any, tmp_path: Path) -> None:
+def test_paths_that_are_no_files_are_reported_and_delay_no_others(harness: Any, tmp_path: Path) -> None:
     good = tmp_path / "good.ics"
     good.write_bytes(text(event(soon())))
     files = special_files(tmp_path)

@@ -1,4 +1,4 @@
-"""The clock on a real store: what is due is journaled while it tidies."""
+"""The clock on a real store: due timers are journaled while retention runs."""
 
 import threading
 from functools import partial
@@ -17,7 +17,7 @@ LIMIT_S = 10.0
 
 
 class NoWakeups(Wakeups):
-    """Wakes nobody."""
+    """Sends no wake-ups."""
 
     def __init__(self) -> None:
         pass
@@ -44,7 +44,7 @@ def running(client: Client, retention: Any, scenario: Any) -> None:
     assert not thread.is_alive()
 
 
-def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_another(client: Client) -> None:
+def test_no_timer_waits_for_retention_and_retention_never_runs_twice_at_once(client: Client) -> None:
     begun, done = [], threading.Event()
 
     def retention() -> None:

@@ -1,4 +1,4 @@
-"""Alarms on the reducer itself: raised and cleared by any clock, told once, and no part of the reducer's state."""
+"""Alarms on the reducer itself: raised and cleared by any clock, announced once, and not in the reducer's state."""
 
 from tests.support.replay import differences, outbox, refold
 from tests.support.web_client import NullWake
@@ -52,7 +52,7 @@ def test_a_journal_that_stands_still_raises_an_alarm_that_names_the_next_event(c
     assert announced(client) == [("alarm.raised", "journal-stalled")]
 
 
-def test_it_is_cleared_when_the_reducer_gets_on_and_each_change_is_told_once(client: Client) -> None:
+def test_the_alarm_is_cleared_when_the_reducer_advances_and_each_change_is_announced_once(client: Client) -> None:
     append(client, "a")
     clocks = [Watched(client), Watched(client)]
     for watched in clocks:
@@ -86,7 +86,7 @@ def test_a_suspended_machine_does_not_count(client: Client) -> None:
     assert raised_system_alarms(client) == []
 
 
-def test_halted_reducing_is_told_and_cleared_outside_the_fold(client: Client) -> None:
+def test_halted_reducing_is_announced_and_cleared_outside_the_reducer(client: Client) -> None:
     append(client, "a")
     client.mset({keys.HALTED: "WRONGTYPE", keys.HALTED_AT: 1_795_871_583_549})
     assert [alarm.name for alarm in raised_system_alarms(client)] == ["reducing-halted"]  # before a clock has looked

@@ -1,4 +1,4 @@
-"""Tidying what was told: what is settled leaves with its record, what waits or has just died stays on the lists."""
+"""Retention of deliveries: settled ones leave with their records, pending and recently dead ones stay listed."""
 
 import time
 from pathlib import Path

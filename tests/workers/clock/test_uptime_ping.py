@@ -19,7 +19,7 @@ SECRET = "s3cret-of-the-watcher"
 
 
 class Watched:
-    """The watcher elsewhere: counts what comes, answers as it is told."""
+    """The external monitor: counts pings and gives a settable answer."""
 
     def __init__(self) -> None:
         self.paths: list[str] = []

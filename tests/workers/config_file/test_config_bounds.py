@@ -175,7 +175,7 @@ def test_a_file_with_a_schedule_is_applied_again(client: Client, watched: Any) -
     assert StateStore(client).config().rules["show"].late_after_s == 80
 
 
-def test_a_settled_file_is_told_by_inode_and_change_time(watched: Any) -> None:
+def test_a_settled_file_is_recognised_by_inode_and_change_time(watched: Any) -> None:
     path, _ = watched
     assert settled_identity(path.with_name("nothing"), now_s=0) is None
     path.write_text("a")

@@ -1,4 +1,4 @@
-"""Deliveries on a real store to a real endpoint: who is told, how often, and what becomes of those who cannot be."""
+"""Deliveries on a real store to a real endpoint: recipients, attempts, and deliveries that fail."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ from workers.channels.port import AttemptResult
 from workers.deliver.transitions import after_attempt
 
 
-def test_a_notice_is_delivered_to_who_asked_for_it(harness: DeliveryHarness) -> None:
+def test_a_notice_is_delivered_to_its_subscribers(harness: DeliveryHarness) -> None:
     subscriber = harness.subscribe("tv")
     notice = harness.announce("stream.playable", because="rule:x", stream={"state": "playable"})
     harness.deliver()
@@ -123,7 +123,7 @@ def test_after_the_last_attempt_it_is_dead_and_sent_no_more(harness: DeliveryHar
     assert (harness.index("dead"), harness.index("pending")) == ({delivery.delivery_id}, set())
 
 
-def test_a_dead_delivery_can_be_retried_by_hand(harness: DeliveryHarness) -> None:
+def test_a_dead_delivery_can_be_retried_by_an_operator(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.announce()
@@ -206,7 +206,7 @@ def test_a_429_is_answered_with_patience(harness: DeliveryHarness) -> None:
         (("broadcast.*",), []),
     ],
 )
-def test_a_subscriber_is_told_the_types_it_asked_for(harness: DeliveryHarness, patterns: Any, types: Any) -> None:
+def test_a_subscriber_receives_the_types_it_selects(harness: DeliveryHarness, patterns: Any, types: Any) -> None:
     harness.subscribe("tv", types=patterns)
     for kind in (
         "stream.playable",
@@ -233,7 +233,9 @@ def test_a_subscriber_is_told_the_types_it_asked_for(harness: DeliveryHarness, p
         (("ABCD-*",), []),
     ],
 )
-def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness: DeliveryHarness, rooms: Any, expected: Any) -> None:
+def test_a_subscriber_receives_notices_of_the_rooms_it_selects(
+    harness: DeliveryHarness, rooms: Any, expected: Any
+) -> None:
     names = {
         "main-hall": ConfiguredRoom("main-hall", "wxyz-1", ("webinar",)),
         "foyer": ConfiguredRoom("foyer", "abcd-2", ("webinar",)),
@@ -257,7 +259,7 @@ def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness: DeliveryHarness
         (("rule:y",), []),
     ],
 )
-def test_a_subscriber_is_told_what_happened_because_of_what_it_asked_for(
+def test_a_subscriber_receives_notices_with_the_causes_it_selects(
     harness: DeliveryHarness, because: Any, expected: Any
 ) -> None:
     harness.subscribe("tv", because=because)
@@ -268,7 +270,7 @@ def test_a_subscriber_is_told_what_happened_because_of_what_it_asked_for(
     assert sorted(received, key=str) == sorted(expected, key=str)
 
 
-def test_what_nobody_asked_for_leaves_nothing_behind(harness: DeliveryHarness) -> None:
+def test_a_notice_without_subscribers_leaves_nothing_behind(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", types=["alarm.*"])
     for _ in range(5):
         harness.announce("stream.started")
@@ -286,7 +288,7 @@ def test_without_subscribers_the_outbox_is_passed_on(harness: DeliveryHarness) -
     assert harness.endpoint.types("/tv") == ["stream.stopped"]
 
 
-def test_a_subscriber_that_is_new_is_told_by_a_deliverer_that_runs_already(harness: DeliveryHarness) -> None:
+def test_a_new_subscriber_is_served_by_a_deliverer_that_runs_already(harness: DeliveryHarness) -> None:
     harness.subscribe("first")
 
     async def run() -> None:
@@ -302,7 +304,7 @@ def test_a_subscriber_that_is_new_is_told_by_a_deliverer_that_runs_already(harne
     assert harness.endpoint.types("/second") == ["stream.stopped"]
 
 
-def test_a_subscriber_that_was_deleted_meanwhile_is_not_told(harness: DeliveryHarness) -> None:
+def test_a_subscriber_that_was_deleted_meanwhile_receives_nothing(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.announce()
@@ -314,7 +316,7 @@ def test_a_subscriber_that_was_deleted_meanwhile_is_not_told(harness: DeliveryHa
     assert not harness.client.exists(keys.subscriber_due("sub_tv"))
 
 
-def test_a_subscriber_that_is_deleted_while_it_is_told_is_told_no_more(harness: DeliveryHarness) -> None:
+def test_a_subscriber_that_is_deleted_during_an_attempt_gets_no_further_attempt(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.endpoint.on_post = lambda: harness.subscribers.delete("sub_tv")
@@ -328,7 +330,7 @@ def test_a_subscriber_that_is_deleted_while_it_is_told_is_told_no_more(harness: 
     assert not harness.client.exists(keys.subscriber_due("sub_tv"))
 
 
-def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(harness: DeliveryHarness) -> None:
+def test_a_subscriber_that_was_disabled_meanwhile_receives_nothing(harness: DeliveryHarness) -> None:
     subscriber = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.announce()
@@ -386,7 +388,7 @@ def one_of_many_succeeds(harness: Any, outbox_type: Any) -> Any:
     return outboxes
 
 
-def test_a_few_who_answer_are_told_before_many_who_do_not(harness: Any) -> Any:
+def test_a_few_healthy_subscribers_are_served_before_many_failing_ones(harness: Any) -> Any:
     outboxes = one_of_many_succeeds(harness, RecordingOutbox)
 
     async def run() -> Any:
@@ -405,7 +407,7 @@ def test_a_few_who_answer_are_told_before_many_who_do_not(harness: Any) -> Any:
     assert len(harness.deliveries()) == 26
 
 
-def test_who_was_told_before_a_deliverer_died_in_the_middle_of_a_notice_is_not_told_twice(harness: Any) -> None:
+def test_no_subscriber_receives_a_notice_twice_after_a_deliverer_died_while_expanding_it(harness: Any) -> None:
     outboxes = one_of_many_succeeds(harness, FailingOutbox)
 
     async def run() -> None:
@@ -426,7 +428,7 @@ def test_who_was_told_before_a_deliverer_died_in_the_middle_of_a_notice_is_not_t
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
-def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harness: DeliveryHarness, how: str) -> None:
+def test_a_leased_delivery_of_a_disabled_or_deleted_subscriber_is_not_sent(harness: DeliveryHarness, how: str) -> None:
     subscriber = harness.subscribe("tv", max_in_flight=1)
     harness.subscribe("other", types=["session.*"])
     first = asyncio.Event()
@@ -555,7 +557,7 @@ def test_a_delivery_whose_deliverer_died_comes_back_when_its_lease_runs_out(harn
     assert harness.only().state is DeliveryState.DELIVERED
 
 
-def test_two_deliverers_tell_everybody_once(harness: DeliveryHarness) -> None:
+def test_two_deliverers_deliver_to_each_subscriber_once(harness: DeliveryHarness) -> None:
     for name in ("a", "b", "c"):
         harness.subscribe(name)
     for _ in range(60):
@@ -581,7 +583,7 @@ def test_three_hundred_notices_reach_each_of_five_subscribers_once(harness: Deli
     assert list(harness.client.scan_iter(keys.subscriber_due("*"))) == []
 
 
-def test_one_who_is_slow_holds_up_nobody_else(harness: DeliveryHarness) -> None:
+def test_a_slow_subscriber_delays_no_other(harness: DeliveryHarness) -> None:
     harness.subscribe("slow")
     harness.subscribe("quick")
     for _ in range(100):
@@ -603,7 +605,7 @@ def test_one_who_is_slow_holds_up_nobody_else(harness: DeliveryHarness) -> None:
     assert len(harness.endpoint.at("/slow")) == 100
 
 
-def test_a_deliverer_that_is_asked_to_stop_finishes_what_it_has_begun(harness: DeliveryHarness) -> None:
+def test_a_deliverer_that_is_stopped_finishes_the_attempts_in_flight(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.announce()
     stop = asyncio.Event()

@@ -53,7 +53,7 @@ def fail(harness: Any, times: Any) -> None:
         harness.deliver()
 
 
-def test_one_that_keeps_failing_is_left_alone_and_the_others_are_not(harness: DeliveryHarness) -> None:
+def test_a_subscriber_that_keeps_failing_is_paused_and_the_others_are_not(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.subscribe("well")
     harness.endpoint.answers["/tv"] = [500]
@@ -95,7 +95,9 @@ def test_a_breaker_loses_nothing_and_nothing_is_sent_twice(harness: DeliveryHarn
     assert sent <= set(answered)
 
 
-def test_who_fails_for_five_days_is_disabled_and_the_others_are_told(harness: DeliveryHarness) -> None:
+def test_a_subscriber_that_fails_for_five_days_is_disabled_and_the_others_are_notified(
+    harness: DeliveryHarness,
+) -> None:
     harness.subscribe("tv")
     harness.subscribe("ops", types=["subscriber.disabled"])
     harness.endpoint.answers["/tv"] = [500]
@@ -183,7 +185,7 @@ def test_a_pace_is_never_none_and_never_more_than_is_allowed(errors: Any) -> Non
     assert failure_score(AttemptError.TIMEOUT) > failure_score(AttemptError.STATUS) > 0
 
 
-def test_what_was_missed_while_it_was_disabled_is_told_when_it_is_enabled_with_that_wish(
+def test_missed_notices_are_delivered_when_a_subscriber_is_enabled_with_recovery(
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
     subscriber = harness.subscribe("tv", types=["stream.*"])
@@ -233,7 +235,7 @@ def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_deliv
     assert len(harness.endpoint.posts) == 1  # what is delivered stays so
 
 
-def test_a_recovery_of_many_goes_on_where_a_hand_that_died_left_it(
+def test_a_long_recovery_continues_where_a_worker_that_died_left_it(
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
     harness.subscribe("tv", enabled=False)
@@ -260,7 +262,7 @@ def test_a_recovery_of_many_goes_on_where_a_hand_that_died_left_it(
     assert not harness.client.exists(keys.RECOVERIES)
 
 
-def test_a_test_notice_goes_to_that_subscriber_alone_whatever_it_asked_for(
+def test_a_test_notice_goes_to_that_subscriber_alone_whatever_it_selects(
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
     harness.subscribe("tv", types=["stream.playable"])
@@ -298,7 +300,7 @@ def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(
         Webhook(old).verify(post.body, post.headers)
 
 
-def test_a_rate_limit_holds_over_all_hands(harness: DeliveryHarness) -> None:
+def test_a_rate_limit_holds_over_all_workers(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", rate_limit=20)
     for _ in range(60):
         harness.announce()
@@ -328,7 +330,7 @@ def test_never_more_are_in_flight_than_the_subscriber_allows(harness: DeliveryHa
     assert len(harness.endpoint.posts) == 60
 
 
-def test_the_alarm_of_a_hand_that_was_started_anew_is_cleared_when_somebody_answers(harness: DeliveryHarness) -> None:
+def test_the_alarm_of_a_restarted_worker_is_cleared_when_an_endpoint_answers(harness: DeliveryHarness) -> None:
     for name, url in (("a", "http://no-such-host.invalid/"), ("b", "http://nor-this-one.invalid/")):
         harness.subscribe(name, url=url)
     harness.announce()
@@ -369,7 +371,7 @@ def test_what_is_not_said_again_says_nothing_about_the_network(harness: Delivery
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
-def test_a_notice_told_in_the_very_millisecond_that_is_asked_for_is_recovered(
+def test_a_notice_of_the_very_millisecond_where_recovery_starts_is_recovered(
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
     harness.subscribe("tv", types=["stream.*"], enabled=False)
@@ -415,7 +417,7 @@ def test_a_thousand_that_are_broken_or_disabled_cost_nothing_at_rest(harness: De
     assert spent < 300
 
 
-def test_what_was_in_hand_for_one_that_begins_to_fail_is_kept_from_it_as_well(harness: DeliveryHarness) -> None:
+def test_leased_deliveries_of_a_subscriber_that_begins_to_fail_are_held_back_too(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", max_in_flight=4)
     harness.endpoint.answers["/tv"] = [200] * 300 + [500]
 

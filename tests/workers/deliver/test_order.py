@@ -62,7 +62,7 @@ def test_a_notice_that_is_dead_lets_the_next_of_its_room_pass(harness: DeliveryH
     assert [delivery.state for delivery in harness.deliveries()].count(DeliveryState.DEAD) == 1
 
 
-def test_without_an_order_one_that_fails_holds_up_nothing(harness: DeliveryHarness) -> None:
+def test_without_ordering_a_failing_delivery_delays_no_other(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
     for _ in range(5):
@@ -126,7 +126,7 @@ def test_what_is_of_another_room_or_family_overtakes_nothing(harness: DeliveryHa
     assert not any("stale" in post.json for post in harness.endpoint.at("/tv"))
 
 
-def test_a_subscriber_that_stops_asking_for_order_is_told_what_still_waited(harness: DeliveryHarness) -> None:
+def test_a_subscriber_that_turns_ordering_off_receives_what_still_waited(harness: DeliveryHarness) -> None:
     subscriber = harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500, 200]
     for _ in range(3):
@@ -138,7 +138,7 @@ def test_a_subscriber_that_stops_asking_for_order_is_told_what_still_waited(harn
     assert sequences(harness) == [1, 1, 2, 3]
 
 
-def test_two_hands_never_have_two_of_one_room_in_flight(harness: DeliveryHarness) -> None:
+def test_two_workers_never_have_two_deliveries_of_one_room_in_flight(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", ordering=Ordering.ROOM)
     in_flight, most = 0, 0
 

@@ -1,4 +1,4 @@
-"""What two hands, or a hand and a person, do to one delivery at once: indexes stay true, nobody waits too long."""
+"""Concurrent work on one delivery, by two workers or an operator: indexes stay correct, no delivery waits too long."""
 
 import asyncio
 import time
@@ -90,7 +90,7 @@ def test_who_settles_after_his_lease_ran_out_brings_nothing_back(
 
 
 @pytest.mark.parametrize("held_back_by", ["an open breaker", "full hands"])
-def test_what_is_new_waits_for_no_later_retry_though_the_hand_that_expanded_it_dies(
+def test_a_new_delivery_waits_for_no_later_retry_though_the_worker_that_expanded_it_dies(
     harness: DeliveryHarness, store_url: str, held_back_by: str
 ) -> None:
     harness.subscribe("tv")
@@ -118,7 +118,7 @@ def test_what_is_new_waits_for_no_later_retry_though_the_hand_that_expanded_it_d
 
 
 @pytest.mark.parametrize("gone", ["disabled", "deleted"])
-def test_a_breaker_that_opens_for_one_that_is_not_told_any_more_holds_nothing_back(
+def test_a_breaker_that_opens_for_a_subscriber_without_deliveries_holds_nothing_back(
     harness: DeliveryHarness, store_url: str, gone: str
 ) -> None:
     harness.subscribe("tv", max_in_flight=1)
@@ -140,9 +140,7 @@ def test_a_breaker_that_opens_for_one_that_is_not_told_any_more_holds_nothing_ba
     assert not harness.client.exists(keys.BREAKERS_OPEN_UNTIL, keys.subscriber_health("sub_tv"))
 
 
-def test_a_retry_by_hand_of_one_that_is_in_flight_ends_as_one_delivery(
-    harness: DeliveryHarness, store_url: str
-) -> None:
+def test_a_manual_retry_of_a_delivery_in_flight_ends_as_one_delivery(harness: DeliveryHarness, store_url: str) -> None:
     harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500]
     harness.announce()
@@ -162,7 +160,7 @@ def test_a_retry_by_hand_of_one_that_is_in_flight_ends_as_one_delivery(
     assert list(harness.client.scan_iter("tally:subscriber:*:queue:*")) == []
 
 
-def test_one_put_in_line_again_while_its_last_attempt_is_settled_stays_in_line(
+def test_a_delivery_queued_again_while_its_last_attempt_is_settled_stays_queued(
     harness: DeliveryHarness, store_url: str
 ) -> None:
     harness.subscribe("tv")

@@ -1,4 +1,4 @@
-"""A storm over deliver hands: faults, hands that die at any moment, and people who change things meanwhile.
+"""Random failures around deliver workers: faults, workers killed at any moment, concurrent changes by operators.
 
 When the air is clear again every notice has reached everybody it was for, or is visibly dead, and no index remembers
 anything else.
@@ -44,7 +44,7 @@ class Storm:
             harness.subscribe(name, ordering=self.draw.choice(list(Ordering)))
 
     async def blow(self) -> None:
-        """Hands that live for a moment each, two at a time, while everything else happens."""
+        """Run short-lived workers, two at a time, while the rest happens."""
         lives: list[asyncio.Task[None]] = []
         for _ in range(TURNS):
             for _ in range(self.draw.randrange(8)):
@@ -59,7 +59,7 @@ class Storm:
         await asyncio.gather(*lives)
 
     async def dawdle(self) -> None:
-        """Answers take a while, so that what is made due again meanwhile is in the hands of two."""
+        """Delay the response, so that a delivery made due again meanwhile is leased by two workers."""
         await asyncio.sleep(self.draw.random() ** 3 * 0.1)
 
     async def live_and_die(self) -> None:
@@ -102,7 +102,7 @@ class Storm:
             harness.subscribers.reset_health(f"sub_{draw.choice([*self.steady, *self.fickle])}")
 
     async def clear(self) -> None:
-        """Everybody answers and one hand lives, until nothing is in line."""
+        """Let every endpoint answer and one worker run until no delivery is queued."""
         harness, until = self.harness, time.monotonic() + CLEAR_WITHIN_S
         harness.endpoint.answers.clear()
         harness.endpoint.on_take = None
@@ -115,7 +115,9 @@ class Storm:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_after_a_storm_everybody_was_told_and_nothing_is_left_in_line(harness: DeliveryHarness, seed: int) -> None:
+def test_after_random_failures_every_notice_was_delivered_and_no_queue_has_leftovers(
+    harness: DeliveryHarness, seed: int
+) -> None:
     storm = Storm(harness, seed)
 
     async def run() -> None:

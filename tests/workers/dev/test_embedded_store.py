@@ -124,7 +124,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     assert wait_until(lambda: not runs(pid, command), scaled_limit(10))
 
 
-def test_damage_inside_the_data_is_told_in_one_line_and_left_as_it_is(make: Make, tmp_path: Path) -> None:
+def test_damaged_data_is_reported_in_one_line_and_left_as_it_is(make: Make, tmp_path: Path) -> None:
     append_only = _with_three_writes(make(), tmp_path)
     _replace(append_only, b"*3\r\n$3\r\nSET\r\n$1\r\nb", b"!!!!!!!!!!!!!!!!!!!!")
     _is_refused_and_left_alone(make(), append_only, "Bad file format")
@@ -223,7 +223,7 @@ def test_data_without_their_manifest_are_not_written_over(make: Make, tmp_path: 
     _is_refused_and_left_alone(make(), append_only, "manifest")
 
 
-def test_a_data_directory_that_is_a_file_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_data_directory_that_is_a_file_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="DATA_DIR must be a writable directory") as raised:
         EmbeddedStore(tmp_path / "file").start()

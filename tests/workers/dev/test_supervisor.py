@@ -73,7 +73,7 @@ def test_a_launch_that_raises_anything_is_tried_again(error: Exception) -> None:
     assert mend_until(supervisor, lambda: broken.launches == 1)
 
 
-def test_what_runs_is_written_down_once_there_is_room_and_the_failure_is_told_once() -> None:
+def test_running_processes_are_recorded_once_there_is_disk_space_and_the_failure_is_reported_once() -> None:
     lines: list[str] = []
     records: list[bool] = []
     room = False

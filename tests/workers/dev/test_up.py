@@ -148,7 +148,7 @@ def test_with_credentials_there_is_no_sandbox(tmp_path: Path, port: int) -> None
         assert {line.split()[2] for line in instance.recorded_lines()} == {EmbeddedStore(tmp_path / "var").url}
 
 
-def test_ctrl_c_stops_everything_in_order_and_the_next_run_tells_no_secret(tmp_path: Path, port: int) -> None:
+def test_ctrl_c_stops_everything_in_order_and_the_next_run_prints_no_secret(tmp_path: Path, port: int) -> None:
     with up(tmp_path, PORT=str(port)) as instance:
         assert instance.wait_for_output("ready after")
         run = instance.run()
@@ -221,13 +221,13 @@ def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path, port: int
     assert not (tmp_path / "seen").exists()
 
 
-def test_an_address_that_is_not_ours_is_told(tmp_path: Path, port: int) -> None:
+def test_an_address_that_is_not_ours_is_reported(tmp_path: Path, port: int) -> None:
     with up(tmp_path, PORT=str(port), HOST="192.0.2.1") as instance:
         assert instance.process.wait(LIMIT_S) == 1
         assert instance.text().startswith("tally: HOST is '192.0.2.1'")
 
 
-def test_a_data_directory_that_is_a_file_is_told(tmp_path: Path, port: int) -> None:
+def test_a_data_directory_that_is_a_file_is_reported(tmp_path: Path, port: int) -> None:
     (tmp_path / "var").write_text("")
     with up(tmp_path, PORT=str(port)) as instance:
         assert instance.process.wait(LIMIT_S) == 1

@@ -57,7 +57,7 @@ def test_one_answer_in_time_is_enough() -> None:
         assert not web.wait(1)
 
 
-def test_other_processes_are_not_judged_by_the_web_s_answers() -> None:
+def test_other_processes_are_not_restarted_for_the_web_processs_answers() -> None:
     web = Web()
     web.answers = False
     web.wait(UNRESPONSIVE_AFTER_S + 1)

@@ -140,7 +140,7 @@ def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
     assert message == "6 active: missed: m, late-0: s, late-1: s; and 3 more"
 
 
-def test_the_way_in_is_judged() -> None:
+def test_the_reachability_of_the_receiver_is_checked() -> None:
     def token(status: int | None, body: str = "", location: str | None = None) -> Finding:
         return reachability.assess_reachability(
             "https://tally.example", status, body, token="the-word", location=location
@@ -389,7 +389,7 @@ def test_each_way_to_miss_says_what_to_do_where_it_may_be_videosdk(outcome: str,
         ("t" * 8, "/webhooks", WrongAddress.OTHER_PATH),
     ],
 )
-def test_how_an_address_misses_is_told_apart(token: str | None, path: str, miss: WrongAddress) -> None:
+def test_ways_in_which_an_address_is_wrong_are_distinguished(token: str | None, path: str, miss: WrongAddress) -> None:
     assert wrong_address_of(path, token) is miss
 
 

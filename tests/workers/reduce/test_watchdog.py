@@ -90,7 +90,7 @@ def folded(client: Client, kept: Worker, event_id: str) -> bool:
 
 @pytest.mark.process
 @pytest.mark.parametrize("hang", ["loop", "regex", "lock_held", "sleep", "memory"])
-def test_a_fold_that_never_ends_is_passed_over_and_the_rest_folds(
+def test_an_event_that_never_finishes_is_skipped_and_the_rest_is_reduced(
     client: Client, store_url: str, tmp_path: Path, hang: str
 ) -> None:
     _, stuck, last = append(client, "before", STUCK_ROOM, "after")
@@ -111,7 +111,7 @@ def test_a_fold_that_never_ends_is_passed_over_and_the_rest_folds(
 
 
 @pytest.mark.process
-def test_a_fold_that_is_only_slow_and_kill_9_lead_to_no_verdict(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_a_slow_event_and_kill_9_skip_nothing(client: Client, store_url: str, tmp_path: Path) -> None:
     with worker(tmp_path, store_url, "slow") as kept:
         for _ in range(3):
             *_, last = append(client, STUCK_ROOM, STUCK_ROOM, STUCK_ROOM)
@@ -142,7 +142,7 @@ def test_the_watchdog_ends_with_its_worker_and_is_replaced_when_it_dies(
         wait_until(lambda: not Path(f"/proc/{second}").exists(), LIMIT_S, "the watchdog's end")
 
 
-def test_a_verdict_takes_two_reports_of_the_same_event_and_none_on_a_committed_one(client: Client) -> None:
+def test_an_event_is_skipped_after_two_reports_of_it_unless_it_was_committed(client: Client) -> None:
     first, second = append(client, "a", "b")
     events = SkippedEventStore(client)
     assert [events.report(first, "why"), events.report(second, "why"), events.report(first, "why")] == [

@@ -169,7 +169,7 @@ def test_a_request_that_was_never_answered_goes_out_once_more_on_a_new_connectio
     assert len({head for head, _ in server.requests}) == 1
 
 
-def test_who_hangs_up_on_a_new_connection_is_not_asked_twice() -> None:
+def test_a_server_that_closes_a_new_connection_gets_no_second_request() -> None:
     replies, server = posted(1, None)
     assert outcomes(replies) == [(None, "not-http")]
     assert len(server.requests) == 1
@@ -179,7 +179,7 @@ PLANTED = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
 
 
 @pytest.mark.parametrize(("with_it", "after"), [(PLANTED, b""), (b"", PLANTED), (PLANTED[:20], PLANTED[20:])])
-def test_an_answer_nobody_asked_for_is_not_taken_for_the_next(with_it: Any, after: Any) -> None:
+def test_an_unsolicited_response_is_not_taken_for_the_next(with_it: Any, after: Any) -> None:
     replies, server = posted(3, OK + with_it, after=after, until_gone=True)
     assert outcomes(replies) == [(200, None)] * 3
     assert server.connections == 3
@@ -274,7 +274,7 @@ def test_an_answer_that_drips_is_cut_when_its_time_is_over() -> None:
     assert asyncio.run(go()).error == "timeout"
 
 
-def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile() -> None:
+def test_hundreds_that_hang_time_out_together_and_another_is_sent_meanwhile() -> None:
     async def go() -> Any:
         async with (
             serving(b"") as (_, hanging),
@@ -406,7 +406,7 @@ def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest() -> None:
     assert asyncio.run(go()).error == "timeout"
 
 
-def test_a_name_is_asked_for_once_however_many_want_it() -> None:
+def test_concurrent_requests_share_one_name_lookup() -> None:
     hosts = []
 
     def look_up(host: Any, port: Any) -> Any:
