@@ -13,15 +13,15 @@ def replace(value: T, /, **changes: Any) -> T:
     A room has thirty fields and changes several times an event. A name that is no field is a TypeError.
     """
     try:
-        known = value.__dict__
+        old_fields = value.__dict__
     except AttributeError:
         return dataclasses.replace(value, **changes)  # type: ignore[type-var]
-    fields = {**known, **changes}
-    if len(fields) != len(known):
+    fields = {**old_fields, **changes}
+    if len(fields) != len(old_fields):
         # One that was kept before it had a field holds that field's default in its class alone.
         unknown = changes.keys() - {field.name for field in dataclasses.fields(value)}  # type: ignore[arg-type]
         if unknown:
             raise TypeError(f"{type(value).__name__} has no {', '.join(sorted(unknown))}")
-    made = _new(value.__class__)
-    _set(made, "__dict__", fields)
-    return made
+    copy = _new(value.__class__)
+    _set(copy, "__dict__", fields)
+    return copy

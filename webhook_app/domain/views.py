@@ -68,9 +68,14 @@ SESSION_VIEW: dict[str, Callable[[Session], Any]] = {
 }
 
 
-def snapshot_view(one: Snapshot) -> dict[str, Any]:
+def snapshot_view(snapshot: Snapshot) -> dict[str, Any]:
     """A picture of a stream, by its URL at VideoSDK."""
-    return {"url": one.url, "taken_at": rfc3339(one.taken_at), "width": one.width, "height": one.height}
+    return {
+        "url": snapshot.url,
+        "taken_at": rfc3339(snapshot.taken_at),
+        "width": snapshot.width,
+        "height": snapshot.height,
+    }
 
 
 def session_view(session: Session) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def _selects_a_type(pattern: str) -> None:
         return
     if not any(matches_type((pattern,), kind) for kind in NOTICE_TYPES):
         families = sorted({kind.split(".", 1)[0] for kind in NOTICE_TYPES} | {"rule", "videosdk"})
-        known = ", ".join(f"{family}.*" for family in families)
-        raise ValidationError(f"{pattern!r} matches no notice type; there are {known}")
+        patterns = ", ".join(f"{family}.*" for family in families)
+        raise ValidationError(f"{pattern!r} matches no notice type; there are {patterns}")
 
 
 def _is_secret(text: str) -> None:

@@ -147,9 +147,9 @@ def event_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
     try:
         return _read_event(entry_id, fields)
     except (KeyError, ValueError, AttributeError, RecursionError) as error:
-        known = entry_id.decode()
+        event_id = entry_id.decode()
         why = {"error": f"{type(error).__name__}: {error}"[:300]}
-        return Event(known, Source.SYSTEM, UNDECODABLE, None, int(known.partition("-")[0]), why)
+        return Event(event_id, Source.SYSTEM, UNDECODABLE, None, int(event_id.partition("-")[0]), why)
 
 
 def _read_event(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:

@@ -42,16 +42,16 @@ def records_to_read(expected: Iterable[ExpectedStream], active: Sequence[str]) -
 
     `active` holds the names of the stream that was found active, its id first; it is empty when there is none.
     """
-    wanted: list[str] = []
+    stream_ids: list[str] = []
     unknown = bool(active)
     for stream in expected:
         if set(stream.names).intersection(active):
             unknown = False
-            wanted += active[:1] if stream.late else ()
+            stream_ids += active[:1] if stream.late else ()
         else:
-            wanted += stream.names[:1]
-    wanted += active[:1] if unknown else ()
-    return [name for name in dict.fromkeys(wanted) if "/" not in name][:RECORDS_MAX]
+            stream_ids += stream.names[:1]
+    stream_ids += active[:1] if unknown else ()
+    return [name for name in dict.fromkeys(stream_ids) if "/" not in name][:RECORDS_MAX]
 
 
 def unended_ids(records: Iterable[StreamRecord]) -> frozenset[str]:

@@ -27,14 +27,14 @@ def unexplained_failure(room: Room) -> Stream | None:
     )
 
 
-def on_failure_report(context: StepContext, stream_id: str, found: FailureReport | None) -> None:
+def on_failure_report(context: StepContext, stream_id: str, answer: FailureReport | None) -> None:
     """Keep the reason of a failure that a probe found, and announce a pending failure."""
     stream = next((stream for stream in context.room.streams if stream.stream_id == stream_id), None)
-    report = None if found is None else found.stream
+    report = None if answer is None else answer.stream
     if stream is not None and report is not None and report.failure is not None and stream.failure is None:
         context.save_stream(replace(with_names_from(stream, report), failure=report.failure))
         context.record_effect(Reason.FAILURE_REASON_FOUND, stream=stream.stream_id, failure=report.failure)
-    elif stream is not None and found is not None and not found.reached and _is_recent(context, stream):
+    elif stream is not None and answer is not None and not answer.reached and _is_recent(context, stream):
         context.record_effect(Reason.FAILURE_REASON_UNREACHED)
         context.set_timer(probe_timer(ProbeSubject.FAILURE), context.event.at + RETRY_AFTER_MS)
     else:

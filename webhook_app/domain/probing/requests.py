@@ -21,7 +21,7 @@ ARMED_PROBE_MS = 30 * SECOND
 REPROBE_MS = 2 * SECOND
 PROBE_LOST_MS = 60 * SECOND
 PRECISE_EVERY = 4
-START_SPREAD_MS = 10 * SECOND
+START_UP_WITHIN_MS = 10 * SECOND
 START_GRID_MS = 2 * SECOND
 
 
@@ -62,8 +62,8 @@ def _make_request(context: StepContext, about: ProbeSubject) -> ProbeRequest | N
         session_id = session.session_id if session is not None and session.live else None
         request = replace(request, with_session=True, session_id=session_id)
     elif about in (ProbeSubject.WATCH, ProbeSubject.START_UP) and _is_routine(room) and not _is_precise(context):
-        known = (stream.videosdk_id for stream in room.streams if stream.live and stream.videosdk_id is not None)
-        request = replace(request, routine=True, known_ids=tuple(known))
+        live_ids = (stream.videosdk_id for stream in room.streams if stream.live and stream.videosdk_id is not None)
+        request = replace(request, routine=True, known_ids=tuple(live_ids))
     if about is not ProbeSubject.FAILURE:
         return request
     failed = unexplained_failure(room)
@@ -97,8 +97,8 @@ def request_next_in_queue(context: StepContext) -> None:
 def probe_after_start(context: StepContext) -> None:
     """A worker has started: schedule a probe of a room that looks on air, each room at a moment of its own."""
     if context.room.has_live_stream and context.room.probing.probe is None:
-        spread = draw(START_SPREAD_MS // START_GRID_MS, context.room.room_id) * START_GRID_MS
-        context.set_timer(probe_timer(ProbeSubject.START_UP), context.event.at + spread)
+        delay_ms = draw(START_UP_WITHIN_MS // START_GRID_MS, context.room.room_id) * START_GRID_MS
+        context.set_timer(probe_timer(ProbeSubject.START_UP), context.event.at + delay_ms)
 
 
 def on_probe_overdue(context: StepContext) -> None:

@@ -4,10 +4,15 @@ Up to `LISTED_MAX` participants are listed by id; the others are counted. Known 
 hosts, and those whose mode is not known yet, are listed as long as possible.
 """
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Move, Present, Role, role_of
 from webhook_app.domain.sessions.session import Session
+
+T = TypeVar("T")
 
 
 def is_inside(session: Session, participant_id: str) -> bool | None:
@@ -65,11 +70,11 @@ def as_probed(session: Session, present: Present, at: int) -> Session:
 
 def with_arrivals(verified: Session, asked_id: str) -> Session:
     """The probed session with everybody who has joined since the probe was sent, even if they have left again."""
-    seen = replace(verified, moves=())
+    session = replace(verified, moves=())
     for change in moves_since(verified, asked_id):
-        if change.joined and not is_inside(seen, change.participant_id):
-            seen = move(seen, change)
-    return seen
+        if change.joined and not is_inside(session, change.participant_id):
+            session = move(session, change)
+    return session
 
 
 def with_news(verified: Session, asked_id: str, at: int) -> Session:
@@ -78,13 +83,13 @@ def with_news(verified: Session, asked_id: str, at: int) -> Session:
     Whether the probe has seen somebody who is not listed come or go is not known: each move then counts.
     """
     since = moves_since(verified, asked_id)
-    seen = replace(verified, moves=())
+    session = replace(verified, moves=())
     for change in since:
-        if is_inside(seen, change.participant_id) is not change.joined:
-            seen = move(seen, change)
-    if since and seen.count == 0:
-        return replace(seen, moves=since, emptied=True, emptied_at=at)
-    return replace(seen, moves=since, emptied=verified.emptied and seen.count == 0)
+        if is_inside(session, change.participant_id) is not change.joined:
+            session = move(session, change)
+    if since and session.count == 0:
+        return replace(session, moves=since, emptied=True, emptied_at=at)
+    return replace(session, moves=since, emptied=verified.emptied and session.count == 0)
 
 
 def moves_since(session: Session, asked_id: str) -> tuple[Move, ...]:
@@ -111,8 +116,8 @@ def _join(session: Session, change: Move) -> Session:
         return replace(session, unlisted=session.unlisted + 1, unlisted_viewers=viewers)
     return replace(
         session,
-        participants={one: name for one, name in session.participants.items() if one != replaced} | {who: change.name},
-        modes={one: known for one, known in modes.items() if one != replaced},
+        participants={**_without(session.participants, replaced), who: change.name},
+        modes=_without(modes, replaced),
         unlisted=session.unlisted + 1,
         unlisted_viewers=session.unlisted_viewers + 1,
     )
@@ -120,11 +125,7 @@ def _join(session: Session, change: Move) -> Session:
 
 def _leave(session: Session, who: str) -> Session:
     if who in session.participants:
-        return replace(
-            session,
-            participants={one: name for one, name in session.participants.items() if one != who},
-            modes={one: mode for one, mode in session.modes.items() if one != who},
-        )
+        return replace(session, participants=_without(session.participants, who), modes=_without(session.modes, who))
     if not session.unlisted:
         return session
     # Whether a viewer has left is not known: the number of those whose mode is not known must not shrink by guessing.
@@ -134,3 +135,7 @@ def _leave(session: Session, who: str) -> Session:
 
 def _first_viewer(session: Session) -> str | None:
     return next((who for who, mode in session.modes.items() if role_of(mode) is Role.VIEWER), None)
+
+
+def _without(by_id: Mapping[str, T], participant_id: str) -> dict[str, T]:
+    return {other_id: value for other_id, value in by_id.items() if other_id != participant_id}

@@ -59,8 +59,8 @@ class Session:
     @property
     def unknown_roles(self) -> int:
         """The number of participants who may be hosts or viewers."""
-        known = sum([mode in KNOWN_MODES for mode in self.modes.values()])
-        return len(self.participants) - known + self.unlisted - self.unlisted_viewers
+        known_roles = sum([mode in KNOWN_MODES for mode in self.modes.values()])
+        return len(self.participants) - known_roles + self.unlisted - self.unlisted_viewers
 
 
 @dataclass(frozen=True)

@@ -198,16 +198,16 @@ def list_rows(answer: ApiAnswer) -> list[Mapping[str, Any]] | None:
         return []
     if not answer.ok:
         return None
-    found = answer.body
+    rows = answer.body
     if isinstance(answer.body, Mapping):
         if "data" not in answer.body:
             return None
-        found = answer.body["data"] or []
-    if isinstance(found, Mapping):
-        found = found["data"] if isinstance(found.get("data"), list) else [found]
-    if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
+        rows = answer.body["data"] or []
+    if isinstance(rows, Mapping):
+        rows = rows["data"] if isinstance(rows.get("data"), list) else [rows]
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         return None
-    return found
+    return rows
 
 
 def answered_object(answer: ApiAnswer) -> Mapping[str, Any] | None:
@@ -220,8 +220,8 @@ def answered_object(answer: ApiAnswer) -> Mapping[str, Any] | None:
 
 def started_stream(answer: ApiAnswer) -> Mapping[str, Any] | None:
     """The stream that the answer to a start names; None when it is a string, empty, or names none."""
-    found = answered_object(answer)
-    return journaled_fields(found) if found is not None and identifies_stream(found) else None
+    stream = answered_object(answer)
+    return journaled_fields(stream) if stream is not None and identifies_stream(stream) else None
 
 
 def journaled_fields(data: Mapping[str, Any]) -> dict[str, Any]:

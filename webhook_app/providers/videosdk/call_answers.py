@@ -39,12 +39,12 @@ def read_call_answer(answer: ApiAnswer, kind: CallKind, *, deadline_at: int) -> 
     """
     if answer.ok:
         return CallAnswer(CallOutcome.SUCCEEDED, {"status": answer.status, "stream": started_stream(answer)})
-    known = {"status": answer.code, "message": answer.message}
+    fields = {"status": answer.code, "message": answer.message}
     if answer.code is None or answer.code >= 500 or answer.code == TIMED_OUT or answer.code in SUCCESS:
-        return CallAnswer(CallOutcome.UNKNOWN, {**known, "deadline_at": deadline_at})
+        return CallAnswer(CallOutcome.UNKNOWN, {**fields, "deadline_at": deadline_at})
     refusal = classify_refusal(answer, start=kind is CallKind.START)
     kind_of_refusal = {} if refusal is None else {"refusal": refusal.value}
-    return CallAnswer(CallOutcome.REFUSED, {**known, **answer.wait, **kind_of_refusal})
+    return CallAnswer(CallOutcome.REFUSED, {**fields, **answer.wait, **kind_of_refusal})
 
 
 def read_capture_answer(answer: ApiAnswer) -> CallAnswer:

@@ -30,8 +30,8 @@ def stream_report(data: JSON) -> StreamReport:
     playback = _text(data, PLAYBACK_URL_KEY) or _text(data, OLD_PLAYBACK_URL_KEY)
     livestream = _text(data, LIVESTREAM_URL_KEY)
     url = playback or livestream
-    given = [stream_id for key in ID_KEYS if (stream_id := _id(data, key)) is not None]
-    ids = given if len(given) < 2 else list(dict.fromkeys(given))
+    given_ids = [stream_id for key in ID_KEYS if (stream_id := _id(data, key)) is not None]
+    ids = given_ids if len(given_ids) < 2 else list(dict.fromkeys(given_ids))
     composer_id = _id(data, COMPOSER_ID_KEY)
     aliases = ids[1:] if composer_id is None or composer_id in ids else [*ids[1:], composer_id]
     return StreamReport(

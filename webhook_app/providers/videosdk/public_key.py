@@ -170,8 +170,8 @@ def fetch_from(api_url: str, proxies: Proxies = DIRECT) -> Callable[[], str]:
 def _pem_in(body: bytes) -> str:
     import json
 
-    found = json.loads(body)
-    pem = found.get("publicKey") if isinstance(found, dict) else None
+    content = json.loads(body)
+    pem = content.get("publicKey") if isinstance(content, dict) else None
     if not isinstance(pem, str):
         raise PublicKeyError("the answer holds no publicKey")
     return pem

@@ -58,7 +58,7 @@ def clean_id(value: Any) -> str | None:
 
 
 def _read_envelope(content: dict[str, Any]) -> WebhookBody:
-    kind, given = content.get("webhookType"), content.get("data")
+    kind, content_data = content.get("webhookType"), content.get("data")
     if kind is None and isinstance(content.get(AGENT_SUMMARY), dict):
         return _read_agent_summary(content)
     if kind is None:
@@ -68,12 +68,12 @@ def _read_envelope(content: dict[str, Any]) -> WebhookBody:
     kind = kind.strip() if isinstance(kind, str) else kind
     if not isinstance(kind, str) or not WEBHOOK_TYPE.match(kind) or kind == UNREADABLE:
         return _unreadable(f"{str(kind)[:120]!r} is not a webhook type")
-    if given is None:
+    if content_data is None:
         outside = {name: value for name, value in content.items() if name not in ("webhookType", "data")}
-        given = outside if room_id_in(outside) is not None else {}
-    if not isinstance(given, dict):
-        return _unreadable(f"its data is {_json_name(given)}, not an object")
-    data = _with_clean_ids(given)
+        content_data = outside if room_id_in(outside) is not None else {}
+    if not isinstance(content_data, dict):
+        return _unreadable(f"its data is {_json_name(content_data)}, not an object")
+    data = _with_clean_ids(content_data)
     return WebhookBody(kind, room_id_in(data), data)
 
 

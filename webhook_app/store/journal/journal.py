@@ -106,8 +106,8 @@ class Journal:
         with self._client.pipeline(transaction=False) as pipe:
             for event_id in event_ids:
                 pipe.xrange(keys.JOURNAL, min=event_id, max=event_id)
-            found = pipe.execute()
-        return [codec.event_of(*entries[0]) if entries else None for entries in found]
+            answers = pipe.execute()
+        return [codec.event_of(*entries[0]) if entries else None for entries in answers]
 
     def raw_body(self, event_id: str) -> bytes | None:
         """The bytes that were journaled under an id."""
@@ -151,10 +151,10 @@ def appended(answer: Sequence[Any]) -> tuple[list[str], bool]:
     return [entry_id.decode() for entry_id in answer[1:]], bool(answer[0])
 
 
-def check_acknowledged(replicas: int, wanted: int) -> None:
+def check_acknowledged(replicas: int, required: int) -> None:
     """StoreUnavailable when too few replicas have acknowledged an append."""
-    if replicas < wanted:
-        raise StoreUnavailableError(f"{replicas} of {wanted} replicas have it")
+    if replicas < required:
+        raise StoreUnavailableError(f"{replicas} of {required} replicas have it")
 
 
 class Appender:

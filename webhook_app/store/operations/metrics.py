@@ -143,5 +143,5 @@ def counted(event: Event, notices: Iterable[Notice]) -> Iterator[str]:
 
 
 def _call(kind: object, outcome: object) -> str:
-    known = outcome if outcome in CALL_OUTCOMES else "other"
-    return f"{CALLS}|{kind if kind in CALL_KINDS else 'other'}|{known}"
+    outcome_label = outcome if outcome in CALL_OUTCOMES else "other"
+    return f"{CALLS}|{kind if kind in CALL_KINDS else 'other'}|{outcome_label}"

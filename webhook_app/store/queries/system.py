@@ -99,8 +99,8 @@ def read_delivery_figures(client: Client) -> DeliveryFigures:
         for key in (keys.DELIVERIES, keys.DELIVERIES_PENDING, keys.DELIVERIES_DEAD):
             pipe.zcard(key)
         pipe.zrange(keys.SUBSCRIBERS_DUE, 0, 0, withscores=True)
-        made, pending, dead, due = pipe.execute()
-    return DeliveryFigures(pending, max(0, made - pending - dead), dead, due[0][1] if due else None)
+        total, pending, dead, due = pipe.execute()
+    return DeliveryFigures(pending, max(0, total - pending - dead), dead, due[0][1] if due else None)
 
 
 def queues_with_work(client: Client) -> list[str]:

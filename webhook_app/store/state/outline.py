@@ -100,7 +100,7 @@ def effects_of(row: Mapping[bytes, bytes]) -> list[Explanation]:
     """The effects of a row of a timeline. Of what earlier versions stored as text, only the codes are known."""
     codes = row.get(b"r", b"").decode().split()
     arguments = codec.arguments_of(row[b"a"]) if b"a" in row else [{} for _ in codes]
-    return [Explanation(code, given) for code, given in zip(codes, arguments, strict=True)]
+    return [Explanation(code, values) for code, values in zip(codes, arguments, strict=True)]
 
 
 def effect_text(row: Mapping[bytes, bytes]) -> str:
