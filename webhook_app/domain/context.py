@@ -226,7 +226,7 @@ class StepContext:
         self.outcome.cleared.add(alarm_key(name, subject))
 
     def finish(self) -> None:
-        """Hand the room over to the outcome; its sequence grows by one with each change that others can see."""
+        """Put the room into the outcome; its sequence grows by one with each change that others can see."""
         room = self.room
         if room is self.before:
             return

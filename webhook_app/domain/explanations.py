@@ -25,7 +25,7 @@ class Explanation:
 
     @property
     def text(self) -> str:
-        """The explanation for people, in the words of today."""
+        """The explanation for people, in the current wording."""
         return render(self.code, self.arguments)
 
     @property

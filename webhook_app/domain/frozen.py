@@ -1,4 +1,4 @@
-"""Frozen values: a changed copy of one, made quickly."""
+"""Fast changed copies of frozen dataclasses."""
 
 import dataclasses
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ def replace(value: T, /, **changes: Any) -> T:
         return dataclasses.replace(value, **changes)  # type: ignore[type-var]
     fields = {**old_fields, **changes}
     if len(fields) != len(old_fields):
-        # One that was kept before it had a field holds that field's default in its class alone.
+        # A value that was pickled before a field was added has that field's default in its class only.
         unknown = changes.keys() - {field.name for field in dataclasses.fields(value)}  # type: ignore[arg-type]
         if unknown:
             raise TypeError(f"{type(value).__name__} has no {', '.join(sorted(unknown))}")

@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Overlay(MutableMapping[str, T]):
-    """Costs what is changed in it, however large its base is.
+    """Its cost grows with the changes, not with the size of its base.
 
     `changed` has new and replaced values; `removed` has names that were deleted at some time. A name in both was
     deleted and set again.

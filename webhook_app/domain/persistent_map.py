@@ -1,6 +1,6 @@
 """An immutable map whose changed copies cost nearly the same whether it holds ten names or ten thousand.
 
-The names are split over buckets by a hash; a changed copy shares all buckets but one. ADR 0053 weighs it against
+The names are split over buckets by a hash; a changed copy shares all buckets but one. ADR 0053 compares it with
 `immutables.Map`.
 """
 

@@ -26,7 +26,7 @@ class TimerKind(StrEnum):
     START_UNKNOWN = "start-unknown"  # the outcome of a start has been unknown for too long
     INFER_END = "infer-end"  # end what cannot be checked
     FAILURE_NOTICE = "untold"  # send the notice of a failure although its reason is not known
-    OPERATOR_UNTIL = "until"  # what the operator wants expires
+    OPERATOR_UNTIL = "until"  # the operator's desire expires
     WINDOW = "window"  # a window opens or closes
     REMIND = "remind"  # a window opens soon
     LATE = "late"  # a window's stream is not watchable yet

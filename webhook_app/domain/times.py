@@ -32,7 +32,7 @@ def moment_text(ms: int) -> str:
 
 
 def maybe_rfc3339(ms: int | None) -> str | None:
-    """The same for a moment that may not have come."""
+    """As `rfc3339`; None for None."""
     return None if ms is None else rfc3339(ms)
 
 

@@ -61,7 +61,7 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
 
 @lru_cache(maxsize=1)
 def event_shapes() -> tuple[Mapping[str, Any], ...]:
-    """Events as `on` hands them to a condition."""
+    """Events as `on` passes them to a condition."""
     return (event_view(Event("1-0", Source.VIDEOSDK, "example", ROOM_ID, _AT, {}), room_name="hall"),)
 
 

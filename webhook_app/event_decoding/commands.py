@@ -19,7 +19,7 @@ ACKNOWLEDGE = "alarm-acknowledged"
 
 
 def decode_command(kind: str, data: JSON) -> OperatorFact:
-    """What an operator's event asks for."""
+    """The command in an operator's event."""
     if kind == ACKNOWLEDGE:
         return _acknowledge_alarm(data)
     match kind:

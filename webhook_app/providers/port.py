@@ -27,11 +27,11 @@ class MalformedSignatureError(ValueError):
 
 
 class SignatureCheck(Enum):
-    """What can be said of a webhook's signature now."""
+    """The result of checking a webhook's signature."""
 
     VALID = "good"
     INVALID = "wrong"
-    UNDECIDED = "undecided"  # the vendor's newest key cannot be had now
+    UNDECIDED = "undecided"  # the vendor's newest key cannot be fetched now
 
 
 class WebhookVerifier(Protocol):
@@ -68,7 +68,7 @@ class Capabilities:
     stream_limit_s: int  # it ends a stream that has run for so long
     lists_streams: bool  # one answer can show the active streams of many rooms
     pictures: bool  # it takes pictures of what is on air
-    participants: bool  # it can be asked who is in a session
+    participants: bool  # it can list the participants of a session
 
 
 class Translator(Protocol):
@@ -106,7 +106,7 @@ class Translator(Protocol):
         ...
 
     def raw_webhook(self, kind: str, data: JSON) -> JSON:
-        """A webhook in the vendor's own form, for subscribers that want it as it came."""
+        """A webhook in the vendor's own form, for subscribers that select raw webhooks."""
         ...
 
 
@@ -134,5 +134,5 @@ class Provider(Protocol):
         ...
 
     def receive(self, body: bytes) -> ReceivedWebhook:
-        """Read an authentic body for the journal. Never raises: what cannot be read is kept as it came."""
+        """Read an authentic body for the journal. Never raises: what cannot be read is kept unchanged."""
         ...

@@ -53,7 +53,7 @@ arguments_of = decoder(list[dict[str, Any]])
 
 
 def encode_room(room: Room) -> bytes:
-    """A room with the number of its format first, by which an earlier format is told on reading."""
+    """A room with the number of its format first, by which reading recognizes an earlier format."""
     return _FORMAT_PREFIX + encode(room)[1:]
 
 
@@ -140,9 +140,9 @@ def journal_event(event: Event) -> JournalEvent:
 
 
 def event_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
-    """A journal entry as an event. A webhook's entry holds its body as it came; its `data` is the event's.
+    """A journal entry as an event. A webhook's entry holds its raw body; its `data` is the event's.
 
-    An entry that cannot be read (of a newer version, say) is an event that folding refuses: it must stop nothing.
+    An entry that cannot be read (of a newer version, say) is an event that folding refuses: the reducer goes on.
     """
     try:
         return _read_event(entry_id, fields)

@@ -75,7 +75,7 @@ def timeline(room_id: str) -> str:
 
 
 def outline(room_id: str) -> str:
-    """The room's timeline with runs of checks that changed nothing as one entry each, a stream; see `store.outline`."""
+    """The room's timeline with each run of checks that changed nothing as one entry; see `store.state.outline`."""
     return f"{PREFIX}outline:{room_id}"
 
 

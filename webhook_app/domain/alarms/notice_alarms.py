@@ -95,7 +95,7 @@ def room_label(context: StepContext) -> str:
 
 
 def missed_subject(room: Room, rule: str) -> str:
-    """What tells the alarms about missed windows apart: the rule and the room."""
+    """The subject of an alarm about a missed window: the rule and the room."""
     return f"{rule} {room.room_id}"
 
 

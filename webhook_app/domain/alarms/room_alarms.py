@@ -32,10 +32,10 @@ class _Report:
 
 
 def update_room_alarms(context: StepContext, *, anew: bool = False) -> None:
-    """Raise and clear the alarms about a room by what it has come to at this event.
+    """Raise and clear the alarms about a room after an event.
 
     1. Record what the event's notices say: that the room is late, or that a start was refused.
-    2. Drop what is over: a refused start of a room that is on air, or that nobody wants on air.
+    2. Drop what is over: a refused start of a room that is on air, or is no longer desired on air.
     3. Raise each alarm that holds, which changes nothing when it is raised and says the same, and clear each that
        held and does not. With `anew` also in a room that did not change: a change of rules has cleared its alarms.
     """
@@ -106,11 +106,12 @@ def _time_unknown_start(context: StepContext) -> None:
 
 
 def _clear_past(context: StepContext) -> None:
-    """Clear what is over of what does not follow from the room's state.
+    """Clear the alarms that do not follow from the room's state alone, once they are over.
 
-    A missed broadcast clears when the next window opens; a start that was given up when the room is on air or wanted
-    on air again, and when its window closes. That VideoSDK forbids a call does when the room is as it should be, or
-    nobody wants anything of it any more; and that an answer was unreadable, when nothing is asked about the room.
+    - A missed broadcast: when the next window opens.
+    - A start that was given up: when the room is on air or desired on air again, or its window closes.
+    - A forbidden call: when the room is in its desired state, or nothing is desired of it.
+    - An unreadable answer: when the room is not probed any more.
     """
     before, room = context.before, context.room
     window, earlier = room.schedule.window, before.schedule.window

@@ -120,7 +120,7 @@ def _take_off_air(context: StepContext, desired: Desired, live: list[Stream]) ->
     if stream.state is StreamState.STOPPING:
         return
     if stream.end_call_id is not None and _is_probed_about(context.room, ProbeSubject.ENDED):
-        return  # VideoSDK has accepted our end: the probe tells whether it took effect
+        return  # VideoSDK has accepted our end: the probe shows whether it took effect
     body = {"id": stream.videosdk_id} if stream.videosdk_id and not stream.end_by_room else {}
     call = context.new_call(CallKind.END, desired.because, body)
     context.put_stream(replace(stream, end_call_id=call.call_id, end_because=desired.because))

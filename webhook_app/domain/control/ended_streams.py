@@ -76,7 +76,7 @@ def _ended_at_limit(context: StepContext, stream: Stream) -> bool:
 
 
 def _is_from_this_event(context: StepContext, desired: Desired | None) -> bool:
-    """Whether a rule has desired it at this very event: it answers the end, and is not what ended."""
+    """Whether a rule has desired it at this very event: the desire is a reaction to the end."""
     if desired is None or desired is not context.room.desires.event:
         return False
     return desired.event_id == context.event.id

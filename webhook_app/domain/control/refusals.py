@@ -2,9 +2,9 @@
 
 1. A start that VideoSDK has rejected as invalid too often is given up.
 2. So is any call that failed too often outside a window.
-3. A token that is not accepted (401) pauses all calls. A probe a minute finds out when it is.
+3. A token that is not accepted (401) pauses all calls. A probe each minute checks whether it is accepted again.
 4. A call that is not allowed (403) pauses this room's calls for a minute.
-5. Everything else is retried with back-off; a probe finds out whether the room is what we take it for.
+5. Everything else is retried with back-off; a probe checks the room's actual state.
 """
 
 from typing import Any

@@ -115,7 +115,7 @@ def resolve_by_own_stream(context: StepContext) -> None:
 
 
 def _settle_dispute(context: StepContext, call: Call, probe: ProbeResult, *, is_active: bool) -> None:
-    """Settle a disputed refusal by a probe: it is so already, it is not possible yet, or it is a refusal."""
+    """Settle a disputed refusal by a probe: its state holds already, is not possible yet, or it stands."""
     if call.kind is CallKind.END:
         _settle_disputed_end(context, call, is_active=is_active)
     elif is_active:

@@ -14,7 +14,7 @@ NETWORK_ERRORS = frozenset(
 
 
 def shows_connectivity(error: AttemptError | None) -> bool:
-    """Whether an attempt that ended this way reached somebody. A blocked address shows nothing about the network."""
+    """Whether an attempt that ended this way reached a host. A blocked address shows nothing about the network."""
     return error not in NETWORK_ERRORS and error != AttemptError.BLOCKED
 
 

@@ -1,4 +1,4 @@
-"""What an operator asked for, through the API, the console or the command line."""
+"""Commands of an operator, given through the API, the console or the command line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class SetOnAir:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRoom:
-    """Drop what the operator wants of a room, so that its rules decide again."""
+    """Drop what the operator desires of a room, so that its rules decide again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,8 @@ class ForgetRoom:
 class SettingsChanged:
     """Runtime settings that the reducer depends on; None leaves one as it is.
 
-    `calls`: there are credentials. `bodies`: a subscriber wants webhooks as they came. `max_stream_s`: the provider's
-    limit. `observing`: another copy acts.
+    `calls`: there are credentials. `bodies`: a subscriber selects raw webhooks. `max_stream_s`: the provider's
+    limit. `observing`: this copy records only.
     """
 
     calls: bool | None = None
@@ -99,5 +99,5 @@ _CLASSES = frozenset(get_args(ConfigurationFact))
 
 
 def is_configuration_fact(payload: object) -> TypeGuard[ConfigurationFact]:
-    """Whether an event's payload changes the configuration; asked of every event, so it is one look-up."""
+    """Whether an event's payload changes the configuration; runs for every event, so it is one look-up."""
     return type(payload) in _CLASSES

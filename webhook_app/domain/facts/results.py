@@ -1,4 +1,4 @@
-"""What came back from the provider: the results of calls and probes."""
+"""Results of calls and probes, in our own types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class CallOutcome(StrEnum):
     SUCCEEDED = "succeeded"
     ALREADY = "already"  # a start was not needed: a stream is active
     REFUSED = "refused"
-    UNKNOWN = "unknown"  # the provider may or may not have done it
+    UNKNOWN = "unknown"  # the provider may or may not have acted on the request
     DROPPED = "dropped"  # not sent: it was superseded, or too old
     UNREACHED = "unreached"  # not sent: whether a stream is active could not be checked
 
@@ -31,7 +31,7 @@ class ProbeOutcome(StrEnum):
 class Refusal(StrEnum):
     """What kind of refusal an answer is; others pass by themselves and are retried with back-off. Stored.
 
-    CONFLICT: what was asked for may be so already, or not be possible yet.
+    CONFLICT: the requested state may hold already, or not be possible yet.
     AMBIGUOUS: as CONFLICT, or the body is wrong: the latter when somebody is in the room and nothing is on air.
     INVALID: the body is wrong.
     """
@@ -42,11 +42,11 @@ class Refusal(StrEnum):
 
 
 class Access(StrEnum):
-    """Whether the provider let us in."""
+    """Whether the provider accepts our token and allows the request."""
 
     GRANTED = "granted"
     UNAUTHORIZED = "unauthorized"  # it does not accept our token: all calls are paused
-    FORBIDDEN = "forbidden"  # it does not allow us this, in this room
+    FORBIDDEN = "forbidden"  # it forbids this request in this room
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class WebhookDeliveries:
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """The provider's own record of one stream, read where a probe's finding repairs what we knew.
+    """The provider's own record of one stream, read when a probe corrects our state.
 
     `webhooks` are the deliveries of the webhook about each state; empty when the provider has recorded none at all,
     None when there is no record. `unended`: its own object shows no end.

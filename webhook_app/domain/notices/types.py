@@ -97,5 +97,5 @@ def rule_notice(rule_name: str) -> RuleNoticeType:
 
 
 def webhook_notice(provider: str, webhook_type: str) -> WebhookNoticeType:
-    """The type of a notice that passes a provider's webhook on as it came."""
+    """The type of a notice that passes on a raw webhook of a provider."""
     return WebhookNoticeType(f"{provider}.{webhook_type}")

@@ -1,8 +1,8 @@
 """VideoSDK's own record of the webhooks that it sent about a stream, quoted where a probe repairs one.
 
 A probe takes along which of the room's streams look live. When what it finds differs, it reads the record of that
-stream, and the repair says what became of the webhook that should have told it. Nothing is concluded from a record of
-webhooks; that a stream's own object shows no end yet keeps a start from being repeated too early.
+stream, and the repair quotes the record of the webhook that should have reported it. Nothing is concluded from a
+record of webhooks; that a stream's own object shows no end yet keeps a start from being repeated too early.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

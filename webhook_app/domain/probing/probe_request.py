@@ -1,4 +1,4 @@
-"""What a probe asks: the typed form of a probe call's stored body."""
+"""Probe requests: the typed form of a probe call's stored body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -54,7 +54,7 @@ def request_probe(context: StepContext, about: ProbeSubject) -> None:
 
 
 def _make_request(context: StepContext, about: ProbeSubject) -> ProbeRequest | None:
-    """What a probe about a subject asks; None when the failures to ask about are all explained."""
+    """The request of a probe about a subject; None when every failure is explained already."""
     room, session = context.room, context.room.session
     request = ProbeRequest(about, expected_streams(room, context.event.at, overdue_ms=NOT_PLAYABLE_MS))
     is_needed = about in WITH_SESSION or session is None or not session.complete

@@ -14,7 +14,7 @@ class ProbeSubject(StrEnum):
     OLDER = "older"  # a stream that was live when another one started
     PARTICIPANTS = "participants"  # who is there
     PROVISIONAL = "provisional"  # a stream that was reported without a name
-    REFUSED = "refused"  # a call was refused: perhaps it is so already
+    REFUSED = "refused"  # a call was refused: the requested state may hold already
     SESSION = "session"
     SETTLE = "settle"  # which stream a stop without a name has ended
     START_UP = "start-up"  # the worker has just started

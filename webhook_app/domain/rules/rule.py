@@ -133,7 +133,7 @@ class Settings:
     observing: bool = False
 
     def reason_for_no_calls(self, otherwise: Reason) -> Reason:
-        """Why nothing is called: this copy only observes, or what the caller says of missing credentials."""
+        """Why nothing is called: this copy only observes, or else the caller's reason (missing credentials)."""
         return Reason.OBSERVING if self.observing else otherwise
 
 
@@ -197,7 +197,7 @@ class Config:
     """Rules and configured rooms in force. Frozen: a change makes a new one.
 
     `names` holds the configured rooms by `RoomName.key`, `by_room` by id. `shadowed` are ids that are the name of
-    another room: said without `id:`, they mean that room.
+    another room: without `id:`, they mean that room.
     """
 
     rules: PersistentMap[Rule] = field(default_factory=PersistentMap)

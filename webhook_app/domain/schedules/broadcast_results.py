@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.schedules.schedule import RoomWindow
 
-# A close is told when its timer is popped, or when a process that was down comes back: within this it is that close.
+# A close is announced when its timer fires, or later if a process was down: this long after a close, a notice is its.
 NOTICE_DELAY_MAX_MS = 120_000
 ENDINGS = frozenset({NoticeType.BROADCAST_MISSED, NoticeType.BROADCAST_COMPLETED})
 
@@ -28,10 +28,10 @@ def match_notices(windows: Sequence[RoomWindow], notices: Iterable[WindowNotice]
     """Return the types of the notices about each window; `windows` do not overlap and stand in order of opening.
 
     1. A notice that names its window belongs to the window that is open at that opening. Windows that touch share
-       no moment, so what is told at a close is never taken for the window that opens then.
-    2. One that names an earlier opening than any here belongs to the first window if that began before it was told:
-       a window that goes on for days is known here by a part of it.
-    3. A notice of an earlier version names no window: the end of a window is told at its close, anything else inside.
+       no moment, so what is announced at a close is never taken for the window that opens then.
+    2. One that names an earlier opening than any here belongs to the first window if that began before the notice:
+       only a part of a window that lasts for days may be passed in.
+    3. A notice of an earlier version names no window: the end of a window is announced at its close, all else inside.
     """
     openings = [window.opens_at for window in windows]
     types: list[set[str]] = [set() for _ in windows]

@@ -1,4 +1,4 @@
-"""Checks of a schedule before it is accepted: windows of years are counted out in a fixed number of steps.
+"""Checks of a schedule before it is accepted: years of windows are computed within a fixed number of steps.
 
 What passes here can be computed whenever the fold asks for it: it is tried with a quarter of the steps that a look-up
 may take there.
@@ -32,7 +32,7 @@ def check_openings(schedule: Schedule) -> None:
     """Raise ScheduleError when a cron expression or recurrence never comes due, or costs too much to compute.
 
     1. Without its exceptions it opens at least once within fifty years of its beginning.
-    2. Its windows of the first five years, or the first thousand of them, can be counted out.
+    2. Its windows of the first five years, or the first thousand of them, can be computed.
     3. Each of ten years' beginnings finds the next windows, as the fold would look for them then.
     """
     begin = _begin(schedule)
@@ -61,7 +61,7 @@ def _opens_ever(schedule: Schedule, begin: int) -> bool:
     try:
         return bool(_try(schedule, begin, begin + EVER_MS, 1))
     except ScheduleError:
-        return False  # nothing in five years, and too much to look at in fifty
+        return False  # nothing in five years, and too many steps to search fifty
 
 
 def _try(schedule: Schedule, after: int, until: int, count: int) -> list[Window]:

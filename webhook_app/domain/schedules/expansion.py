@@ -33,7 +33,8 @@ def expand(recurrence: Recurrence, dtstart: datetime, first: datetime, last: dat
     """Yield the occurrences of [first, last], soonest first.
 
     An UNTIL in UTC cuts off a day later than it says, since no zone is further from UTC: the caller, who knows the
-    zone, leaves out every occurrence that `ends_before` tells. `dtstart` itself is an occurrence only when it matches.
+    zone, leaves out every occurrence for which `ends_before` is true. `dtstart` itself is an occurrence only when
+    it matches.
     """
     rule = _with_defaults(recurrence, dtstart.replace(microsecond=0))
     dtstart = dtstart.replace(microsecond=0)

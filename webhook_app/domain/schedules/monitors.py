@@ -24,7 +24,7 @@ def monitor_open_window(context: StepContext) -> None:
 
 
 def _monitor_condition(context: StepContext) -> None:
-    """Note when the window's `if` first holds; until then probe now and then, as it may depend on participants."""
+    """Record when the window's `if` first holds; until then probe now and then, as it may depend on participants."""
     window = context.room.schedule.window
     if window is None or window.condition_met:
         return

@@ -117,7 +117,7 @@ def read_recurrence(text: str, dtstart: str) -> tuple[Recurrence, datetime]:
 
 @counted_cache(limit=COUNT_STEPS_MAX, what="counting out COUNT of this recurrence", maxsize=4_096)
 def _counted_end(recurrence: Recurrence, anchor: datetime) -> datetime | None:
-    """Return the last occurrence that COUNT allows, or None when that is further off than anybody looks."""
+    """Return the last occurrence that COUNT allows, or None when that is beyond the span of any look-up."""
     horizon = anchor.replace(year=min(anchor.year + COUNTED_YEARS_MAX, 9999), month=1, day=1)
     end: datetime | None = None
     number = 0

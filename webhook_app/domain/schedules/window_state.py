@@ -109,7 +109,7 @@ def close_window(context: StepContext, *, following: RoomWindow | None) -> None:
     if operator is not None and operator.until is None and operator.since >= window.opens_at:
         context.change_desires(operator=None)
         context.record_decision(Reason.OPERATOR_ENDED_WITH_WINDOW, rule=window.rule)
-    if window.endless:  # nobody knew of this close before
+    if window.endless:  # this close was not known before
         window = replace(window, endless=False, opens_at=window.entered_at, closes_at=context.event.at)
     if window.playable or is_playable(context.room):
         emit_broadcast(context, NoticeType.BROADCAST_COMPLETED, window, None)

@@ -17,7 +17,7 @@ KNOWN_MODES = HOST_MODES | VIEWER_MODES
 
 
 class Role(StrEnum):
-    """Whether a participant takes part or watches; `unknown` until VideoSDK gives a mode that tells."""
+    """Whether a participant takes part or watches; `unknown` until VideoSDK gives a known mode."""
 
     HOST = "host"
     VIEWER = "viewer"

@@ -1,7 +1,7 @@
 """The roster of a session: how joins, leaves and probe answers change who is listed and who is counted.
 
-Up to `LISTED_MAX` participants are listed by id; the others are counted. Known viewers make way for newcomers, so that
-hosts, and those whose mode is not known yet, are listed as long as possible.
+Up to `LISTED_MAX` participants are listed by id; the others are counted. Known viewers are replaced by newcomers, so
+that hosts, and those whose mode is not known yet, are listed as long as possible.
 """
 
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ only be matched by its session. What becomes of a signal:
 | | the newest is live | that stream |
 | | the newest has ended, or a starting after its stopping | provisional: it may be late news of that one |
 
-Unsettled ends do nothing by themselves. Without credentials nobody can probe: `inferred_ends` decides then.
+Unsettled ends do nothing by themselves. Without credentials there are no probes: `inferred_ends` decides then.
 """
 
 from dataclasses import dataclass

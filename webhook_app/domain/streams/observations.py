@@ -31,7 +31,7 @@ NOT_SHOWN_MAX_MS = 120 * SECOND
 
 
 def observe_active(context: StepContext, report: StreamReport, asked_id: str, *, playable: bool) -> Stream | None:
-    """A probe shows this stream as active, so that it is at least started. Returns it, None when it is not believed.
+    """A probe shows this stream as active, so that it is at least started. Returns it, None when the probe is outdated.
 
     `playable`: take it for playable. A stream that ended after the probe was sent is not reopened.
     """

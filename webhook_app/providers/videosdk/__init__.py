@@ -1,1 +1,1 @@
-"""VideoSDK: what its answers mean."""
+"""VideoSDK: its webhooks, its REST API, and what they mean."""

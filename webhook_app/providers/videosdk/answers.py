@@ -1,4 +1,4 @@
-"""What an answer of VideoSDK's REST API means. Pure: the HTTP client hands in what came back.
+"""What an answer of VideoSDK's REST API means. Pure: the HTTP client passes in the response.
 
 VideoSDK documents one form of most answers, and sources disagree about the others. `read_active` and `read_list` turn
 every form into one of four activities; a form that neither understands leads to no conclusion.
@@ -32,7 +32,7 @@ _PASSING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What came back: `status` None when nothing did, `error` then says what went wrong."""
+    """A response; without one `status` is None, and `error` says what went wrong."""
 
     status: int | None
     body: Any
@@ -48,7 +48,7 @@ class ApiAnswer:
 
     @property
     def ok(self) -> bool:
-        """Whether VideoSDK did it: any 2xx, and no other code in the body."""
+        """Whether the request succeeded: any 2xx, and no other code in the body."""
         return self.status in SUCCESS and code_in(self.body) in (None, *SUCCESS)
 
     @property
@@ -58,7 +58,7 @@ class ApiAnswer:
 
     @property
     def unavailable(self) -> bool:
-        """Whether VideoSDK could not say, or would not say it to us, now: nothing can be concluded."""
+        """Whether VideoSDK could not or would not answer for now: nothing can be concluded."""
         code = self.code
         return code is None or code in UNAVAILABLE or code >= 500
 
@@ -236,7 +236,7 @@ def journaled_fields(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def last_page(answer: ApiAnswer) -> int:
-    """How many pages a list has, as far as it says."""
+    """How many pages a list has, if the answer gives the number."""
     info = answer.body.get("pageInfo") if isinstance(answer.body, Mapping) else None
     last = info.get("lastPage") if isinstance(info, Mapping) else None
     return last if isinstance(last, int) and last > 0 else 1

@@ -1,6 +1,6 @@
 """VideoSDK's own record of the webhooks that it sent about a stream, as a stream object shows it.
 
-It is read where a probe's finding repairs what we knew, so that the repair can say what became of the webhook.
+It is read when a probe corrects our state, so that the repair can say whether the webhook was delivered.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What VideoSDK's answers about participants mean. Pure: the HTTP client hands in what came back.
+"""What VideoSDK's answers about participants mean. Pure: the HTTP client passes in the response.
 
 The documented answer of `GET /v2/sessions/{id}/participants/active` is a list of one session with `participants`, and
 `pageInfo` about them; VideoSDK's SDKs read a list of participants. Both are understood.

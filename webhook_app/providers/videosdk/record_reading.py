@@ -1,4 +1,4 @@
-"""Reads VideoSDK's own record of which webhooks of a stream it delivered, where a probe finds what was not told."""
+"""Reads VideoSDK's own record of which webhooks of a stream it delivered, where a probe finds an unreported change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -10,7 +10,7 @@ What VideoSDK sends is read as far as it can be understood:
 3. Ids become text without control characters, or null when they are empty, longer than `ID_MAX_CHARS` or no text.
 
 What is left after that is unreadable, with a reason. The reader is pure and never raises, so that a body that the
-receiver accepts is decoded the same way each time it is folded. The journal keeps the bytes as they came.
+receiver accepts is decoded the same way each time it is folded. The journal keeps the bytes unchanged.
 """
 
 import re

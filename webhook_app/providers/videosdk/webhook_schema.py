@@ -36,7 +36,7 @@ _envelope = WebhookEnvelopeSchema()
 
 
 def parse(raw: bytes) -> ReceivedWebhook:
-    """Read an authentic body for the journal. Never raises: what cannot be read is kept as it came."""
+    """Read an authentic body for the journal. Never raises: what cannot be read is kept unchanged."""
     body = read_body(raw)
     if body.reason is not None:
         return ReceivedWebhook(UNREADABLE, None, body.reason)

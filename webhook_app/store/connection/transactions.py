@@ -19,8 +19,8 @@ def execute(pipe: Client) -> list[Any]:
     """Execute what is queued on a pipeline and return its answers.
 
     1. A watched key moved, or the connection was lost: redis.WatchError, redis.ConnectionError or redis.TimeoutError.
-    2. The store refused the transaction, or each command in it that writes: StoreUnavailable. Nothing was applied.
-    3. Some commands failed and others did not: CommitFailed. Redis undoes nothing.
+    2. The store refused the transaction, or each command in it that writes: StoreUnavailableError. Nothing was applied.
+    3. Some commands failed and others did not: PartialCommitError. Redis undoes nothing.
     """
     names = [str(args[0]) for args, _ in pipe.command_stack]
     try:

@@ -1,4 +1,4 @@
-"""What people were last told of a room, by subscriber: chat, mail and push do not repeat the same state."""
+"""The state of a room that was last announced, by subscriber: chat, mail and push do not repeat the same state."""
 
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client

@@ -21,7 +21,7 @@ _CURSOR_MOVED = -1
 
 
 class ExpandResult(IntEnum):
-    """What became of a delivery that was to be made; the codes of `expand_outbox.lua`."""
+    """The result of making a delivery; the codes of `expand_outbox.lua`."""
 
     EXISTED = 0
     WAITING = 1  # due, or behind others of its room

@@ -9,9 +9,9 @@ CHUNK = 500
 
 
 def events_by_minute(client: Client, minutes: int) -> tuple[list[int], bool]:
-    """Events a minute, the newest last, and whether all of the span was looked at.
+    """Events a minute, the newest last, and whether they cover the whole span.
 
-    A busy journal is looked at only as far back as its newest 5,000 entries reach.
+    At most the newest 5,000 entries are counted.
     """
     answer = client.eval(lua("count_events_by_minute"), 1, keys.JOURNAL, minutes, COUNTED_MAX, CHUNK)
     now, counted, oldest, *pairs = answer

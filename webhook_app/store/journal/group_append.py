@@ -77,7 +77,7 @@ class GroupAppender:
         self._appending: asyncio.Task[None] | None = None
 
     async def append(self, entry: Entry) -> str:
-        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be.
+        """Append one entry; returns its id when it is durable. StoreUnavailableError when it is not known to be.
 
         While the store does not answer, this fails at once.
         """
@@ -112,11 +112,11 @@ class GroupAppender:
             unavailable = error if isinstance(error, StoreUnavailableError) else StoreUnavailableError(repr(error))
             if isinstance(error, StoreSilentError):
                 self._circuit.open()
-                group += self._take_all()  # they would wait for the same silence, one after the other
+                group += self._take_all()  # each would wait for the same time-out in turn
             for waiter in group:
                 if not waiter.future.done():
                     waiter.future.set_exception(unavailable)
-                    waiter.future.exception()  # read here: a waiter that has gone reads it nowhere
+                    waiter.future.exception()  # mark it as retrieved: the waiter may be gone
             return
         for waiter, event_id in zip(group, ids, strict=True):
             if not waiter.future.done():

@@ -129,7 +129,7 @@ class Journal:
 
 @contextmanager
 def append_errors() -> Iterator[None]:
-    """Raise what the client raises during an append as StoreUnavailable, or StoreSilentError without an answer."""
+    """Raise what the client raises during an append as StoreUnavailableError, or StoreSilentError without an answer."""
     try:
         yield
     except (redis.TimeoutError, NoPrimaryError) as error:
@@ -152,7 +152,7 @@ def appended(answer: Sequence[Any]) -> tuple[list[str], bool]:
 
 
 def check_acknowledged(replicas: int, required: int) -> None:
-    """StoreUnavailable when too few replicas have acknowledged an append."""
+    """StoreUnavailableError when too few replicas have acknowledged an append."""
     if replicas < required:
         raise StoreUnavailableError(f"{replicas} of {required} replicas have it")
 
@@ -165,7 +165,7 @@ class Appender:
         self._wake = wake
 
     def append(self, item: Entry) -> str:
-        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be."""
+        """Append one entry; returns its id when it is durable. StoreUnavailableError when it is not known to be."""
         ids, wake = self._journal.append([item])
         if wake:
             self._wake.wake("process")

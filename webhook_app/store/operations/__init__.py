@@ -1,1 +1,1 @@
-"""What the product says of itself: processes, health, metrics and alarms about the reducer."""
+"""The product itself: processes, health, metrics and alarms about the reducer."""

@@ -42,7 +42,7 @@ class SystemAlarms:
         self._replace = client.register_script(lua("replace_system_alarm"))
 
     def raise_alarm(self, name: str, summary: str, *, condition: str, at: int) -> bool:
-        """Raise a critical alarm and tell it, unless it is raised."""
+        """Raise a critical alarm and announce it, unless it is raised."""
         alarm = Alarm(name, "critical", summary, at, key=name)
         record, notice = codec.encode(SystemAlarm(alarm, condition)), _notice(NoticeType.ALARM_RAISED, alarm, at)
         return bool(self._raise(keys=[keys.SYSTEM_ALARMS, keys.OUTBOX], args=[name, record, codec.encode(notice)]))
@@ -57,7 +57,7 @@ class SystemAlarms:
         return bool(self._replace(keys=[keys.SYSTEM_ALARMS], args=args))
 
     def clear(self, raised: SystemAlarm, *, at: int) -> bool:
-        """Clear an alarm as it was read and tell that, unless it has changed since."""
+        """Clear an alarm as it was read and announce that, unless it has changed since."""
         raw = self._client.hget(keys.SYSTEM_ALARMS, raised.alarm.name)
         if raw is None or _alarm_of(raw) != raised:
             return False

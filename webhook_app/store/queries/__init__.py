@@ -1,1 +1,1 @@
-"""Reads that several faces of the product share."""
+"""Queries that the API, the console, the CLI and the workers share."""

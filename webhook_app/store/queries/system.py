@@ -1,4 +1,4 @@
-"""What the system page, the metrics and the clock show or ask of the whole product."""
+"""Figures of the whole product, for the system page, the metrics and the clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ from webhook_app.store.scripts import lua
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """What one event came to in a room; `unchanged` is None when it changed something, see `Outcome.unchanged`."""
+    """What one event did in a room; `unchanged` is None when it changed something, see `StepOutcome.unchanged`."""
 
     event_id: str
     room_id: str

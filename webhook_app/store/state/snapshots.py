@@ -20,7 +20,7 @@ class Snapshots:
         self._client = client
 
     def load(self) -> tuple[SystemState, str]:
-        """The world at the trim point and its journal id; an empty world at `0-0` when nothing was ever trimmed."""
+        """The state at the trim point and its journal id; an empty state at `0-0` when nothing was ever trimmed."""
         raw = self._client.hgetall(keys.SNAPSHOT)
         if not raw:
             return SystemState(), "0-0"
@@ -39,7 +39,7 @@ class Snapshots:
         return raw.decode() if raw else "0-0"
 
     def keep(self, state: SystemState, *, before: str, after: str) -> bool:
-        """Replace the snapshot at `before` by one at `after`, and trim up to it; False when another was quicker."""
+        """Replace the snapshot at `before` by one at `after`, and trim up to it; False if another process was first."""
         rooms = [
             room_id.decode()
             for key in (keys.ROOMS, keys.ROOMS_FORGOTTEN)

@@ -1,4 +1,4 @@
-"""Evaluate metered CEL within a budget of steps; see `cel_source` for the metered form.
+"""Evaluate metered CEL within a budget of steps; see `cel.source` for the metered form.
 
 One step is about as much work as looking at one value. What an expression costs depends on its source and on what is
 handed in, and never on time, so that a replay decides the same.
