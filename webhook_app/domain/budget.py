@@ -5,10 +5,11 @@ Steps are counted and never timed, so that a replay decides the same on every ma
 `step_budget`. Budgets nest: what an inner budget spent is charged to the outer one as well.
 """
 
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import lru_cache, wraps
+from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -25,9 +26,9 @@ class BudgetExceededError(ValueError):
 
 
 class Budget:
-    """Steps spent so far, and the limit that they may not pass."""
+    """Steps spent so far, and the limit that they may not pass; in force while its context is entered, once."""
 
-    __slots__ = ("limit", "spent", "what")
+    __slots__ = ("_outer", "_token", "limit", "spent", "what")
 
     def __init__(self, limit: int, what: str) -> None:
         self.limit = limit
@@ -40,25 +41,30 @@ class Budget:
         if self.spent > self.limit:
             raise BudgetExceededError(self.what, self.limit)
 
+    def __enter__(self) -> "Budget":
+        self._outer = _current.get()
+        self._token = _current.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _current.reset(self._token)
+        outer = self._outer
+        if outer is not None:
+            outer.spent += self.spent
+        if kind is None:
+            self.spend(0)  # a handler inside the body that caught the error must not hide it
+            if outer is not None:
+                outer.spend(0)
+
 
 _current: ContextVar[Budget | None] = ContextVar("step_budget", default=None)
 
 
-@contextmanager
-def step_budget(limit: int, what: str) -> Iterator[Budget]:
+def step_budget(limit: int, what: str) -> AbstractContextManager[Budget]:
     """Limit the steps that the body spends; they are charged to the budget around it when the body ends."""
-    outer = _current.get()
-    budget = Budget(limit, what)
-    token = _current.set(budget)
-    try:
-        yield budget
-        budget.spend(0)  # a handler inside the body that caught the error must not hide it
-    finally:
-        _current.reset(token)
-        if outer is not None:
-            outer.spent += budget.spent
-    if outer is not None:
-        outer.spend(0)
+    return Budget(limit, what)  # its own context, as a generator costs more, and every event enters one
 
 
 def spend(steps: int = 1) -> None:

@@ -19,7 +19,12 @@ class FoldLimits:
     cpu_s: float
 
 
+_OF_MOST_EVENTS = FoldLimits(STEPS, CPU_S)
+
+
 def fold_limits(event: JournalEvent, *, rooms: int = 0) -> FoldLimits:
     """The limits for an event that may change so many rooms; both grow with what the event touches."""
     count = len(event.payload.rules) if isinstance(event.payload, ApplyFile) else 0
+    if not count and not rooms:
+        return _OF_MOST_EVENTS
     return FoldLimits(STEPS + STEPS_PER_ITEM * (count + rooms), CPU_S + CPU_S_PER_RULE * count)
