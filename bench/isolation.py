@@ -20,6 +20,7 @@ from bench.sink import ANSWER, SinkProtocol
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.notices.notice import Notice, make_notice
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.secrets.encryption import SecretBox
 from webhook_app.secrets.subscriber_secrets import new_secret
 from webhook_app.store import codec, keys
@@ -206,7 +207,9 @@ def _notice(number: int, room: str) -> Notice:
     }
     now = int(time.time() * 1000)
     data = {"stream": stream, "previous_state": "started"}
-    return make_notice(f"{number}-0", "stream.playable", now, room_id=room, sequence=number, because=None, data=data)
+    return make_notice(
+        f"{number}-0", NoticeType.STREAM_PLAYABLE, now, room_id=room, sequence=number, because=None, data=data
+    )
 
 
 def _settled(client: Client) -> None:
@@ -307,7 +310,9 @@ async def _claim_often(url: str) -> tuple[list[float], float]:
     await own.config_resetstat()
     for _ in range(CLAIMS):
         began = time.perf_counter()
-        claimed = await deliveries_store.claim(32, good=32, bad=32, wanting={"sub_x": 32}, caps={})
+        claimed = await deliveries_store.claim(
+            32, healthy_limit=32, failing_limit=32, backlogged={"sub_x": 32}, limits={}
+        )
         took.append(time.perf_counter() - began)
         await own.zadd(keys.subscriber_due("sub_x"), {claim.delivery.delivery_id: 1 for claim in claimed.claims})
     store_us = (await own.info("commandstats"))["cmdstat_evalsha"]["usec_per_call"]

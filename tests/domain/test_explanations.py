@@ -31,7 +31,7 @@ def test_other_texts_change_nothing_that_is_stored(monkeypatch: pytest.MonkeyPat
     before = dict(stored_bytes())
     examples = notice_examples()
     for code in explanations.TEXTS:
-        monkeypatch.setitem(explanations.TEXTS, code, f"<{code}>")  # type: ignore[arg-type]
+        monkeypatch.setitem(explanations.TEXTS, code, f"<{code}>")
     assert dict(stored_bytes()) == before
     assert notice_examples()["broadcast.late"] != examples["broadcast.late"]
 

@@ -175,7 +175,7 @@ def test_a_copy_with_observe_asks_and_sends_nothing_and_makes_up_for_nothing_lat
         notices_before, requests_before = len(running.sink.requests), requests_seen(running)
         running.sink.refuse_next(0)
 
-        running.environ = {**running.environ, "OBSERVE": "1"}  # type: ignore[misc]
+        running.environ = {**running.environ, "OBSERVE": "1"}
         running.start()
         for kind in ("session-started", "participant-joined"):
             extra = {"participantId": "p1", "participantName": "Ada"} if kind == "participant-joined" else {}
@@ -195,7 +195,7 @@ def test_a_copy_with_observe_asks_and_sends_nothing_and_makes_up_for_nothing_lat
         assert running.stop() == 0
         assert (len(running.sink.requests), requests_seen(running)) == (notices_before, requests_before)
 
-        running.environ = {**running.environ, "OBSERVE": "0"}  # type: ignore[misc]
+        running.environ = {**running.environ, "OBSERVE": "0"}
         running.start()
         running.sandbox.leave("hall")
         wait_until(lambda: "participant.left" in running.sink.types("hall"), LIMIT_S, "what is new being told")

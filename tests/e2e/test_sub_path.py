@@ -113,7 +113,8 @@ def test_the_console_stays_under_its_path_behind_a_proxy_that(proxy: str, port: 
 
     created = browser.ask("POST", f"{PREFIX}/api/v1/subscribers", b'{"url": "https://subscriber.example/in"}', **TOKEN)
     assert created.headers["Location"].startswith(f"{PREFIX}/api/v1/subscribers/")
-    to_visit, visited = [f"{PREFIX}/", f"{PREFIX}/rules"], set()
+    visited: set[str] = set()
+    to_visit = [f"{PREFIX}/", f"{PREFIX}/rules"]
     while to_visit:
         page = to_visit.pop()
         if page in visited or len(visited) >= PAGES_MAX:

@@ -23,7 +23,7 @@ class Scenario:
         self.began = self.now
         self.due: list[ScheduledStep] = []
         self.announced: list[tuple[int, str]] = []
-        self.bodies: list[dict] = []
+        self.bodies: list[dict[str, Any]] = []
 
     def play(self, *result: Any) -> Any:
         outcome = result[-1]
@@ -107,7 +107,7 @@ def test_webhooks_have_the_documented_shapes() -> None:
 
 
 def test_two_streams_of_a_session_stop_in_the_same_words() -> None:
-    webhooks = []
+    webhooks: list[Any] = []
     scenario = on_air()
     for _ in range(2):
         model.end(scenario.world, scenario.now, ROOM)

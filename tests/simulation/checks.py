@@ -45,7 +45,7 @@ def check_end(agenda: Agenda, cloud: Cloud, room: Room, run: Stream) -> None:
         return
     if cloud.other_ids and run.url_key is None:
         return  # REST calls it by another id: until its address is known nobody can tell that it is the same
-    if history_of(room, run.session_id).runs < cloud.runs_of(run.session_id):
+    if history_of(room, run.session_id).stream_count < cloud.runs_of(run.session_id):
         return  # of some run of its session not one webhook has come: nobody can tell whose stop this is
     raise Broken(
         f"{agenda.clock()} {room.room_id} {run.stream_id} is {stream.state}, we take it for {run.state}: {run}"

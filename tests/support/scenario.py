@@ -11,6 +11,7 @@ from webhook_app.domain.outcome import Decision, StepOutcome
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, Settings
+from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.views import room_view
@@ -181,6 +182,18 @@ class Scenario:
     @property
     def room(self) -> Room:
         return self.world.rooms.get(self.room_id) or Room(self.room_id)
+
+    @property
+    def session(self) -> Session:
+        """The room's session, which there must be."""
+        assert self.room.session is not None
+        return self.room.session
+
+    @property
+    def pending_probe(self) -> Call:
+        """The room's probe that waits for its answer, which there must be."""
+        assert self.room.probing.probe is not None
+        return self.room.probing.probe
 
     @property
     def view(self) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def test_a_delivery_has_one_id_however_often_it_is_expanded() -> None:
 # Who is told
 
 
-def notice(kind: str = "stream.playable", room: Any = ROOM, because: str = "rule:sunday-service") -> Any:
+def notice(kind: Any = "stream.playable", room: Any = ROOM, because: str | None = "rule:sunday-service") -> Any:
     return make_notice("1-0", kind, NOON, room_id=room, sequence=1, because=because, data={})
 
 

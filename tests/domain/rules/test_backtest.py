@@ -50,7 +50,7 @@ def tried(events: Any, *rules: Any, hours: int = 3) -> Any:
 
 
 ADA = {"participantId": "ada", "participantName": "Ada"}
-TWO_RUNS_WITHOUT_IDS = (
+TWO_RUNS_WITHOUT_IDS: Any = (
     (0, "session-started", {}),
     (1, "participant-joined", ADA),
     (10, "hls-started", {"playbackHlsUrl": "https://cdn.example/a/index.m3u8"}),

@@ -630,13 +630,13 @@ def test_windows_are_joined_as_one_who_walks_through_them_minute_by_minute_would
 
 
 def test_windows_that_touch_are_one_when_they_ask_for_the_same_stream() -> None:
-    both = [("a", {}, Window(10, 20)), ("b", {}, Window(20, 30))]
+    both: list[Any] = [("a", {}, Window(10, 20)), ("b", {}, Window(20, 30))]
     assert merge_windows(both) == [RoomWindow(10, 30, ("a", "b"))]
 
 
 def test_a_later_opening_for_another_stream_ends_the_earlier_window() -> None:
-    other = {"config": {}}
-    both = [("a", {}, Window(10, 30)), ("b", other, Window(20, 25))]
+    other: dict[str, Any] = {"config": {}}
+    both: list[Any] = [("a", {}, Window(10, 30)), ("b", other, Window(20, 25))]
     assert merge_windows(both) == [RoomWindow(10, 20, ("a",)), RoomWindow(20, 25, ("b",), other)]
 
 

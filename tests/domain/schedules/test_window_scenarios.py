@@ -50,7 +50,7 @@ class ScheduledRoom(Scenario):
         active = {**rest(live[-1].videosdk_id), "sessionId": live[-1].session_id} if live else None
         session = self.room.session
         session_data = None
-        if session is not None and session.live and self.room.probing.probe.body.get("session"):
+        if session is not None and session.live and self.pending_probe.body.get("session"):
             people = dict(session.participants) if session.complete else {"ada": "Ada"}
             session_data = {"session_id": session.session_id, "live": True, "participants": people}
         self.probe(active, session=session_data, after=0)
@@ -760,7 +760,7 @@ def test_an_empty_room_is_ended_after_videosdk_was_asked_and_is_on_again_when_so
     left_at = scenario.now
     scenario.reachable = False
     scenario.until(left_at + 5 * MINUTE)
-    if scenario.room.probing.probe is not None and scenario.room.probing.probe.body["about"] == "watch":
+    if scenario.room.probing.probe is not None and scenario.pending_probe.body["about"] == "watch":
         scenario.probe(rest("a"))
     assert scenario.ends == []
     scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, "participants": {}})
@@ -918,7 +918,7 @@ def test_a_leaving_that_nobody_told_is_seen_by_a_look_and_ends_the_empty_room() 
     assert scenario.room.sequence == sequence  # looking changes nothing that others see
     scenario.reachable = False
     scenario.until(ONE + 26 * MINUTE)
-    while scenario.room.probing.probe is None or not scenario.room.probing.probe.body.get("session"):
+    while scenario.room.probing.probe is None or not scenario.pending_probe.body.get("session"):
         if scenario.room.probing.probe is None:
             scenario.ask()
         else:
@@ -1071,7 +1071,7 @@ def test_a_schedule_over_the_change_of_the_clocks_opens_when_the_wall_says_so() 
     scenario.opened()
     schedule = {"cron": "30 1 * * *", "timezone": "Europe/London", "duration_s": 600}
     scenario.put_rule({"name": "night", "rooms": [ROOM], "schedule": schedule})
-    opened = []
+    opened: list[Any] = []
     while len(opened) < 3:
         scenario.timer("window")
         if scenario.room.schedule.window is not None:

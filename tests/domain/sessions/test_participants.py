@@ -295,12 +295,12 @@ def test_ten_thousand_joins_and_leaves_by_webhook_keep_the_count_and_a_small_sta
     assert session(scenario)["participant_count"] == CROWD
     assert session(scenario)["host_count"] is None
     assert len(codec.encode(scenario.room)) < STATE_MAX_BYTES
-    assert len(scenario.room.session.participants) == LISTED_MAX
-    assert len(scenario.room.session.moves) <= MOVES_MAX
+    assert len(scenario.session.participants) == LISTED_MAX
+    assert len(scenario.session.moves) <= MOVES_MAX
     for number in range(CROWD):
         scenario.left(f"p{number}")
     assert session(scenario)["participant_count"] == 0
-    assert scenario.room.session.emptied
+    assert scenario.session.emptied
 
 
 def test_repeats_of_a_participant_who_is_only_counted_count_once() -> None:
@@ -319,9 +319,9 @@ def test_in_a_full_roster_a_newcomer_is_listed_in_place_of_a_viewer() -> None:
     scenario = on_air()
     probed(scenario, crowd(1, LISTED_MAX - 1))
     scenario.joined("newcomer")
-    assert "newcomer" in scenario.room.session.participants
-    assert "host-0" in scenario.room.session.participants
-    assert (session(scenario)["participant_count"], scenario.room.session.unlisted_viewers) == (LISTED_MAX + 1, 1)
+    assert "newcomer" in scenario.session.participants
+    assert "host-0" in scenario.session.participants
+    assert (session(scenario)["participant_count"], scenario.session.unlisted_viewers) == (LISTED_MAX + 1, 1)
     scenario.left("newcomer")
     assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (LISTED_MAX, 1)
 
@@ -333,7 +333,7 @@ def test_who_joins_or_leaves_while_a_probe_is_under_way_is_added_to_its_answer()
     scenario.joined("bob")
     scenario.left("bob")
     probed(scenario, [person("bob", "VIEWER"), person("eve", "CONFERENCE")], asked_id=asked_id)
-    assert sorted(scenario.room.session.participants) == ["ada", "eve"]
+    assert sorted(scenario.session.participants) == ["ada", "eve"]
     assert scenario.notices.count("participant.joined") == 3
     assert scenario.notices.count("participant.left") == 1
 
@@ -390,7 +390,7 @@ def test_a_probe_that_an_earlier_version_journaled_is_folded() -> None:
     people = {f"p{number}": f"P{number}" for number in range(3_000)}
     scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, "participants": people})
     assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (3_000, None)
-    assert len(scenario.room.session.participants) == LISTED_MAX
+    assert len(scenario.session.participants) == LISTED_MAX
     scenario.wait(2 * MINUTE)
     scenario.left("p2999", after=SECOND)
     assert session(scenario)["participant_count"] == 2_999

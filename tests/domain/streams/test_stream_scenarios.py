@@ -428,9 +428,9 @@ def test_most_routine_looks_may_be_answered_by_a_list_and_some_are_not() -> None
     routine = []
     for _ in range(60):
         scenario.timer("watch")
-        routine.append(bool(scenario.room.probing.probe.body.get("routine")))
+        routine.append(bool(scenario.pending_probe.body.get("routine")))
         if routine[-1]:
-            assert scenario.room.probing.probe.body["known"] == ["a"]
+            assert scenario.pending_probe.body["known"] == ["a"]
         scenario.probe(rest("a"), after=0)
     assert 30 < sum(routine) < 60
 
@@ -439,7 +439,7 @@ def test_a_look_at_a_run_that_is_not_playable_is_no_matter_for_a_list() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", id="a")
     scenario.timer("watch")
-    assert "routine" not in scenario.room.probing.probe.body
+    assert "routine" not in scenario.pending_probe.body
 
 
 def test_videosdk_unreachable_for_ten_minutes_concludes_nothing_is_asked_ever_less_and_heals() -> None:

@@ -141,7 +141,7 @@ class Reader:
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
-        self.requested_ids = []
+        self.requested_ids: list[Any] = []
 
     def stream(self, videosdk_id: Any, *, deadline: Any) -> Any:
         self.requested_ids.append(videosdk_id)

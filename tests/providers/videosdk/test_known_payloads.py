@@ -61,7 +61,9 @@ EXPECTED = {
     "hls-stopped.field-with-id": stream("stopped", session=None),
     "hls-failed": BARE_END,
     "hls-failed.guess-error": BARE_END,
-    "hls-failed.field-with-id": Made("failed", is_probe_due=True),  # told when VideoSDK has been asked for the reason
+    "hls-failed.field-with-id": Made(
+        "failed", is_probe_due=True
+    ),  # announced when VideoSDK has been asked for the reason
     "session-started": OPENED,
     "session-ended": Made(session=False),
     "session-ended.2026": Made(session=False),
@@ -130,7 +132,7 @@ def raw_body(name: str) -> bytes:
     return (DIRECTORY / f"{name}.json").read_bytes()
 
 
-def content_of(name: str) -> dict:
+def content_of(name: str) -> Any:
     return json.loads(raw_body(name))
 
 

@@ -72,7 +72,7 @@ class Ring:
     def __init__(self, *, publishes: Any = None, pinned: Any = None, remembered: Any = None) -> None:
         self.videosdk = VideoSDK(publishes)
         self.now = 1_000.0
-        self.remembered = []
+        self.remembered: list[Any] = []
         self.ring = KeyRing(
             pinned=pinned,
             fetch=self.videosdk.fetch,
