@@ -120,6 +120,16 @@ def test_a_room_that_somebody_wants_off_air_is_not_late() -> None:
     assert LATE in scheduled.world.alarms
 
 
+def test_an_alarm_stored_as_text_by_an_earlier_version_is_not_counted_again() -> None:
+    scenario = refused_start(status=404)
+    raised = scenario.world.alarms[REFUSED]
+    stored = replace(raised, summary="VideoSDK refuses to start the room (404 Room not found)")
+    scenario.world.alarms[REFUSED] = stored
+    scenario.left("ada")
+    assert scenario.world.alarms[REFUSED] == raised
+    assert [notice.type for notice in scenario.announced].count("alarm.raised") == 1
+
+
 def test_a_missed_broadcast_replaces_the_late_one_and_clears_a_day_later() -> None:
     scheduled = late_room()
     scheduled.until(ONE + HOUR + SECOND)

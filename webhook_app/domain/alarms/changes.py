@@ -147,8 +147,13 @@ def _raise(
     event: Event, outcome: StepOutcome, key: str, report: AlarmReport, current: Alarm | None, config: Config
 ) -> None:
     is_new = current is None or not current.is_active
-    if not is_new and current is not None and key != AlarmName.NOT_LISTED and _says_the_same(current, report):
-        return
+    if not is_new and current is not None and key != AlarmName.NOT_LISTED:
+        is_earlier_text = isinstance(current.summary, str) and isinstance(report.summary, Explanation)
+        current_as_now = replace(current, summary=report.summary) if is_earlier_text else current
+        if _says_the_same(current_as_now, report):
+            if is_earlier_text:  # an earlier version stored the text: not another raising
+                outcome.alarms[current.key] = current_as_now
+            return
     alarm = Alarm(
         str(report.name),
         report.severity,
