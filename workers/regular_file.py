@@ -36,7 +36,7 @@ def read_regular_file(path: Path, limit: int) -> bytes:
     return file.content
 
 
-def read_changed_file(path: Path, limit: int, known: FileIdentity | None) -> RegularFile | None:
+def read_changed_file(path: Path, limit: int, last_identity: FileIdentity | None) -> RegularFile | None:
     """Read a regular file of at most `limit` bytes; None if it is still the known version.
 
     A pipe or a device would block for ever or never end, so the file is opened without waiting and looked at first.
@@ -52,7 +52,7 @@ def read_changed_file(path: Path, limit: int, known: FileIdentity | None) -> Reg
         if not stat.S_ISREG(status.st_mode):
             raise FileReadError("cannot be read: it is a directory, a pipe or a device, not a file")
         identity = identity_of(status)
-        if identity == known:
+        if identity == last_identity:
             return None
         content = _read(descriptor, limit)
     finally:

@@ -25,16 +25,16 @@ class Kept:
 
 def resolve(settings: Settings) -> Settings:
     """Fill in the tokens that are not set; `newly_made` names those that were just generated."""
-    made: set[str] = set()
+    generated: set[str] = set()
     if settings.admin_token is None:
         kept = keep(settings.data_dir / ADMIN_TOKEN_FILE)
         settings = replace(settings, admin_token=kept.value)
-        made |= {"admin_token"} if kept.new else set()
+        generated |= {"admin_token"} if kept.new else set()
     if settings.webhook_token is None and settings.public_url is not None:
         kept = keep(settings.data_dir / WEBHOOK_TOKEN_FILE)
         settings = replace(settings, webhook_token=kept.value)
-        made |= {"webhook_token"} if kept.new else set()
-    return replace(settings, newly_made=frozenset(made))
+        generated |= {"webhook_token"} if kept.new else set()
+    return replace(settings, newly_made=frozenset(generated))
 
 
 def session_key(data_dir: Path) -> bytes:
@@ -69,7 +69,7 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     if not text:
-        raise SettingError(f"{path} is empty: delete it, and a new secret is made")
+        raise SettingError(f"{path} is empty: delete it, and a new secret is generated")
     return text
 
 

@@ -177,7 +177,7 @@ class EventBroadcaster:
         for sse_client in clients:
             if sse_client.event_filter.room_id is not None:
                 by_room.setdefault(sse_client.event_filter.room_id.encode(), []).append(sse_client)
-        wanted: list[tuple[Event, list[SseClient]]] = []
+        matched: list[tuple[Event, list[SseClient]]] = []
         for entry_id, fields in entries:
             # Checked before decoding: most events belong to rooms that no client follows.
             of_room = by_room.get(fields.get(b"r", b""), [])
@@ -186,10 +186,10 @@ class EventBroadcaster:
             event = codec.event_of(entry_id, fields)
             takers = [sse_client for sse_client in (*of_all_rooms, *of_room) if sse_client.event_filter.matches(event)]
             if takers:
-                wanted.append((event, takers))
+                matched.append((event, takers))
         queues: dict[SseClient, list[SseFrame]] = {sse_client: [] for sse_client in clients}
-        rendered = self.render_frames(self._client, [event for event, _ in wanted])
-        for frame, (_, takers) in zip(rendered, wanted, strict=True):
+        rendered = self.render_frames(self._client, [event for event, _ in matched])
+        for frame, (_, takers) in zip(rendered, matched, strict=True):
             for sse_client in takers:
                 queues[sse_client].append(frame)
         return list(queues.items())

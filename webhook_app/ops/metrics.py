@@ -49,14 +49,14 @@ class _Schedule(Struct):
     next_window: _Window | None = None
 
 
-class _Outlook(Struct):
+class _RoomOpenings(Struct):
     """The fields of a stored room that next openings need; the others are not decoded."""
 
     schedule: _Schedule | None = None
     next_window: _Window | None = None  # where earlier versions stored it
 
 
-_outlook_of = codec.decoder(_Outlook)
+_openings_of = codec.decoder(_RoomOpenings)
 
 
 def metrics(client: Client, tokens: Tokens, *, host: str, public_url: str | None) -> Blueprint:
@@ -125,7 +125,7 @@ class StoreMetrics:
         on_air = on_air_room_ids(self._client)
         configured = {room.room_id for room in StateStore(self._client).names().names.values()}
         named = sorted(configured - set(on_air))
-        for room_id, value in [*((one, 1) for one in on_air), *((one, 0) for one in named)][:ROOMS_MAX]:
+        for room_id, value in [*((room_id, 1) for room_id in on_air), *((room_id, 0) for room_id in named)][:ROOMS_MAX]:
             rooms.add_metric([room_id], value)
         yield rooms
         yield GaugeMetricFamily("tallylight_rooms_on_air", "How many rooms are on air.", value=len(on_air))
@@ -141,10 +141,12 @@ class StoreMetrics:
             webhooks.add_metric([kind if kind in KNOWN_TYPES else "other", outcome], count)
         yield webhooks
         last = last_webhook_s(self._client)
-        seen = GaugeMetricFamily("tallylight_last_webhook_timestamp_seconds", "When the last webhook was kept.")
+        last_received = GaugeMetricFamily(
+            "tallylight_last_webhook_timestamp_seconds", "When the last webhook was kept."
+        )
         if last is not None:
-            seen.add_metric([], last)
-        yield seen
+            last_received.add_metric([], last)
+        yield last_received
 
     def _lag(self, now: int) -> Iterator[Metric]:
         lag = read_lag(self._client)
@@ -189,7 +191,7 @@ class StoreMetrics:
 
     def _next_windows(self) -> Iterator[_Window]:
         for _, raw in stored_rooms(self._client, known_room_ids(self._client)):
-            room = _outlook_of(raw)
+            room = _openings_of(raw)
             window = room.next_window if room.schedule is None else room.schedule.next_window
             if window is not None:
                 yield window
@@ -204,7 +206,7 @@ class StoreMetrics:
         return alarms
 
     def _processes(self) -> Metric:
-        seen = GaugeMetricFamily(
+        last_seen = GaugeMetricFamily(
             "tallylight_process_last_seen_timestamp_seconds",
             "When a process of this kind last gave a sign of life.",
             labels=["process"],
@@ -213,8 +215,8 @@ class StoreMetrics:
         for process in processes_seen(self._client):
             newest[process.name] = process.seen_at / 1000
         for name, moment in sorted(newest.items()):
-            seen.add_metric([name], moment)
-        return seen
+            last_seen.add_metric([name], moment)
+        return last_seen
 
 
 def _histogram(measured: Mapping[str, int], name: str, about: str) -> Metric:

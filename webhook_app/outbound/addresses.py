@@ -24,9 +24,9 @@ def refused(address: str, allowed: Iterable[Network]) -> bool:
         parsed: Address = ipaddress.ip_address(address.split("%", 1)[0])
     except ValueError:
         return True
-    meant = [parsed, *_embedded(parsed)]
+    candidates = [parsed, *_embedded(parsed)]
     networks = tuple(allowed)
-    return any(_inside(one) and not is_within(one, networks) for one in meant)
+    return any(_inside(candidate) and not is_within(candidate, networks) for candidate in candidates)
 
 
 def is_loopback(host: str) -> bool:

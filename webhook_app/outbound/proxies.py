@@ -39,8 +39,8 @@ class Proxies:
     @property
     def names(self) -> tuple[str, ...]:
         """The variables that are set, for messages."""
-        given = (("HTTPS_PROXY", self.https), ("HTTP_PROXY", self.http))
-        return tuple(name for name, value in given if value is not None)
+        variables = (("HTTPS_PROXY", self.https), ("HTTP_PROXY", self.http))
+        return tuple(name for name, value in variables if value is not None)
 
 
 DIRECT = Proxies()

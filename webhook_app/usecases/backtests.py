@@ -42,7 +42,7 @@ def replay(
     """
     before, _ = Snapshots(client).load()
     skipped = SkippedEventStore(client).load()
-    known = {**StateStore(client).names().names, **(names or {})}
+    all_names = {**StateStore(client).names().names, **(names or {})}
     events = _bounded(Journal(client), until, skipped)
     return backtest(
         before,
@@ -50,7 +50,7 @@ def replay(
         rules,
         since=since,
         until=until,
-        names=known,
+        names=all_names,
         others=others,
         progress=progress,
         webhook_for=CALLED.stream_webhook,

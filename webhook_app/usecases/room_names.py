@@ -74,11 +74,11 @@ def unknown_room(state: StateStore, config: Config, reference: str) -> NotFoundE
     )
 
 
-def closest_room(reference: str, config: Config, seen: Iterable[str] = ()) -> str | None:
+def closest_room(reference: str, config: Config, seen_ids: Iterable[str] = ()) -> str | None:
     """Return the name or id most similar to a reference, or None. Configured rooms are suggested by name."""
     if len(reference) > ID_MAX_CHARS:
         return None
-    candidates = {room_id: config.room_name(room_id) or room_id for room_id in [*seen, *config.by_room]}
+    candidates = {room_id: config.room_name(room_id) or room_id for room_id in [*seen_ids, *config.by_room]}
     candidates |= {room.name: room.name for room in config.names.values() if room.name is not None}
     by_lower_case = {candidate.lower(): shown for candidate, shown in candidates.items() if candidate != reference}
     close = get_close_matches(reference.lower(), by_lower_case, n=1, cutoff=SUGGESTION_CUTOFF)

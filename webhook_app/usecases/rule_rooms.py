@@ -22,13 +22,13 @@ def rooms_of(context: AppContext, config: Config, rule: Rule) -> list[str]:
 
 def rooms_of_rules(context: AppContext, config: Config, rules: Iterable[Rule]) -> dict[str, list[str]]:
     """Return the rooms of several rules by rule name."""
-    seen: list[str] | None = None  # read once, and only when a rule has patterns
+    seen_ids: list[str] | None = None  # read once, and only when a rule has patterns
     rooms = {}
     for rule in rules:
         ids: Iterable[str] | None = config.rooms_of(rule)
         if ids is None:
-            seen = seen_rooms(context) if seen is None else seen
-            ids = (room_id for room_id in seen if any(config.matches(pattern, room_id) for pattern in rule.rooms))
+            seen_ids = seen_rooms(context) if seen_ids is None else seen_ids
+            ids = (room_id for room_id in seen_ids if any(config.matches(pattern, room_id) for pattern in rule.rooms))
         rooms[rule.name] = sorted(ids)
     return rooms
 
@@ -41,8 +41,8 @@ def rooms_with_windows(context: AppContext, config: Config) -> list[str]:
 
 def warnings_of(context: AppContext, rule: Rule, config: Config) -> list[RuleWarning]:
     """Return the warnings of `config check`, and those that need the store. `config` need not contain the rule."""
-    known = KnownRooms(config, _seen_without_rule(context, rule, config), context.rooms)
-    warnings = rule_warnings(rule, known, types=DOCUMENTED_TYPES)
+    known_rooms = KnownRooms(config, _seen_without_rule(context, rule, config), context.rooms)
+    warnings = rule_warnings(rule, known_rooms, types=DOCUMENTED_TYPES)
     if context.max_streams is not None and rule.schedule is not None:
         with_rule = config.with_rule(rule)
         rooms = rooms_with_windows(context, with_rule)
@@ -53,9 +53,9 @@ def warnings_of(context: AppContext, rule: Rule, config: Config) -> list[RuleWar
 
 def _seen_without_rule(context: AppContext, rule: Rule, config: Config) -> set[str]:
     """The ids of rooms with a state, except rooms of this rule that have one only because a rule names them."""
-    seen = set(seen_rooms(context))
-    named = [room_id for pattern in rule.rooms if (room_id := config.resolve_room(pattern)) in seen]
-    return seen - {room.room_id for room in context.state.rooms(named).values() if not room.was_observed}
+    seen_ids = set(seen_rooms(context))
+    named = [room_id for pattern in rule.rooms if (room_id := config.resolve_room(pattern)) in seen_ids]
+    return seen_ids - {room.room_id for room in context.state.rooms(named).values() if not room.was_observed}
 
 
 def warning_views(warnings: Iterable[RuleWarning]) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ class KnownRooms:
     """What is known of rooms: those configured, the ids seen (None when no store can be asked), and `ROOMS`."""
 
     config: Config
-    seen: Collection[str] | None = None
+    seen_ids: Collection[str] | None = None
     ours: tuple[str, ...] = ("*",)
 
 
@@ -121,7 +121,7 @@ def _crowded_warning(crowded: list[tuple[int, int]], limit: int) -> RuleWarning 
 
 def _group_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarning]:
     group = pattern.removeprefix(GROUP)
-    groups = {one for room in known_rooms.config.names.values() for one in room.groups}
+    groups = {name for room in known_rooms.config.names.values() for name in room.groups}
     if group not in groups:
         meant = _meant(group, groups)
         suffix = f"; do you mean {GROUP}{meant}?" if meant else ""
@@ -129,8 +129,8 @@ def _group_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarni
 
 
 def _glob_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarning]:
-    ids = {*(known_rooms.seen or ()), *known_rooms.config.by_room}
-    if pattern == EVERY or known_rooms.seen is None or any(glob_matches(room_id, pattern) for room_id in ids):
+    ids = {*(known_rooms.seen_ids or ()), *known_rooms.config.by_room}
+    if pattern == EVERY or known_rooms.seen_ids is None or any(glob_matches(room_id, pattern) for room_id in ids):
         return
     names = sorted(room.name for room in known_rooms.config.names.values() if room.name is not None)
     matching = [name for name in names if glob_matches(name, pattern)]
@@ -147,12 +147,12 @@ def _room_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarnin
     if not any_glob_matches(room_id, known_rooms.ours):
         message = f"{pattern} is outside the setting ROOMS: nothing is recorded of it, and nothing starts there"
         yield RuleWarning("rooms", WarningReason.ROOM_NOT_OURS, message)
-    if known_rooms.config.named(room_id) is not None or room_id in (known_rooms.seen or ()):
+    if known_rooms.config.named(room_id) is not None or room_id in (known_rooms.seen_ids or ()):
         return
-    meant = closest_room(pattern, known_rooms.config, known_rooms.seen or ())
-    if meant is None and known_rooms.seen is None and _looks_like_an_id(pattern):
+    meant = closest_room(pattern, known_rooms.config, known_rooms.seen_ids or ())
+    if meant is None and known_rooms.seen_ids is None and _looks_like_an_id(pattern):
         return  # without a store nobody can say whether it was seen
-    what = "not a configured room" if known_rooms.seen is None else "neither configured nor seen"
+    what = "not a configured room" if known_rooms.seen_ids is None else "neither configured nor seen"
     hint = f"do you mean {meant}?" if meant else "it is taken for a room's id (`tally rooms add` adds it)"
     yield RuleWarning("rooms", WarningReason.UNKNOWN_ROOM, f"{pattern} is {what}; {hint}")
 

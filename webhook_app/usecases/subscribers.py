@@ -126,7 +126,7 @@ def _with_default_rate(subscriber: Subscriber) -> Subscriber:
 
 
 def _with_changes(subscriber: Subscriber, changes: dict[str, Any]) -> Subscriber:
-    wanted = Filter(
+    subscriber_filter = Filter(
         tuple(changes.get("types", subscriber.wanted.types)),
         tuple(changes.get("rooms", subscriber.wanted.rooms)),
         tuple(changes.get("because", subscriber.wanted.because)),
@@ -137,7 +137,7 @@ def _with_changes(subscriber: Subscriber, changes: dict[str, Any]) -> Subscriber
         name=changes.get("name", subscriber.name),
         url=changes.get("url", subscriber.url),
         shown_url=shown_url(changes["url"]) if "url" in changes else subscriber.shown_url,
-        wanted=wanted,
+        wanted=subscriber_filter,
         ordering=Ordering(changes.get("ordering", subscriber.ordering)),
         max_in_flight=changes.get("max_in_flight", subscriber.max_in_flight),
         rate_limit=changes.get("rate_limit", subscriber.rate_limit),

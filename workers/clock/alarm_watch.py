@@ -54,15 +54,15 @@ class AlarmWatch:
         """Compare the state with the active alarms, and journal the differences."""
         conditions = read_alarm_conditions(self._client)
         active, on_air = conditions.alarms, conditions.on_air
-        wanted = self._wanted(conditions.open_breakers, on_air)
+        due = self._due_alarms(conditions.open_breakers, on_air)
         watched = {
             key
             for key, alarm in active.items()
             if alarm.name == AlarmName.SUBSCRIBER_FAILING or key == AlarmName.MAX_STREAMS
         }
-        raised = sorted(wanted.keys() - watched)[:CHANGES_MAX]
-        cleared = sorted(watched - wanted.keys())[:CHANGES_MAX]
-        entries = [entry for key in raised if (entry := self._raise(key, wanted[key], on_air)) is not None]
+        raised = sorted(due.keys() - watched)[:CHANGES_MAX]
+        cleared = sorted(watched - due.keys())[:CHANGES_MAX]
+        entries = [entry for key in raised if (entry := self._raise(key, due[key], on_air)) is not None]
         for key in cleared:
             if self._is_news("alarm-cleared", key):
                 entries.append(_entry("alarm-cleared", key, active[key].name))
@@ -70,16 +70,16 @@ class AlarmWatch:
         if entries and self._journal.append(entries)[1]:
             self._wake.wake("process")
 
-    def _wanted(self, breakers: Sequence[str], on_air: int) -> dict[str, _Report]:
-        wanted = {
+    def _due_alarms(self, breakers: Sequence[str], on_air: int) -> dict[str, _Report]:
+        due = {
             alarm_key(AlarmName.SUBSCRIBER_FAILING, subscriber_id): _Report(
                 AlarmName.SUBSCRIBER_FAILING, "warning", subscriber_id
             )
             for subscriber_id in breakers
         }
         if self._max_streams is not None and on_air >= self._max_streams:
-            wanted[alarm_key(AlarmName.MAX_STREAMS)] = _Report(AlarmName.MAX_STREAMS, "warning")
-        return wanted
+            due[alarm_key(AlarmName.MAX_STREAMS)] = _Report(AlarmName.MAX_STREAMS, "warning")
+        return due
 
     def _raise(self, key: str, report: _Report, on_air: int) -> Any:
         if not self._is_news("alarm-raised", key):
@@ -124,8 +124,8 @@ class AlarmWatch:
 
     def _forget_old(self) -> None:
         now = self._clock()
-        for known in [known for known, at in self._journaled.items() if now - at >= REPEAT_AFTER_S]:
-            del self._journaled[known]
+        for entry_key in [entry_key for entry_key, at in self._journaled.items() if now - at >= REPEAT_AFTER_S]:
+            del self._journaled[entry_key]
 
 
 def failure_text(error: str) -> str:

@@ -52,9 +52,9 @@ class CalendarAlarms:
 
     def clear_others(self, sources: Iterable[str]) -> None:
         """Clear the alarms of calendars that no rule uses any more."""
-        wanted = {calendar_alarm_key(source) for source in sources}
+        current_keys = {calendar_alarm_key(source) for source in sources}
         for alarm in active_alarms(self._client):
-            if alarm.name == AlarmName.CALENDAR_FAILING and alarm.key not in wanted:
+            if alarm.name == AlarmName.CALENDAR_FAILING and alarm.key not in current_keys:
                 self._journal("alarm-cleared", key=alarm.key)
 
     def _used_by(self, source: str) -> str:

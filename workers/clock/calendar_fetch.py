@@ -38,7 +38,7 @@ class CalendarClient:
         self._client = client
         self._deadline_s = deadline_s
 
-    async def fetch(self, source: str, known: CalendarText | None) -> CalendarText | None:
+    async def fetch(self, source: str, cached: CalendarText | None) -> CalendarText | None:
         """Return a calendar's text, or None if it has not changed.
 
         Raises CalendarError with the reason if it cannot be fetched within the deadline.
@@ -48,7 +48,7 @@ class CalendarClient:
             async with asyncio.timeout(self._deadline_s):
                 for url in fetch_urls(source):
                     try:
-                        return await self._fetch_url(url, known)
+                        return await self._fetch_url(url, cached)
                     except (CalendarError, aiohttp.ClientError, OSError, ValueError) as error:
                         reasons.append(_reason(error))
         except TimeoutError:
@@ -58,19 +58,19 @@ class CalendarClient:
         # For webcal: URLs both schemes were tried, so give both reasons.
         raise CalendarError(reasons[0] if len(set(reasons)) == 1 else f"by https: {reasons[0]}; by http: {reasons[-1]}")
 
-    async def _fetch_url(self, url: str, known: CalendarText | None) -> CalendarText | None:
+    async def _fetch_url(self, url: str, cached: CalendarText | None) -> CalendarText | None:
         headers = {}
-        if known is not None and known.etag:
-            headers["If-None-Match"] = known.etag
-        if known is not None and known.last_modified:
-            headers["If-Modified-Since"] = known.last_modified
+        if cached is not None and cached.etag:
+            headers["If-None-Match"] = cached.etag
+        if cached is not None and cached.last_modified:
+            headers["If-Modified-Since"] = cached.last_modified
         address = URL(url, encoded=url.isascii())
         for _ in range(REDIRECTS_MAX + 1):
             async with await self._client.get(address, headers) as response:
                 if response.status in _REDIRECTS and "Location" in response.headers:
                     address = _redirected(address, response.headers["Location"])
                     continue
-                if response.status == 304 and known is not None:
+                if response.status == 304 and cached is not None:
                     return None
                 if response.status != 200:
                     raise CalendarError(f"the server answered {response.status}")
@@ -89,10 +89,10 @@ async def calendar_client(
         yield CalendarClient(client, deadline_s=deadline_s)
 
 
-def read_file(path: str, known: FileIdentity | None) -> RegularFile | None:
+def read_file(path: str, last_identity: FileIdentity | None) -> RegularFile | None:
     """Read a calendar file; None if it has not changed. Raises CalendarError with the reason if it is unreadable."""
     try:
-        return read_changed_file(Path(path), CALENDAR_MAX_BYTES, known)
+        return read_changed_file(Path(path), CALENDAR_MAX_BYTES, last_identity)
     except FileReadError as error:
         raise CalendarError(f"the file {error}") from None
 

@@ -101,7 +101,7 @@ class CalendarRefresher:
     store: StoreAccess
     limits: CalendarLimits = CalendarLimits()
     _refreshes: dict[str, _RefreshState] = field(default_factory=dict)
-    _wanted: frozenset[str] | None = None
+    _fetched_sources: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         self._client = self.store.client
@@ -121,11 +121,11 @@ class CalendarRefresher:
         self._runner.close()
 
     async def _check(self) -> None:
-        wanted = await asyncio.to_thread(self._sources)
-        if wanted != self._wanted:
-            await asyncio.to_thread(self._forget_others, wanted)
-            self._wanted = wanted
-        due = sorted(source for source in wanted if self._refresh_of(source).due_at <= monotonic())
+        sources = await asyncio.to_thread(self._sources)
+        if sources != self._fetched_sources:
+            await asyncio.to_thread(self._forget_others, sources)
+            self._fetched_sources = sources
+        due = sorted(source for source in sources if self._refresh_of(source).due_at <= monotonic())
         if not due:
             return
         slots = asyncio.Semaphore(self.limits.fetches_at_once)
@@ -255,12 +255,12 @@ class CalendarRefresher:
         except Exception as error:
             log.error("no alarm could be raised for a calendar", calendar=shown_url(source), error=type(error).__name__)
 
-    def _forget_others(self, wanted: frozenset[str]) -> None:
+    def _forget_others(self, sources: frozenset[str]) -> None:
         """Delete the texts of calendars that no rule uses any more, and clear their alarms."""
-        self._texts.keep_only(wanted)
-        for source in self._refreshes.keys() - wanted:
+        self._texts.keep_only(sources)
+        for source in self._refreshes.keys() - sources:
             del self._refreshes[source]
-        self._alarms.clear_others(wanted)
+        self._alarms.clear_others(sources)
 
     def _sources(self) -> frozenset[str]:
         sources: set[str] = set()

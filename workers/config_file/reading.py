@@ -83,24 +83,24 @@ def warnings(
     *,
     at: int,
     subscribers: Iterable[Mapping[str, Any]] = (),
-    seen: Collection[str] | None = None,
+    seen_ids: Collection[str] | None = None,
 ) -> list[str]:
     """Return warnings about content that is valid but probably unintended, as the console's editor does.
 
-    `seen` are the ids of rooms that have a state, None without a store.
+    `seen_ids` are the ids of rooms that have a state, None without a store.
     """
-    known = KnownRooms(config, seen, settings.rooms)
-    found: list[str] = []
+    known_rooms = KnownRooms(config, seen_ids, settings.rooms)
+    messages: list[str] = []
     for rule in config.rules.values():
-        for warning in rule_warnings(rule, known, types=DOCUMENTED_TYPES):
-            found.append(f"rules.{rule.name}.{warning.field}: {warning.message}")
+        for warning in rule_warnings(rule, known_rooms, types=DOCUMENTED_TYPES):
+            messages.append(f"rules.{rule.name}.{warning.field}: {warning.message}")
     for subscriber in subscribers:
-        for warning in room_warnings(subscriber["rooms"], known):
-            found.append(f"subscribers.{subscriber['name']}.rooms: {warning.message}")
+        for warning in room_warnings(subscriber["rooms"], known_rooms):
+            messages.append(f"subscribers.{subscriber['name']}.rooms: {warning.message}")
     if settings.max_streams is not None:
         crowded = quota_warning(config, _rooms_with_windows(config), at=at, limit=settings.max_streams)
-        found += [crowded.message] if crowded is not None else []
-    return found
+        messages += [crowded.message] if crowded is not None else []
+    return messages
 
 
 def room_names(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, ConfiguredRoom]:
@@ -113,7 +113,7 @@ def room_names(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, ConfiguredRo
 
 def _rooms_with_windows(config: Config) -> list[str]:
     named = {room.room_id for room in config.names.values()}
-    found: set[str] = set()
+    room_ids: set[str] = set()
     for rule in config.rules.values():
         if rule.schedule is None:
             continue
@@ -121,9 +121,9 @@ def _rooms_with_windows(config: Config) -> list[str]:
         if rooms is None:
             # A glob or group matches the rooms that the file names; others are unknown here.
             rooms = frozenset(room_id for room_id in named if rule in config.about(room_id))
-            rooms |= {one for one in rule.rooms if not is_glob(one) and not one.startswith("group:")}
-        found |= rooms
-    return sorted(found)
+            rooms |= {pattern for pattern in rule.rooms if not is_glob(pattern) and not pattern.startswith("group:")}
+        room_ids |= rooms
+    return sorted(room_ids)
 
 
 class _Checker:
@@ -143,62 +143,62 @@ class _Checker:
         rules = self._items(content, "rules", RuleSchema())
         subscribers = self._items(content, "subscribers", FileSubscriberSchema())
         if self._found:
-            raise FileError(self._path, sorted(self._found, key=lambda one: one.line or 0))
+            raise FileError(self._path, sorted(self._found, key=lambda mistake: mistake.line or 0))
         return ConfigFile(rooms, rules, subscribers)
 
     def _rooms(self, content: Any) -> dict[str, Mapping[str, Any]]:
-        given = content.get("rooms") or {}
-        found: dict[str, Mapping[str, Any]] = {}
-        if not isinstance(given, dict):
+        section = content.get("rooms") or {}
+        rooms: dict[str, Mapping[str, Any]] = {}
+        if not isinstance(section, dict):
             what = "must be a mapping of names, such as main-hall: {room_id: abcd-efgh-ijkl}"
             self._say(content, ("rooms",), "rooms", what)
-            return found
-        for name, room in given.items():
+            return rooms
+        for name, room in section.items():
             if not isinstance(name, str) or not re.match(NAME_PATTERN, name):
-                self._say(given, (name,), f"rooms.{name}", "names may contain a-z, 0-9 and -, such as main-hall")
+                self._say(section, (name,), f"rooms.{name}", "names may contain a-z, 0-9 and -, such as main-hall")
                 continue
-            loaded = self._load(RoomNameSchema(), room, given, name, f"rooms.{name}")
+            loaded = self._load(RoomNameSchema(), room, section, name, f"rooms.{name}")
             if loaded is not None:
-                found[name] = loaded
-        self._check_rooms_differ(given, found)
-        return found
+                rooms[name] = loaded
+        self._check_rooms_differ(section, rooms)
+        return rooms
 
-    def _check_rooms_differ(self, given: Any, rooms: Mapping[str, Mapping[str, Any]]) -> None:
+    def _check_rooms_differ(self, section: Any, rooms: Mapping[str, Mapping[str, Any]]) -> None:
         """Reject ambiguous names: one room with two names, or a name that is another room's id."""
         names: dict[str, str] = {}
         for name, room in rooms.items():
             first = names.setdefault(str(room["room_id"]), name)
             if first != name:
-                where = _on_line(given, first)
+                where = _on_line(section, first)
                 what = (
                     f"{room['room_id']} is already room {first}{where}; give a room one name, and groups for the rest"
                 )
-                self._say(given[name], ("room_id",), f"rooms.{name}.room_id", what)
+                self._say(section[name], ("room_id",), f"rooms.{name}.room_id", what)
         for name, room in rooms.items():
             other = names.get(name)
             if other is not None and room["room_id"] != name:
-                what = f"is the id of room {other}{_on_line(given, other)}; choose another name"
-                self._say(given, (name,), f"rooms.{name}", what)
+                what = f"is the id of room {other}{_on_line(section, other)}; choose another name"
+                self._say(section, (name,), f"rooms.{name}", what)
 
     def _items(self, content: Any, key: str, schema: Schema) -> list[Mapping[str, Any]]:
-        given = content.get(key) or []
-        if not isinstance(given, list):
+        section = content.get(key) or []
+        if not isinstance(section, list):
             self._say(content, (key,), key, "must be a list whose items begin with `- name:`")
             return []
-        found: list[Mapping[str, Any]] = []
-        seen: set[str] = set()
-        for at, item in enumerate(given):
+        items: list[Mapping[str, Any]] = []
+        used_names: set[str] = set()
+        for at, item in enumerate(section):
             name = item.get("name") if isinstance(item, dict) else None
             where = f"{key}.{name or at}"
-            loaded = self._load(schema, item, given, at, where)
-            if isinstance(name, str) and name in seen:
+            loaded = self._load(schema, item, section, at, where)
+            if isinstance(name, str) and name in used_names:
                 self._say(item, ("name",), f"{where}.name", "is used twice; names must be unique")
-            seen.add(str(name))
+            used_names.add(str(name))
             if loaded is not None and key == "subscribers":
                 self._check_url(loaded["url"], item, where)
             if loaded is not None:
-                found.append(loaded)
-        return found
+                items.append(loaded)
+        return items
 
     def _load(self, schema: Schema, item: Any, parent: Any, key: Any, where: str) -> dict[str, Any] | None:
         if not isinstance(item, dict):

@@ -53,8 +53,8 @@ def install(settings: Settings) -> None:
             )
         )
         mark_demo_installed(client)
-    known = subscribers.get(SUBSCRIBER_ID)
-    if known is not None and known.url != f"{settings.sandbox_url}/sandbox/inbox":
+    inbox = subscribers.get(SUBSCRIBER_ID)
+    if inbox is not None and inbox.url != f"{settings.sandbox_url}/sandbox/inbox":
         url = f"{settings.sandbox_url}/sandbox/inbox"
-        subscribers.put(replace(known, url=url, shown_url=url))
+        subscribers.put(replace(inbox, url=url, shown_url=url))
     client.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from workers.dev.web_probe import get
 
-PATIENCE_S = 30.0
+WARN_AFTER_S = 30.0
 ASK_EVERY_S = 0.2
 ASK_SELDOM_S = 2.0
 _ANSWER_S = 1.0
@@ -34,9 +34,9 @@ class Readiness:
                 self._ready = True
                 self._say(f"ready after {time.monotonic() - self._began:.1f} s")
                 return None
-            if now - self._began > PATIENCE_S and not self._complained:
+            if now - self._began > WARN_AFTER_S and not self._complained:
                 self._complained = True
-                self._say(f"not ready after {PATIENCE_S:.0f} s: {_unready(status, body)}")
+                self._say(f"not ready after {WARN_AFTER_S:.0f} s: {_unready(status, body)}")
             self._ask_at = time.monotonic() + (ASK_SELDOM_S if self._complained else ASK_EVERY_S)
         return max(0.0, self._ask_at - time.monotonic())
 

@@ -44,7 +44,7 @@ def run(settings: Settings) -> int:
             if leftovers:
                 _say(f"stopped processes left over from an earlier run: {', '.join(leftovers)}")
             preflight.check_ports(settings, sandbox=plan.sandbox_dir is not None)
-            return _run(plan, signals, banner=_banner(plan, given=settings))
+            return _run(plan, signals, banner=_banner(plan, configured=settings))
     except (StartupError, SettingError, StoreError) as wrong:
         _say(str(wrong), error=True)
         return 1
@@ -172,18 +172,18 @@ def _write_run(plan: Plan, supervised: Sequence[Supervised]) -> None:
     preflight.write_run(settings.data_dir, run)
 
 
-def _banner(plan: Plan, *, given: Settings) -> list[str]:
+def _banner(plan: Plan, *, configured: Settings) -> list[str]:
     settings = plan.settings
     kept = settings.data_dir / secrets_file.ADMIN_TOKEN_FILE
     lines = [f"Tallylight: {_address(settings)}"]
     if "admin_token" in settings.newly_made:
         lines.append(f"  admin token: {settings.admin_token}  (saved in {kept})")
     else:
-        lines.append(f"  admin token: {'as in ADMIN_TOKEN' if given.admin_token else f'in {kept}'}")
+        lines.append(f"  admin token: {'as in ADMIN_TOKEN' if configured.admin_token else f'in {kept}'}")
     if plan.sandbox_dir:
         lines.append(f"  Sandbox mode: no VideoSDK credentials; simulating VideoSDK at {settings.sandbox_url}")
         lines.append(f"  store: {plan.store_dir} (sandbox only)")
-        if given.redis_url:
+        if configured.redis_url:
             lines.append("  Ignoring REDIS_URL in sandbox mode")
     if settings.observe:
         lines.append("  Observe mode: webhooks are recorded; no calls are made and nothing is sent")

@@ -47,14 +47,14 @@ def loops(failing: Mapping[str, str]) -> Finding:
 def processes(alive: Mapping[str, int]) -> Finding:
     """Check that every process runs at least once."""
     missing = [name for name in PROCESSES if not alive.get(name)]
-    seen = ", ".join(f"{name}{f' x{count}' if count > 1 else ''}" for name, count in alive.items())
+    running = ", ".join(f"{name}{f' x{count}' if count > 1 else ''}" for name, count in alive.items())
     if missing:
         return failed(
             "processes",
-            f"not seen for 10 s: {', '.join(missing)}" + (f" (seen: {seen})" if seen else ""),
+            f"not seen for 10 s: {', '.join(missing)}" + (f" (seen: {running})" if running else ""),
             "run `tally up`, or start " + ", ".join(f"`tally {name}`" for name in missing),
         )
-    return ok("processes", seen)
+    return ok("processes", running)
 
 
 def folding(behind: int, oldest_s: float, *, halted: str | None, stalled: str | None = None) -> Finding:

@@ -40,7 +40,7 @@ def check_replay(client: Client, *, progress: Callable[[int], None] = lambda cou
         stored = state.load_state()
         stored.rooms.update(state.rooms(known_room_ids(client)))
         if state.cursor() == cursor:
-            return judge(differing(stored, world), count, len(world.rooms))
+            return replay_finding(differing(stored, world), count, len(world.rooms))
     return warning(NAME, "the state changed too fast to be read", "try again when there is less load")
 
 
@@ -71,7 +71,7 @@ def _with_stored_text(stored: Mapping[str, Any], folded: Mapping[str, Any], fiel
     }
 
 
-def judge(different: list[str], count: int, rooms: int) -> Finding:
+def replay_finding(different: list[str], count: int, rooms: int) -> Finding:
     """Assess the comparison."""
     if not different:
         return ok(NAME, f"{count} events reproduce the stored state of {rooms} rooms exactly")
@@ -85,6 +85,6 @@ def judge(different: list[str], count: int, rooms: int) -> Finding:
     )
 
 
-def _as_stored(found: Mapping[str, Any], read: Callable[[bytes], Any]) -> dict[str, Any]:
+def _as_stored(values: Mapping[str, Any], read: Callable[[bytes], Any]) -> dict[str, Any]:
     """Return the values as they are after encoding and decoding."""
-    return {name: read(codec.encode(value)) for name, value in found.items()}
+    return {name: read(codec.encode(value)) for name, value in values.items()}

@@ -77,12 +77,12 @@ def _configuration_file(settings: Settings) -> Iterator[Finding]:
     if settings.config_file is None:
         return
     try:
-        found = read(settings.config_file, settings)
+        config_file = read(settings.config_file, settings)
     except FileError as error:
         more = f" (and {len(error.lines) - 1} more)" if len(error.lines) > 1 else ""
         yield failed("configuration file", error.lines[0] + more, "`tally config check` lists all errors")
         return
-    yield ok("configuration file", f"{len(found.rooms)} rooms, {len(found.rules)} rules")
+    yield ok("configuration file", f"{len(config_file.rooms)} rooms, {len(config_file.rules)} rules")
 
 
 def _disk(settings: Settings, free_bytes: Callable[[Path], int]) -> Iterator[Finding]:

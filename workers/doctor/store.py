@@ -147,10 +147,10 @@ def _clock(client: Client) -> Finding:
 def _configured(client: Client, name: str) -> str | None:
     """Return a setting of the store; None where reading it is not permitted, as on many managed services."""
     try:
-        found = client.config_get(name)
+        reply = client.config_get(name)
     except redis.RedisError:
         return None
-    value = found.get(name.encode(), found.get(name))
+    value = reply.get(name.encode(), reply.get(name))
     return value.decode() if isinstance(value, bytes) else value
 
 

@@ -53,7 +53,7 @@ def product_key(product: RunningProduct, settings: Settings, remembered: str | N
     return _key(settings, remembered)
 
 
-def judge(answer: ApiAnswer, url: str) -> Finding:
+def answer_finding(answer: ApiAnswer, url: str) -> Finding:
     """Assess the answer to an authenticated GET."""
     name, status = "VideoSDK", answer.status
     if status is None:
@@ -88,7 +88,9 @@ def _credentials(settings: Settings) -> Finding:
         )
     token = Token(settings.videosdk_api_key, settings.videosdk_secret)
     videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
-    return judge(videosdk.ongoing_session(TEST_ROOM_ID, deadline=monotonic() + DEADLINE_S), settings.videosdk_api_url)
+    return answer_finding(
+        videosdk.ongoing_session(TEST_ROOM_ID, deadline=monotonic() + DEADLINE_S), settings.videosdk_api_url
+    )
 
 
 def _key(settings: Settings, remembered: str | None) -> Finding:

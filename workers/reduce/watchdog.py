@@ -61,7 +61,7 @@ class Watch:
     asleep_s: float = 0.0
     wall_s: float = 0.0
 
-    def seen(self, reading: Reading | None, passed_s: float) -> "Watch":
+    def after_poll(self, reading: Reading | None, passed_s: float) -> "Watch":
         """Return the watch after one more poll of the same fold."""
         passed_s = min(passed_s, POLL_COUNTS_AT_MOST_S)
         if reading is None or self.last is None:
@@ -114,7 +114,7 @@ def watch(fd: int, worker: int, limits: Limits) -> None:
         elif watched is None or watched.mark != mark:
             watched = Watch(mark, reading_of(worker), limits)
         else:
-            watched = watched.seen(reading_of(worker), passed_s)
+            watched = watched.after_poll(reading_of(worker), passed_s)
             reason = watched.overdue()
             if reason is not None and _report(mark, reason) and read_mark(memory) == mark:
                 _end(worker)

@@ -37,7 +37,7 @@ from workers.doctor.examination import examine
 from workers.doctor.finding import Finding, Level, ok
 from workers.doctor.outbound import check_outbound
 from workers.doctor.replay import check_replay
-from workers.doctor.videosdk import judge
+from workers.doctor.videosdk import answer_finding
 from workers.doctor.webhooks import ADVICE, NO_CAUSE_FOR_ALARM, assess_refused
 
 WELL = {
@@ -118,7 +118,7 @@ def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
     ],
 )
 def test_each_answer_of_videosdk_gives_its_finding(answer: ApiAnswer, level: Level, phrase: str) -> None:
-    finding = judge(answer, "https://api.videosdk.live")
+    finding = answer_finding(answer, "https://api.videosdk.live")
     assert finding.level is level
     assert phrase in finding.message
 

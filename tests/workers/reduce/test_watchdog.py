@@ -193,7 +193,7 @@ MARK = Mark(1, "1-0", 20.0)
 def watched(readings: list[Reading | None], *, passed_s: float = 0.5) -> Watch:
     watch = Watch(MARK, readings[0])
     for reading in readings[1:]:
-        watch = watch.seen(reading, passed_s)
+        watch = watch.after_poll(reading, passed_s)
     return watch
 
 

@@ -54,8 +54,8 @@ def _been(run: Stream | None) -> Mapping[StreamState, int | None]:
         StreamState.PLAYABLE: run.playable_at,
         StreamState.STOPPING: run.stopping_at,
     }
-    found: dict[StreamState, int | None] = {state: at for state, at in moments.items() if at is not None}
-    return {**found, run.state: run.ended_at if not run.live else moments.get(run.state)}
+    times: dict[StreamState, int | None] = {state: at for state, at in moments.items() if at is not None}
+    return {**times, run.state: run.ended_at if not run.live else moments.get(run.state)}
 
 
 def _between(first: StreamState, last: StreamState, been: Mapping[StreamState, int | None]) -> bool:

@@ -92,11 +92,11 @@ def week(context: AppContext, config: Config, room_id: str, rules: Iterable[Rule
             else:
                 requested.append((rule.name, rule.start, window))
     merged = merge_windows(requested)
-    types = match_notices(merged, _window_notices(context, room_id, now))
+    types_by_window = match_notices(merged, _window_notices(context, room_id, now))
     openings_in = _openings(merged, [(name, window.opens_at) for name, _, window in requested])
     planned = unmerged + [
-        _with_status(room_id, window, told, now, inside)
-        for window, told, inside in zip(merged, types, openings_in, strict=True)
+        _with_status(room_id, window, notice_types, now, inside)
+        for window, notice_types, inside in zip(merged, types_by_window, openings_in, strict=True)
     ]
     return Week(
         room_id=room_id,

@@ -37,7 +37,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         require_admin(console.auth)
         trigger = request.args.get("trigger", "")
         form = BLANK | ({"trigger": trigger} if trigger in TRIGGERS else {})
-        return _editor(console, text="", form=form, was="", seen="")
+        return _editor(console, text="", form=form, was="", base_tag="")
 
     @blueprint.get("/rules/<name>/edit")
     def edit_rule(name: str) -> str:
@@ -46,7 +46,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         if rule.from_file:
             raise defined_in_file_error(f"Rule {name}", console.config_file_name, f"/rules/{name}")
         text = _text_of(rule)
-        return _editor(console, text=text, form=form_of(read_rule(text)), was=name, seen=_tag(text))
+        return _editor(console, text=text, form=form_of(read_rule(text)), was=name, base_tag=_tag(text))
 
     @blueprint.post("/rule-text/check")
     def check_rule() -> Response:
@@ -68,23 +68,25 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     @blueprint.post("/rule-text/save")
     def save_rule() -> BaseResponse | str | tuple[str, int]:
         fields, text = request.form, request.form.get("text", "").replace("\r\n", "\n")
-        was, seen = fields.get("was", ""), fields.get("seen", "")
+        was, base_tag = fields.get("was", ""), fields.get("seen", "")
         if fields.get("do-it") == "fill":
             text = _draft(fields)
-            return _editor(console, text=text, form=dict(fields), was=was, seen=seen, is_checked=True)
+            return _editor(console, text=text, form=dict(fields), was=was, base_tag=base_tag, is_checked=True)
         if fields.get("do-it") == "check":
-            return _editor(console, text=text, form=_form_or(text, fields), was=was, seen=seen, is_checked=True)
+            return _editor(console, text=text, form=_form_or(text, fields), was=was, base_tag=base_tag, is_checked=True)
         try:
             name = validated_rule(console, text, was)["name"]
             with rule_lock(context, name):
                 rule = validated_rule(console, text, was)
-                if was and _tag_of(context.state.rule(name)) != seen:
+                if was and _tag_of(context.state.rule(name)) != base_tag:
                     raise ConflictError(CHANGED)
                 change = put_rule(context, rule)
         except (UseCaseError, TextError) as error:
             refused = error.detail if isinstance(error, UseCaseError) and not error.errors else None
             form = _form_or(text, fields)
-            return _editor(console, text=text, form=form, was=was, seen=seen, is_checked=True, refused=refused), 422
+            return _editor(
+                console, text=text, form=form, was=was, base_tag=base_tag, is_checked=True, refused=refused
+            ), 422
         flash(f"{name} saved." if change.in_force else f"{name} saved. Takes effect in a moment.", "done")
         for warning in change.warnings:
             flash(f"Warning: {warning.message}.", "careful")
@@ -102,11 +104,11 @@ def _editor(
     text: str,
     form: dict[str, str],
     was: str,
-    seen: str,
+    base_tag: str,
     is_checked: bool = False,
     refused: str | None = None,
 ) -> str:
-    if is_checked and was and refused is None and _tag_of(console.context.state.rule(was)) != seen:
+    if is_checked and was and refused is None and _tag_of(console.context.state.rule(was)) != base_tag:
         refused = CHANGED
     feedback = validate_text(console, text, was) if is_checked or text else None
     config = console.context.state.names()
@@ -116,7 +118,7 @@ def _editor(
         text=text,
         form=form,
         was=was,
-        seen=seen,
+        base_tag=base_tag,
         labels=LABELS,
         types=TYPES,
         crons=CRON_EXAMPLES,

@@ -44,7 +44,7 @@ def _seen(console: ConsoleContext) -> dict[str, Any]:
         "journal": _journal(client, now),
         "queues": _queues(console, now),
         "store": _store(client),
-        "told": _told(console, now),
+        "delivery_attempts": _delivery_attempts(console, now),
         "counts": _counts(client),
         "key": _key(console),
         "versions": {"Tallylight": version("tallylight"), "Python": platform.python_version()},
@@ -137,7 +137,7 @@ def _configured(client: Client, name: str) -> str | None:
     return chart_label.get(name)
 
 
-def _told(console: ConsoleContext, now: int) -> dict[str, Any]:
+def _delivery_attempts(console: ConsoleContext, now: int) -> dict[str, Any]:
     who = [item.subscriber_id for item in console.context.subscribers.all()[:SUBSCRIBERS_SUMMED]]
     good, bad = attempts_by_hour(console.context.client, who, now)
     chart_label = f"Attempts per hour, last 24 h: {sum(good)} succeeded, {sum(bad)} failed"

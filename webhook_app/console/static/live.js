@@ -2,7 +2,7 @@
 // the page is visible. Open details, scroll positions and focus are preserved.
 (() => {
   const ASK_MS = 2000;
-  const ASK_WHILE_TOLD_MS = 5000;
+  const REFRESH_WHILE_STREAMING_MS = 5000;
   const GATHER_MS = 150;
   const APART_MS = 1000;
   const HOLDS_MS = 1500;
@@ -14,7 +14,7 @@
   const pulse = document.getElementById("pulse");
   const LEFT_ALONE_MS = 15000;
   let pressed = false, chosenSince = 0;
-  let etag = "", busy = false, again = false, told = false, gather = 0, last = 0;
+  let etag = "", busy = false, again = false, isStreaming = false, gather = 0, last = 0;
 
   const two = (n) => String(n).padStart(2, "0");
   function tick() {
@@ -135,7 +135,7 @@
         put(html);
         if (isNews) dismissDone(SAID_MS);
       }
-      say(told ? "Live" : `Auto-refresh every ${every / 1000} s`, told ? "streaming" : "");
+      say(isStreaming ? "Live" : `Auto-refresh every ${every / 1000} s`, isStreaming ? "streaming" : "");
     } catch {
       say("Connection lost. This page may be out of date.", "lost");
     } finally {
@@ -154,10 +154,10 @@
     const room = live.dataset.room;
     let holds = 0, falls = 0;
     const source = new EventSource(path + (room ? "?room_id=" + encodeURIComponent(room) : ""));
-    source.onopen = () => { clearTimeout(holds); holds = setTimeout(() => { told = true; falls = 0; say("Live", "streaming"); }, HOLDS_MS); };
+    source.onopen = () => { clearTimeout(holds); holds = setTimeout(() => { isStreaming = true; falls = 0; say("Live", "streaming"); }, HOLDS_MS); };
     source.onerror = () => {
       clearTimeout(holds);
-      told = false;
+      isStreaming = false;
       if (++falls < FALLS_MAX) return;
       source.close();
       setTimeout(() => listen(path), TRY_AGAIN_MS);
@@ -168,7 +168,7 @@
   }
 
   setInterval(() => {
-    if (!document.hidden && Date.now() - last >= (told ? ASK_WHILE_TOLD_MS : every)) refresh();
+    if (!document.hidden && Date.now() - last >= (isStreaming ? REFRESH_WHILE_STREAMING_MS : every)) refresh();
   }, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   for (const kind of ["offline", "online"]) addEventListener(kind, refresh);

@@ -136,8 +136,10 @@ def _warnings(client: "Client", settings: Settings, subscribers: list[Mapping[st
     from webhook_app.store.state.store import StateStore
     from workers.config_file.reading import warnings
 
-    seen = known_room_ids(client)
-    return warnings(StateStore(client).config(), settings, at=int(time() * 1000), subscribers=subscribers, seen=seen)
+    seen_ids = known_room_ids(client)
+    return warnings(
+        StateStore(client).config(), settings, at=int(time() * 1000), subscribers=subscribers, seen_ids=seen_ids
+    )
 
 
 def _path(path: Path | None, settings: Settings) -> Path:

@@ -212,13 +212,13 @@ def _row(rule: Json) -> list[output.Cell]:
     else:
         trigger = f"on {rule['on']}" if "on" in rule else f"when {rule.get('when')}"
     remark = " ".join(
-        said
-        for said in (
+        part
+        for part in (
             "paused" if rule["paused"] else "",
             "from the file" if rule["from_file"] else "",
             rule["last_error"],
         )
-        if said
+        if part
     )
     return [
         rule["name"],
