@@ -232,7 +232,7 @@ def test_an_exception_while_a_file_is_applied_ends_no_watching(client: Client, w
         watch.check()
     assert rules(client) == ["one"]
     assert alarm(client).count == 1
-    assert "could not be applied: something unforeseen" in alarm(client).summary_text
+    assert "could not be applied: unexpected error; see the log" in alarm(client).summary_text
     assert "Error" not in alarm(client).summary_text
     is_broken = False
     path.write_text(RULE.format(name="three"))
