@@ -1,4 +1,4 @@
-"""The app: builds the web's parts from the settings and puts them together."""
+"""The app: builds the parts of the web process from the settings."""
 
 import sys
 from collections.abc import Iterable
@@ -93,7 +93,7 @@ class Web:
     broadcaster: EventBroadcaster
 
     def start(self) -> None:
-        """Ask for the public key, begin to count."""
+        """Fetch the public key, and start writing the webhook counts."""
         self.keyring.start()
         self.counts.start()
 
@@ -171,7 +171,7 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
 
 
 def _group_appender(settings: Settings, wakeups: Wake, generation: Generation) -> GroupAppender:
-    """What webhooks are appended by: clients of its own, which give up sooner than others."""
+    """The writer that appends webhooks. Its clients are separate and have shorter time-outs."""
     assert settings.redis_url is not None
     make_client = partial(
         connect_async, settings.redis_url, sentinel_login=settings.sentinel_login, generation=generation
@@ -181,7 +181,7 @@ def _group_appender(settings: Settings, wakeups: Wake, generation: Generation) -
 
 
 def _tokens(settings: Settings, api_rate: RateLimit) -> Tokens:
-    """The tokens, with a client of their own: counting a wrong one must not wait for a store that hangs."""
+    """The tokens, with a separate client: counting a wrong token must not wait for a store that hangs."""
     assert settings.redis_url is not None
     client = connect(
         settings.redis_url, sentinel_login=settings.sentinel_login, timeout_s=failed_logins.STORE_TIMEOUT_S
@@ -198,7 +198,7 @@ def _tokens(settings: Settings, api_rate: RateLimit) -> Tokens:
 
 
 def _webhooks_first(receiver: Receiver, rest: "WSGIApplication") -> "WSGIApplication":
-    """Webhooks have a Flask app of their own: no sessions, no hooks, nothing of the API's on their way."""
+    """Build the receiver with its own Flask app, without the sessions and hooks of the API."""
 
     def dispatch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if handles_path(environ["PATH_INFO"]):
@@ -224,7 +224,7 @@ def _add_api(
         },
         "SECRET_KEY": signing_key(session_key(settings.data_dir), settings),
         "SESSION_COOKIE_HTTPONLY": True,
-        "SESSION_REFRESH_EACH_REQUEST": False,  # a late answer must not bring back a session that has ended
+        "SESSION_REFRESH_EACH_REQUEST": False,  # a late response must not restore a session that has ended
         "PERMANENT_SESSION_LIFETIME": LIFE_S,
         "SESSION_COOKIE_SAMESITE": "Lax",  # a link in a mail finds the session; changes are POSTs with a CSRF token
     }
@@ -245,7 +245,7 @@ def _add_api(
     app.register_error_handler(InvalidCursorError, _bad_cursor)
     app.register_blueprint(console(context, tokens, sessions, settings))
     app.register_blueprint(docs_page(api))
-    problems.install(app, error_page)  # after the API, which installs a handler of its own
+    problems.install(app, error_page)  # after the API, which installs its own handler
 
 
 def _events(
@@ -276,4 +276,4 @@ def _remember(client: redis.Redis, pem: str) -> None:
     try:
         save_public_key(client, pem)
     except redis.RedisError:
-        sys.stderr.write("the public key could not be remembered; it is asked for again at the next start\n")
+        sys.stderr.write("the public key could not be stored; it will be fetched again at the next start\n")

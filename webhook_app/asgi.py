@@ -1,4 +1,4 @@
-"""What the web server runs in its worker process: the ASGI front, built from the environment by `create`."""
+"""The ASGI app that the web server runs in its worker process, built from the environment by `create`."""
 
 import asyncio
 import ctypes
@@ -32,7 +32,7 @@ def create() -> Front:
     use_ca_file(settings.ca_file)
     use_newest()
     configure("web", settings.log_format, settings.log_level, secrets=known_secrets(settings))
-    # Webhooks run on the event loop beside the API's threads: a short interval gives the loop its turn soon.
+    # Webhooks run on the event loop beside the API's threads: a short interval lets the loop run soon.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     web = build(settings)
     web.front.on_start = lambda: _start(web, parent)
@@ -43,7 +43,7 @@ def _start(web: Web, parent: int) -> None:
     loop = asyncio.get_running_loop()
 
     async def end_when_drained() -> None:
-        # The server waits for half a request, and for a peer that reads nothing, as long as it may: do not.
+        # By default the server waits without limit for an unfinished request and for a peer that reads nothing.
         await asyncio.sleep(DRAIN_S)
         while web.front.is_responding:
             await asyncio.sleep(DRAIN_CHECK_S)
@@ -59,7 +59,7 @@ def _start(web: Web, parent: int) -> None:
             await asyncio.sleep(PARENT_CHECK_S)
         drain()
 
-    # The server waits for open responses to end before its process does: streams must be told.
+    # The server waits for open responses before it exits, so event streams must be ended first.
     loop.add_signal_handler(DRAIN_SIGNAL, drain)
     web.front.background.add(loop.create_task(drain_when_orphaned()))
     web.start()
@@ -67,7 +67,7 @@ def _start(web: Web, parent: int) -> None:
 
 
 def _end_with_parent() -> None:
-    # The server's main process may be killed; its worker must not go on holding the port alone.
+    # The server's main process may be killed; its worker must not keep the port.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == 1:

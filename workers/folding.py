@@ -30,7 +30,7 @@ class FoldTimeLimitError(Exception):
 
 
 class FoldObserver(Protocol):
-    """Is told which event is being folded."""
+    """Receives the event that is being folded."""
 
     def begin(self, event_id: str, cpu_limit_s: float) -> None:
         """Record that an event's fold begins, with its limit of CPU time in seconds."""
@@ -40,7 +40,7 @@ class FoldObserver(Protocol):
 
 
 class StateOverlay(SystemState):
-    """A state on top of another one: a batch costs what it changes, not what exists."""
+    """A state on top of another one: the cost of a batch depends on its changes, not on the size of the state."""
 
     rooms: Overlay[Room]
     memory: Overlay[RuleState]
@@ -72,7 +72,7 @@ def fold_onto(
 ) -> tuple[Batch, StateOverlay]:
     """Fold events into an overlay of the state, which is not changed before the overlay is committed.
 
-    `observer` is told which event is being folded, with its limit of processor time.
+    `observer` receives each event before it is folded, with its limit of processor time.
     """
     after = StateOverlay(state)
     batch = Batch()

@@ -1,4 +1,4 @@
-"""Run jobs of a worker process: track their health, log what they raise, and tell them when to stop."""
+"""Run jobs of a worker process: track their health, log exceptions, and signal when to stop."""
 
 import threading
 from collections.abc import Callable

@@ -37,9 +37,10 @@ def read_regular_file(path: Path, limit: int) -> bytes:
 
 
 def read_changed_file(path: Path, limit: int, last_identity: FileIdentity | None) -> RegularFile | None:
-    """Read a regular file of at most `limit` bytes; None if it is still the known version.
+    """Read a regular file of at most `limit` bytes; None if it is unchanged since `last_identity`.
 
-    A pipe or a device would block for ever or never end, so the file is opened without waiting and looked at first.
+    A pipe or a device would block for ever or never end, so the file is opened without waiting and its type checked
+    first.
     FileReadError says why a file is not read.
     """
     try:

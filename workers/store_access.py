@@ -11,7 +11,7 @@ from webhook_app.store.journal.wakeups import Wakeups
 
 @dataclass(frozen=True, slots=True)
 class StoreAccess:
-    """One process's clients: RQ changes the time-outs of its client, so it has one of its own."""
+    """One process's clients: RQ changes the time-outs of its client, so it has a separate one."""
 
     client: Client
     queue_client: Client

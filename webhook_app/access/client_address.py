@@ -16,9 +16,9 @@ def client_address(environ: Mapping[str, Any], trusted: Iterable[Network]) -> st
     """Return the nearest address that is not a trusted proxy.
 
     1. The peer of the connection, unless it is a trusted proxy.
-    2. Then X-Forwarded-For, from the right: each proxy appends the peer that it saw itself, and whatever stands further
-       left was written by somebody whom we do not know.
-    3. The first address that is no trusted proxy. What is not an address ends the walk: the proxy that passed it on
+    2. Then X-Forwarded-For, from the right: each proxy appends the peer that it saw itself, and anything further left
+       comes from an unknown sender.
+    3. The first address that is not a trusted proxy. What is not an address ends the walk: the proxy that passed it on
        stands for whoever is behind it.
     """
     networks = tuple(trusted)

@@ -19,7 +19,7 @@ class HostCheck:
         self._public_host = (urlsplit(public_url).hostname or "") if public_url else ""
 
     def is_ours(self, host: str | None) -> bool:
-        """Whether a Host header is ours. A request without one (HTTP/1.0) was not sent by a browser."""
+        """Whether a Host header names this product. A request without one (HTTP/1.0) was not sent by a browser."""
         if not host:
             return True
         read = _HOST.fullmatch(host)

@@ -55,7 +55,7 @@ def calls(context: AppContext) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def get_call(call_id: str) -> dict[str, Any]:
         """Get a call with its attempts."""
-        # Keys that belong to a call contain a colon, so an id with one is no call.
+        # Other keys of a call contain a colon, so an id with a colon is not a call.
         call = load_calls(context, [call_id])[0] if ":" not in call_id else None
         if call is None:
             raise NotFoundError(f"Call {call_id} not found.")

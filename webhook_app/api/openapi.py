@@ -49,7 +49,7 @@ REQUEST_ID = {
 
 
 def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """Add to the document of flask-smorest what it does not know."""
+    """Complete the OpenAPI document that flask-smorest generates."""
     document = deepcopy(spec)
     components = document.setdefault("components", {})
     components.pop("responses", None)

@@ -17,7 +17,7 @@ class SentinelUrlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user and password; both None where none is asked for."""
+    """A user and password; both None when no login is needed."""
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)

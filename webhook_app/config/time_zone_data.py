@@ -1,7 +1,7 @@
 """Chooses the newest time zone data that this machine has: the system's, PYTHONTZPATH's, or the `tzdata` package's.
 
 Rules of time zones change at a few days' notice, and an image's system data may be years old. Python takes whatever
-directory comes first in its search path; every process of ours compares their versions at its start instead.
+directory comes first in its search path; every Tallylight process compares their versions at its start instead.
 """
 
 import re

@@ -134,7 +134,7 @@ def allows_anonymous_read(settings: Settings) -> bool:
 
 
 def back(default: str) -> str:
-    """Return the path that the form came from, without the console's prefix; `default` if it is not ours."""
+    """Return the path that the form came from, without the console's prefix; `default` if not local."""
     path = request.form.get("back") or request.args.get("back") or ""
     if request.script_root and path.startswith(f"{request.script_root}/"):
         path = path.removeprefix(request.script_root)

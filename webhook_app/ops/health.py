@@ -73,7 +73,7 @@ def _product(store_health: StoreHealth, own: Mapping[str, str]) -> dict[str, dic
 class StoreCheck:
     """Checks the store with a deadline; one check at a time, shared by all waiting requests.
 
-    The look runs on a thread of its own, since a client's own time-outs are for each read and each address in turn.
+    The check runs on its own thread, since a client's own time-outs are for each read and each address in turn.
     """
 
     def __init__(self, read_health: Callable[[], StoreHealth], *, within_s: float = ANSWER_WITHIN_S) -> None:

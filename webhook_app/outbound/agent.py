@@ -1,4 +1,4 @@
-"""The name by which outbound requests introduce themselves."""
+"""The User-Agent of outbound requests."""
 
 from importlib.metadata import version
 

@@ -24,7 +24,7 @@ class OutboundSession(requests.Session):
         self.mount("https://", adapter)
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """Choose the proxy of a request; the rest is as `requests` has it."""
+        """Choose the proxy of a request; otherwise `requests` decides."""
         merged = super().merge_environment_settings(url, proxies, stream, verify, cert)
         merged["proxies"] = self._chosen(url)
         return merged
@@ -40,7 +40,7 @@ class OutboundSession(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Connects with our TLS context, to the target as to a proxy that speaks TLS itself, and bounds answers' heads."""
+    """Connects with our TLS context, to targets and to TLS proxies, and limits the time for response heads."""
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         host, pool = super().build_connection_pool_key_attributes(request, verify, cert)

@@ -2,7 +2,7 @@
 
 from webhook_app.outbound.url_checks import url_fault
 
-# What each scheme is fetched by, in this order. webcal is a convention: most servers mean https, some speak http only.
+# The URL schemes to try for each, in order. webcal is a convention: most servers mean https, some support only http.
 SCHEMES = {"https": ("https",), "http": ("http",), "webcals": ("https",), "webcal": ("https", "http")}
 SCHEMES_TEXT = "https://, http://, webcal:// or webcals://"
 

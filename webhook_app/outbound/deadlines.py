@@ -2,7 +2,7 @@
 
 `http.client` reads a head line by line, and a socket's time-out starts anew with each piece: a server that sends one
 byte a second is read for hours. Here the read time-out of a request bounds its whole head, status line to blank line.
-Who reads the body bounds that.
+The caller limits the time for the body.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""Says in our own words why a request of a blocking client (`requests`) got no answer."""
+"""Explains why a request of a blocking client (`requests`) got no response."""
 
 import re
 import ssl
@@ -14,9 +14,9 @@ _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})\b")
 
 
 def failure_text(error: BaseException) -> str:
-    """Why there is no answer, without the address and without the libraries' words.
+    """Why there is no response, without the address and without the text of library errors.
 
-    The libraries wrap what happened several times over; the innermost error tells most.
+    Libraries wrap errors several times; the innermost one is the most specific.
     """
     chain = list(_unwrapped(error))
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):

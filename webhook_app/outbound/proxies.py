@@ -24,7 +24,7 @@ class Proxies:
     def proxy_for(self, url: str) -> str | None:
         """The proxy for a request to `url`; None for a direct connection.
 
-        This machine itself is never asked for through a proxy, whatever NO_PROXY says.
+        Requests to this machine never use a proxy, whatever NO_PROXY says.
         """
         try:
             parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""Makes HTTP clients for an event loop (`aiohttp`), for addresses that users give: none of them leads inside."""
+"""Makes HTTP clients for an event loop (`aiohttp`), for addresses that users give; private networks are refused."""
 
 import asyncio
 import socket

@@ -14,7 +14,7 @@ def use_ca_file(path: Path | None) -> None:
     """Make every library of this process, and of the processes it starts, trust the authorities of this file.
 
     OpenSSL, and so the clients of the store and of mail, read SSL_CERT_FILE from the environment; `requests`, which the
-    library of the channels uses, reads a variable of its own.
+    library of the channels uses, reads its own variable.
     """
     if path is not None:
         os.environ[CA_FILE] = os.environ[_CA_FILE_OF_REQUESTS] = str(path)
@@ -27,7 +27,7 @@ def tls_context() -> ssl.SSLContext:
 
 @lru_cache(maxsize=4)
 def _context(ca_file: str | None, ca_directory: str | None) -> ssl.SSLContext:
-    """Made once per bundle, as reading it takes a moment. OpenSSL itself reads both variables.
+    """Cached per bundle, since loading one is slow. OpenSSL itself reads both variables.
 
     Without them the bundle of `certifi` is trusted beside the system's, which some container images lack.
     """

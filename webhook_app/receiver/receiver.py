@@ -47,7 +47,7 @@ class Count(Protocol):
 
 
 class WrongAddress(StrEnum):
-    """How the path of a webhook differs from ours."""
+    """How the path of a webhook differs from the expected one."""
 
     TOKEN_MISSING = "token-missing"
     TOKEN_WRONG = "token-wrong"

@@ -38,7 +38,7 @@ class WebhookCounters:
                 self._refused[outcome] = RefusedWebhook(outcome, int(time() * 1000), detail[:DETAIL_MAX_CHARS])
 
     def start(self) -> None:
-        """Start writing periodically, on a thread of its own."""
+        """Start writing periodically, on a separate thread."""
         self._loops.start("counts", self.flush, every_s=FLUSH_EVERY_S, first_after_s=FLUSH_EVERY_S)
 
     def flush(self) -> None:

@@ -1,4 +1,4 @@
-"""A stream for log lines whose failure to write fails nothing else."""
+"""A log stream that ignores write errors."""
 
 from typing import TextIO
 

@@ -1,4 +1,4 @@
-"""Logs: one structured line for each thing worth knowing, text for people or JSON for machines."""
+"""Structured logs: one line per event, as text for terminals or as JSON."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
 def logger() -> Any:
-    """A logger; in a program that has not configured its logs (a test, a bench) it says what is info or worse."""
+    """A logger; in a program that has not configured its logs (a test, a bench) it logs info and above."""
     if not structlog.is_configured():
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     return structlog.get_logger()
@@ -28,13 +28,13 @@ def logger() -> Any:
 def configure(
     process: str, log_format: LogFormat, log_level: LogLevel = "info", *, secrets: KnownSecrets | None = None
 ) -> None:
-    """Set up logging once a process; what libraries log comes out in the same form, warnings and worse.
+    """Set up logging once a process; library logs of warning and above use the same format.
 
-    Nothing that is written holds one of `secrets`. Exceptions that nobody catches are logged the same way.
+    The values of `secrets` are masked. Uncaught exceptions are logged the same way.
     """
 
     def named(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        # Not bound to the context: each thread begins with one of its own.
+        # Not bound to the context: each thread starts with a new one.
         event["process"] = process
         return event
 
@@ -49,7 +49,7 @@ def configure(
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("rq").setLevel(logging.CRITICAL)  # a store that is away is one line of ours, not its traceback
+    logging.getLogger("rq").setLevel(logging.CRITICAL)  # an unavailable store is one line, without a traceback
     structlog.configure(
         processors=[*before, _TIME, *after],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log_level]),
@@ -88,7 +88,7 @@ def _rendered(log_format: LogFormat, secrets: KnownSecrets) -> Sequence[Processo
 
 
 def _cleaner(secrets: KnownSecrets, *, escape: bool) -> Processor:
-    """A processor that masks secrets in every value and, for people's terminals, escapes what is not printable."""
+    """A processor that masks secrets in every value and, for terminals, escapes unprintable characters."""
 
     def clean(value: Any, *, lines: bool = False) -> Any:
         if value is None or isinstance(value, bool | int | float):

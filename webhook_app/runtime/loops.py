@@ -1,6 +1,6 @@
 """Background loops: long-lived threads that survive any exception and report their health.
 
-Only the event broadcaster has a thread of its own kind: it ends with the last client and starts with the next.
+The event broadcaster manages its own thread, which ends with the last client and starts with the next.
 
 An error of a single item (one calendar, one subscriber) is handled where the item is. A loop catches unexpected
 exceptions: it logs them, waits a little longer each time, and continues. A loop that keeps failing, hangs
@@ -93,7 +93,7 @@ class Loops:
         first_after_s: float = 0.0,
         failing_after_s: float = FAILING_AFTER_S,
     ) -> threading.Thread:
-        """Run a loop on a thread of its own, until `stop` is set or the process ends.
+        """Run a loop on a separate thread, until `stop` is set or the process ends.
 
         The body returns how many seconds to wait before it is run again; None waits `every_s`.
         """

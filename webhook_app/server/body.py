@@ -18,7 +18,7 @@ class BodyTooLargeError(Exception):
 
 
 class BodyTimeoutError(Exception):
-    """The body did not come in time."""
+    """The body was not received in time."""
 
 
 class BodyMemoryFullError(Exception):
@@ -32,8 +32,8 @@ class BodyBrokenError(Exception):
 class BodyMemory:
     """The bytes that all large bodies of a process may hold together, from their first byte until they are processed.
 
-    Each body may hold `free_bytes` without asking, more than any ordinary request needs. What goes beyond is taken from
-    `shared_bytes`; while that is used up, further large bodies wait, until their own time limit ends them.
+    Each body may hold `free_bytes` outside that limit, more than any ordinary request needs. What goes beyond is taken
+    from `shared_bytes`; while that is used up, further large bodies wait, until their own time limit ends them.
     """
 
     def __init__(self, *, free_bytes: int, shared_bytes: int) -> None:
@@ -111,7 +111,7 @@ async def _read(receive: Receive, max_bytes: int, hold: _Hold) -> bytes:
     while True:
         try:
             message = await receive()
-        except Exception as error:  # the server's own, for framing that is wrong
+        except Exception as error:  # raised by the server for invalid framing
             raise BodyBrokenError from error
         if message["type"] == "http.disconnect":
             raise BodyBrokenError

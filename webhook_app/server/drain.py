@@ -1,4 +1,4 @@
-"""How the server's main process tells its worker that it is about to end."""
+"""Signals the web worker that the server's main process is about to end."""
 
 import signal
 

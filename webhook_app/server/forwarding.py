@@ -19,8 +19,8 @@ class Forwarding:
     """Reads each request as the browser sent it.
 
     1. Headers of a proxy count only when the connection comes from one of TRUSTED_PROXIES.
-    2. The scheme is X-Forwarded-Proto's. A proxy that does not send it is taken to speak what PUBLIC_URL says, when the
-       request names PUBLIC_URL's host.
+    2. The scheme is X-Forwarded-Proto's. A proxy that does not send it is assumed to use the scheme of PUBLIC_URL when
+       the request names PUBLIC_URL's host.
     3. The prefix is X-Forwarded-Prefix, else the path of PUBLIC_URL when the request names its host (in
        X-Forwarded-Host or Host) or when the path begins with it. So `/tally/rooms` is served whether or not the proxy
        strips `/tally`, and an address without the prefix (this machine, the LAN) keeps working.

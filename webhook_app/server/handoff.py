@@ -1,4 +1,4 @@
-"""Responses that are completed on the event loop: a webhook that waits for its append, a stream that goes on for hours.
+"""Responses that are completed on the event loop: a webhook that waits for its append, an open event stream.
 
 A Flask view returns one like any other response. Behind the ASGI front it hands itself over and the request's thread is
 free at once; under a plain WSGI server it completes itself in that thread.
@@ -93,7 +93,7 @@ class StreamResponse(HandedOffResponse):
             asyncio.ensure_future(exchange.draining.wait()),
         ]
         try:
-            # A peer that does not read blocks the sending: its going away, or ours, must not wait for that.
+            # A peer that does not read blocks sending: a disconnect or a shutdown must not wait for it.
             await asyncio.wait([sending, *watches], return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
                 sending.result()
@@ -121,7 +121,7 @@ async def _disconnected(receive: Receive) -> None:
 
 
 class _ThreadIterator:
-    """Runs an asynchronous generator on an event loop of its own, in the thread that iterates."""
+    """Runs an asynchronous generator on a separate event loop, in the thread that iterates."""
 
     def __init__(self, chunks: AsyncGenerator[bytes, None], end_stream: Callable[[], None]) -> None:
         self._chunks = chunks

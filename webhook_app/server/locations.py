@@ -1,4 +1,4 @@
-"""Redirects and `Location` headers under a prefix: code names paths of ours, browsers get them with the prefix."""
+"""Redirects and `Location` headers under a prefix: code uses paths without the prefix, browsers get them with it."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def with_prefix(app: "WSGIApplication") -> "WSGIApplication":
-    """A WSGI app whose `Location` headers begin with SCRIPT_NAME where they are paths of ours."""
+    """A WSGI app whose `Location` headers begin with SCRIPT_NAME where they are paths of this app."""
 
     def respond(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         prefix = environ.get("SCRIPT_NAME", "")
@@ -27,6 +27,6 @@ def with_prefix(app: "WSGIApplication") -> "WSGIApplication":
 
 
 def _prefixed(prefix: str, location: str) -> str:
-    """The location under the prefix; `url_for` has put it there already, and no page of ours begins with it."""
+    """The location under the prefix; `url_for` has put it there already, and no page path begins with it."""
     is_path = location.startswith("/") and not location.startswith("//")
     return prefix + location if is_path and not f"{location}/".startswith(f"{prefix}/") else location

@@ -1,4 +1,4 @@
-"""Silent peers: a client that stops reading, or vanishes, is cut off by the kernel; each blocks a thread of ours."""
+"""TCP time-out for clients that stop reading or vanish: the kernel closes the connection, which frees its thread."""
 
 import os
 import socket
@@ -13,15 +13,15 @@ LISTENING_LOOK_S = 0.1
 
 
 def watch() -> None:
-    """Set the limit as soon as the server listens, on a thread of its own; Linux only."""
+    """Set the limit as soon as the server listens, on a separate thread; Linux only."""
     if sys.platform == "linux":
         threading.Thread(target=_set_once_listening, name="silent-peers", daemon=True).start()
 
 
 def set_limit(limit_ms: int = SILENT_MAX_MS) -> bool:
-    """Limit how long what was sent on a TCP connection may stay unread; whether anything of ours listens yet.
+    """Limit how long what was sent on a TCP connection may stay unread; return whether a listening socket was found.
 
-    The server opens its socket by itself and tells nobody: it is looked for. What it accepts inherits the limit.
+    The server does not expose its socket, so all file descriptors are searched. Accepted connections inherit the limit.
     """
     is_set = False
     for path in Path("/proc/self/fd").iterdir():

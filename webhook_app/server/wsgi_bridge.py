@@ -26,7 +26,7 @@ class WsgiAnswer:
 def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
     """The WSGI environ (PEP 3333) of a request.
 
-    A header name with an underscore is dropped: in an environ it could not be told from one with a hyphen, so a client
+    A header name with an underscore is dropped: in an environ it would look the same as one with a hyphen, so a client
     could give a header that only a proxy may set.
     """
     server = scope.get("server") or ("", "0")

@@ -46,7 +46,7 @@ class RuleWarning:
 
 @dataclass(frozen=True, slots=True)
 class KnownRooms:
-    """What is known of rooms: those configured, the ids seen (None when no store can be asked), and `ROOMS`."""
+    """The configured rooms, the ids seen (None without a store), and the setting `ROOMS`."""
 
     config: Config
     seen_ids: Collection[str] | None = None
@@ -151,7 +151,7 @@ def _room_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarnin
         return
     meant = closest_room(pattern, known_rooms.config, known_rooms.seen_ids or ())
     if meant is None and known_rooms.seen_ids is None and _looks_like_an_id(pattern):
-        return  # without a store nobody can say whether it was seen
+        return  # without a store, whether it was seen is unknown
     what = "not a configured room" if known_rooms.seen_ids is None else "neither configured nor seen"
     hint = f"do you mean {meant}?" if meant else "it is taken for a room's id (`tally rooms add` adds it)"
     yield RuleWarning("rooms", WarningReason.UNKNOWN_ROOM, f"{pattern} is {what}; {hint}")

@@ -40,7 +40,7 @@ class ResultRecorder(Protocol):
 
 
 def rate_limit_observer(calls: Calls, limits: ProbeLimits) -> Callable[[ApiAnswer], None]:
-    """Return a function that pauses probing in all processes after a 429, for as long as VideoSDK asks."""
+    """Return a function that pauses probing in all processes after a 429, for as long as its Retry-After says."""
 
     def observe_answer(answer: ApiAnswer) -> None:
         if answer.code == RATE_LIMITED:

@@ -1,7 +1,7 @@
-"""Sends notices as text to chat, mail and push services through Apprise, which runs in a process of its own.
+"""Sends notices as text to chat, mail and push services through Apprise, which runs in a separate process.
 
-Apprise is other people's code, and its egress guard patches the interpreter that it runs in: neither belongs in the
-process that sends webhooks. `apprise_process` starts and ends that process, `apprise_worker` is what runs in it.
+Apprise is third-party code and its egress guard patches the interpreter, so neither runs in the process that sends
+webhooks. `apprise_process` starts and ends that process, `apprise_worker` is its main module.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class AppriseChannel:
         try:
             result = await self._process.send(subscriber.url, text.title, text.body, self._allowed)
         except ProcessEndedError as error:
-            # Whether the service got it is unknown: it is sent again, and the endpoint is not blamed.
+            # Whether the service received it is unknown: retry without counting a failure of the endpoint.
             return AttemptResult(None, AttemptError.REFUSED, _ms_since(started), str(error), sent=False)
         except TimeoutError:
             return AttemptResult(None, AttemptError.TIMEOUT, _ms_since(started))

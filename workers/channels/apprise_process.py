@@ -20,7 +20,7 @@ class AppriseProcess:
        It also ends with its parent, however that ends.
     2. Before it ends when idle it stops receiving: a request is either carried out, or fails to be sent and goes to a
        new process.
-    3. When it dies, the requests in progress raise ProcessEndedError.
+    3. When it crashes, the requests in progress raise ProcessEndedError.
     """
 
     def __init__(self, limits: AppriseLimits = AppriseLimits()) -> None:  # noqa: B008 - frozen

@@ -71,7 +71,7 @@ def _error(guard: EgressGuard, *, has_status: bool) -> AttemptError:
 
 
 class _LogCapture(logging.Handler):
-    """Keeps what Apprise logs on a thread while it sends: that is all it tells of why it failed."""
+    """Collects what Apprise logs on a thread while it sends: its only explanation of a failure."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

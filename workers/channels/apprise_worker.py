@@ -107,7 +107,7 @@ class AppriseWorker:
             self._changed.set()
 
     def _end_overdue(self) -> None:
-        """Break off the attempts whose time is over, and report that."""
+        """Abort the attempts that have timed out, and report that."""
         now = monotonic()
         with self._lock:
             overdue = [attempt for attempt in self._attempts.values() if self._deadline(attempt) <= now]

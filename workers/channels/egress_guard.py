@@ -1,7 +1,7 @@
 """Keeps Apprise from private addresses by checking every name it resolves and every address it connects to.
 
-Apprise's services connect through `requests` and `smtplib`. Both ask `socket.getaddrinfo` for the very addresses that
-they then connect to, so a later answer of the name server changes nothing. `install` patches the interpreter: call
+Apprise's services connect through `requests` and `smtplib`. Both connect to the addresses that `socket.getaddrinfo`
+returned, so a later answer of the name server changes nothing. `install` patches the interpreter: call
 it in the Apprise process only.
 """
 
@@ -30,7 +30,7 @@ _thread = threading.local()
 
 
 class EgressGuard:
-    """Which networks one attempt may reach, what it was refused, and the means to break it off from another thread.
+    """Which networks one attempt may reach, what it was refused, and a way to abort it from another thread.
 
     `blocked` says why an address was refused; `unresolved` that a name could not be resolved.
     """
@@ -44,7 +44,7 @@ class EgressGuard:
         self._sockets: list[socket.socket] = []
 
     def watch(self, connection: socket.socket) -> None:
-        """Remember a socket that is about to connect; TimeoutError when the attempt was broken off."""
+        """Register a socket that is about to connect; TimeoutError when the attempt was aborted."""
         with self._lock:
             if self._is_over:
                 raise TimeoutError("the attempt took too long")
@@ -52,7 +52,7 @@ class EgressGuard:
             self._sockets.append(socket.socket(fileno=os.dup(connection.fileno())))
 
     def end(self) -> None:
-        """Break off the attempt: whoever waits for a response gets an error, and nothing connects any more."""
+        """Abort the attempt: pending reads raise an error, and new connections are refused."""
         with self._lock:
             self._is_over = True
             for connection in self._sockets:

@@ -10,7 +10,7 @@ from webhook_app.domain.rules.rule import ConfiguredRoom
 
 
 class ChannelBusyError(Exception):
-    """The channel has no capacity for another attempt: nothing was sent, and the subscriber is not to blame."""
+    """The channel has no capacity for another attempt: nothing was sent; this is not a failure of the subscriber."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def parse_retry_after(value: str | None, now_s: float) -> int | None:
 
 
 def _masked(text: str, url: str) -> str:
-    """An endpoint may quote the path it was asked for, and everybody who may view the delivery sees it."""
+    """Mask the request path, which an endpoint may quote: anyone with read access sees the delivery."""
     return masked_excerpt(text, url) if text else text
 
 

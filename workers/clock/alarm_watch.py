@@ -1,6 +1,6 @@
 """Raise and clear alarms that follow from the state of the store: failing subscribers and the stream quota.
 
-They are journaled. Each check compares the state with the active alarms, so nothing is missed if a process dies:
+They are journaled. Each check compares the state with the active alarms, so nothing is missed if a process crashes:
 a breaker closes, a subscriber is deleted or disabled, a stream ends.
 """
 

@@ -1,1 +1,1 @@
-"""The deliver worker: expands notices to subscribers and sends what is due. `deliverer` holds its main loop."""
+"""The deliver worker: expands notices into deliveries and sends those that are due. `deliverer` holds its main loop."""

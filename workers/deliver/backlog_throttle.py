@@ -8,7 +8,7 @@ from workers.deliver.subscriber_queue import SubscriberQueue
 
 
 class BacklogThrottle:
-    """Remembers the last two subscribers that were sent something fresh."""
+    """Records the last two subscribers that were sent a fresh delivery."""
 
     def __init__(self, limits: DispatchLimits) -> None:
         self._limits = limits

@@ -85,8 +85,10 @@ class Claimer:
         return min(self._limits.idle_ms, wait_ms) / 1000
 
     async def _queue(self, claims: Sequence[ClaimedDelivery]) -> None:
-        """Queue what was claimed; what can never be sent is dead: its subscriber is gone or disabled, or its notice was
-        removed by retention."""
+        """Queue claimed deliveries; those that can never be sent become dead.
+
+        Their subscriber was deleted or disabled, or retention removed the notice.
+        """
         stale = await stale_ids(self._outbox, claims)
         for claim in claims:
             delivery, notice = claim.delivery, claim.notice

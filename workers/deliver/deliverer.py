@@ -1,4 +1,4 @@
-"""The deliver worker's main loop: expands the outbox and sends what is due, many at once on one event loop."""
+"""The deliver worker's main loop: expands the outbox and sends due deliveries concurrently on one event loop."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -26,10 +26,10 @@ GAVE_UP_REASON = "it has not answered for five days"
 
 
 class Deliverer:
-    """One event loop's deliveries. It lives as long as its process; each wake-up runs it until nothing is due.
+    """Sends deliveries on one event loop. One instance per process; each wake-up runs it until nothing is due.
 
-    Four tasks work side by side and wait for the store on their own: one expands the outbox, one claims due deliveries,
-    one settles outcomes, one recovers what a subscriber missed. A slow disk or endpoint delays none of the others.
+    Four concurrent tasks each wait for the store separately: one expands the outbox, one claims due deliveries,
+    one settles outcomes, one recovers missed notices. A slow disk or endpoint delays none of the others.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Deliverer:
         self._stopping: Callable[[], bool] = lambda: False
 
     async def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Expand and send until nothing is due for a moment. Returns how many attempts were started.
+        """Expand and send until idle. Returns how many attempts were started.
 
         The time limit of a run ends it only when nothing is in progress: one endpoint that hangs must not delay others.
         """
@@ -88,7 +88,10 @@ class Deliverer:
                 return self._attempts.started - started_before
 
     async def abandon(self) -> None:
-        """Drop everything in progress and write nothing more, as a crash would. Leases bring the deliveries back."""
+        """Drop everything in progress and write nothing more, as a crash would.
+
+        The deliveries are claimed again when their leases expire.
+        """
         self._settler.abandon()
         await self.dispatcher.abandon()
         self._settler.abandon()
@@ -123,9 +126,9 @@ class Deliverer:
         return now > until or now - self._signals.active_at > self._limits.linger_s
 
     async def _has_more(self) -> bool:
-        """Whether anything is due now, or as soon as what is parked comes back.
+        """Whether anything is due now, or will be as soon as parked deliveries are released.
 
-        What the tasks began before they stopped is settled first, as that may make something else due.
+        Work in progress is settled first, since that may make other deliveries due.
         """
         if self.dispatcher.is_active:
             return True
@@ -161,7 +164,7 @@ class Deliverer:
     def _after_settling(self, settled: Sequence[Delivery], result: SettleResult) -> None:
         subscriber_ids = {delivery.subscriber_id for delivery in settled}
         if any(delivery.queue for delivery in settled) or self.dispatcher.can_claim_for(subscriber_ids):
-            self._signals.claim.set()  # settling has brought these back from where they were parked
+            self._signals.claim.set()  # settling has released these parked deliveries
         self.dispatcher.release_subscribers(result.breakers_opened)
         for subscriber_id in result.to_disable:
             subscriber = self.subscribers.by_id.get(subscriber_id)

@@ -57,7 +57,7 @@ class Dispatcher:
         return min(self.free_slots, self._limits.unhealthy_in_flight_max - self._unhealthy_in_flight)
 
     def queue_of(self, subscriber: Subscriber) -> SubscriberQueue:
-        """The queue of a subscriber as it is now."""
+        """The queue of a subscriber, with its current settings."""
         queue = self._queues.get(subscriber.subscriber_id)
         if queue is None:
             queue = self._queues[subscriber.subscriber_id] = SubscriberQueue(subscriber)
@@ -66,9 +66,9 @@ class Dispatcher:
         return queue
 
     def update_subscribers(self, subscribers: Mapping[str, Subscriber]) -> None:
-        """Go on with the subscribers as they are now.
+        """Apply the current subscribers; give back waiting deliveries of deleted or disabled ones.
 
-        What waits for one that was deleted or disabled is given back; what is in flight ends by itself.
+        Attempts in flight finish.
         """
         for subscriber_id, queue in list(self._queues.items()):
             subscriber = subscribers.get(subscriber_id)
@@ -136,7 +136,7 @@ class Dispatcher:
         self._fill(queue)
 
     def release_subscribers(self, subscriber_ids: Iterable[str]) -> None:
-        """Give back what waits for these subscribers."""
+        """Give back the waiting deliveries of these subscribers."""
         for subscriber_id in subscriber_ids:
             if subscriber_id in self._active:
                 self._release(self._active[subscriber_id])
@@ -152,7 +152,7 @@ class Dispatcher:
             await asyncio.wait(self._senders)
 
     async def abandon(self) -> None:
-        """Cancel what is in flight and forget what waits, as a crash would; the leases bring them back."""
+        """Cancel attempts in flight and drop waiting deliveries, as a crash would; their leases expire."""
         for queue in self._active.values():
             queue.waiting.clear()
         for sender in self._senders:
@@ -168,7 +168,7 @@ class Dispatcher:
         return queue.is_late and queue.subscriber_id in self._backlogged and self._throttle.applies_to(queue)
 
     def _fill(self, queue: SubscriberQueue) -> None:
-        """Start senders for a queue as long as it may have more in flight."""
+        """Start senders for a queue up to its concurrency limit."""
         while (leased := self._next(queue)) is not None:
             sender = asyncio.create_task(self._send_from(queue, leased, was_healthy=queue.is_healthy))
             self._senders.add(sender)

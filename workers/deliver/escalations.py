@@ -57,7 +57,7 @@ def offline_summary(proxies: Proxies) -> str:
 
 
 class Escalations:
-    """Writes to the store on a thread of its own, so that no delivery waits for it."""
+    """Writes to the store on a separate thread, so that no delivery waits for it."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Escalations:
                 assert_never(escalation)
 
     def _disable(self, subscriber_id: str, reason: str) -> None:
-        """Disable and journal in one transaction: whenever this process dies, either both are done or neither."""
+        """Disable and journal in one transaction, so that a crash leaves both done or neither."""
         data: dict[str, Any] = {}
 
         def disable(subscriber: Subscriber) -> Subscriber:

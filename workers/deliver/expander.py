@@ -141,8 +141,8 @@ class Expander:
     def _pieces(self, batch: _Batch, queues: Queues, before: str) -> list[tuple[Sequence[Delivery], str]]:
         """The deliveries as they are written, each piece with the cursor after it.
 
-        A few healthy subscribers do not wait for many unhealthy ones: they come first, and the cursor stays. Should
-        this process die in between, the deliveries that exist by then are not made twice.
+        A few healthy subscribers do not wait for many unhealthy ones: they come first, and the cursor stays. After a
+        crash in between, existing deliveries are not created twice.
         """
         after = batch.entries[-1].entry
         if len(batch.deliveries) > self._limits.small_batch:

@@ -34,11 +34,11 @@ class UnsentDeliveries:
             return
         if await is_discarding(self._client):
             await self._discard_due()
-            await end_discarding(self._client)  # only now: a process that dies meanwhile starts over
+            await end_discarding(self._client)  # set last: after a crash the discarding starts over
         self._is_checked = True
 
     async def _discard_due(self) -> int:
-        """Settle what is due now as dead; returns how many there were."""
+        """Settle due deliveries as dead; returns how many there were."""
         count = 0
         while due := await self._deliveries.due(self._limits.discard_max):
             await self._deliveries.settle([unsent(delivery) for delivery in due], {})

@@ -87,7 +87,7 @@ class Settler:
         await self._metrics.flush_async(self._client, every_s=0)
 
     def abandon(self) -> None:
-        """Forget what is not written, as a crash would."""
+        """Drop unwritten outcomes, as a crash would."""
         self._pending, self._stats, self._lags_ms = [], {}, []
 
     def _stats_of(self, subscriber_id: str) -> AttemptStats:

@@ -1,4 +1,4 @@
-"""What the tasks of a run tell each other: that there is work, that something was done, that the run is ending."""
+"""Signals between the tasks of a run: work is available, progress was made, the run is ending."""
 
 import asyncio
 from time import monotonic

@@ -22,7 +22,7 @@ class LeasedDelivery:
 
 @dataclass(slots=True)
 class SecondCounter:
-    """Counts in the current second, and remembers the count of the second before it."""
+    """Counts in the current second and in the one before it."""
 
     second: int = 0
     count: int = 0
@@ -91,7 +91,7 @@ class SubscriberQueue:
         return not self.in_flight and not self.waiting
 
     def update(self, subscriber: Subscriber) -> None:
-        """Go on with the subscriber as it is now; a new URL is another endpoint, of which nothing is known."""
+        """Apply the current subscriber; a new URL is a new endpoint, so its health is reset."""
         if self.subscriber.url != subscriber.url:
             self.concurrency = ConcurrencyLimit()
         self.subscriber = subscriber

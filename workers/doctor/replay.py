@@ -45,7 +45,7 @@ def check_replay(client: Client, *, progress: Callable[[int], None] = lambda cou
 
 
 def differing(stored: SystemState, folded: SystemState) -> list[str]:
-    """Return the names of what is stored differently than it replays."""
+    """Return the names of records whose stored value differs from the replayed one."""
     pairs: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
         ("room", stored.rooms, {name: codec.room_of(codec.encode_room(room)) for name, room in folded.rooms.items()}),
         ("rule", stored.config.rules, _as_stored(folded.config.rules, codec.rule_of)),

@@ -125,7 +125,7 @@ def _report(mark: Mark, reason: str) -> bool:
     """Report to the store; False while that is not possible, so that the worker is left alone."""
     try:
         outcome = _record(mark.event_id, reason)
-    except Exception as error:  # whatever it is, the next poll tries again: nobody else watches this worker
+    except Exception as error:  # any error is retried at the next poll: no other process watches this worker
         _log("fold timeout could not be reported", event_id=mark.event_id, error=str(error))
         return False
     if outcome is None:

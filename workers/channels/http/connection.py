@@ -30,7 +30,7 @@ class HttpResponse:
 
 
 class HttpConnection(asyncio.Protocol):
-    """One request at a time. `give_up_at` is its deadline, on the clock of whoever calls `expire` (`perf_counter`).
+    """One request at a time. `give_up_at` is its deadline, on the clock of the caller of `expire` (`perf_counter`).
 
     The status line settles a request. The rest of the response is waited for `body_timeout_s` at most; unless all of it
     was well formed, the connection is closed.

@@ -44,7 +44,7 @@ class Connector:
         if not addresses:
             raise BlockedAddressError(blocked_message([info[4][0] for info in resolved]))
         async with asyncio.timeout(self._limits.connect_timeout_s):
-            # Nothing is resolved again from here on: these very addresses are connected to.
+            # The name is not resolved again: only the checked addresses are connected to.
             connected = await start_connection(addresses, happy_eyeballs_delay=self._limits.next_address_delay_s)
             options: dict[str, Any] = {"ssl": self._tls, "server_hostname": target.host} if target.tls else {}
             loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Resolves host names on threads of its own, with a short cache, so that a slow name server delays no other host.
+"""Resolves host names on separate threads, with a short cache, so that a slow name server delays no other host.
 
 The event loop's default executor has only a few threads: as many unresponsive name servers would block every delivery.
 """
@@ -61,7 +61,7 @@ class Resolver:
         if task is None:
             task = self._lookups[key] = asyncio.create_task(self._resolve(host, port))
             task.add_done_callback(lambda done: self._keep(key, done))
-        return await asyncio.shield(task)  # a caller that gives up does not cancel the lookup for the others
+        return await asyncio.shield(task)  # a caller that times out does not cancel the lookup for the others
 
     async def close(self) -> None:
         """Let the threads end."""

@@ -116,7 +116,7 @@ def _print_status(line: str) -> None:
 
 
 def _warn_if_unknown(api: ApiClient, room: str) -> None:
-    """Warn about an unknown room, but go on: its past events may be kept, or its first may still come."""
+    """Warn about an unknown room, but continue: it may have past events, or its first event may still come."""
     try:
         api.get(options.room_path(room))
     except CommandError as error:
