@@ -218,7 +218,7 @@ def test_a_receiver_that_was_down_gets_its_webhooks_later(sandbox: Any, room: An
 
 
 @pytest.mark.parametrize(
-    ("token", "status"),
+    ("make_token", "status"),
     [
         (lambda: "", 401),
         (lambda: "not-a-token", 401),
