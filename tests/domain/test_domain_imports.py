@@ -9,7 +9,7 @@ from tests.support import paths
 DOMAIN = paths.ROOT / "webhook_app" / "domain"
 PURE = frozenset(
     "bisect calendar codecs collections contextlib contextvars dataclasses datetime difflib enum fnmatch functools "
-    "hashlib heapq itertools re typing unicodedata urllib warnings zlib zoneinfo".split()
+    "hashlib heapq itertools operator re types typing unicodedata urllib warnings zlib zoneinfo".split()
 )
 LIBRARIES = frozenset({"cel", "cronsim", "dateutil", "icalendar"})
 SILENCED = ("meter.py", "logging")  # to keep a library from logging; nothing is written

@@ -191,7 +191,7 @@ def test_a_copy_with_observe_asks_and_sends_nothing_and_makes_up_for_nothing_lat
         )
         reasons = [item["reason"] for row in running.items("/rooms/chapel/timeline") for item in row["decisions"]]
         assert "observing" in reasons
-        assert "observing only" in running.output()
+        assert "Observe mode" in running.output()
         assert running.stop() == 0
         assert (len(running.sink.requests), requests_seen(running)) == (notices_before, requests_before)
 

@@ -24,7 +24,7 @@ LIMIT_S = scaled_limit(20.0)
 
 UP = """
 import os, sys
-from webhook_app.config.settings import SettingError, load
+from webhook_app.config.loading import load
 from workers.dev.up import run
 sys.exit(run(load(os.environ, dotenv=None)))
 """
