@@ -39,11 +39,6 @@ class AppriseChannel:
         self._base_url = base_url
         self._process = AppriseProcess(limits)
 
-    @property
-    def process_id(self) -> int | None:
-        """The id of the Apprise process; None while there is none."""
-        return self._process.pid
-
     async def send(self, message: Message, subscriber: Subscriber, *, room: ConfiguredRoom | None) -> AttemptResult:
         """Send a notice unless it repeats the state that was announced last. ChannelBusyError; store errors."""
         notice = message.notice

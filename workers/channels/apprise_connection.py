@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Self, assert_never
 
 import msgspec
 
+from webhook_app.config.variables import SECRETS
 from webhook_app.runtime.logs import logger
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_protocol import (
@@ -25,6 +27,7 @@ from workers.child_process import spawn
 
 MODULE = "workers.channels.apprise_worker"
 READ_BYTES = 65_536
+NOT_PASSED_ON = SECRETS | {"REDIS_URL"}  # Apprise is third-party code and needs no credentials of ours
 
 log = logger()
 
@@ -65,7 +68,8 @@ class AppriseConnection:
             ours.setblocking(False)
             command = (sys.executable, "-m", MODULE, str(theirs.fileno()), msgspec.json.encode(limits).decode())
             try:
-                process = spawn(command, pass_fds=[theirs.fileno()])
+                environ = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+                process = spawn(command, environ=environ, pass_fds=[theirs.fileno()])
             except OSError:
                 ours.close()
                 raise
@@ -92,7 +96,7 @@ class AppriseConnection:
         self._results[request.number], self._releases[request.number] = result, release
         try:
             async with self._writing:
-                await self._loop.sock_sendall(self._socket, encode_line(request))
+                await self._write(encode_line(request))
         except BaseException:
             self._results.pop(request.number, None)
             self._releases.pop(request.number, None)
@@ -103,6 +107,13 @@ class AppriseConnection:
             if self._ended.is_set():
                 self._socket.close()
         return result
+
+    async def _write(self, line: bytes) -> None:
+        try:
+            await self._loop.sock_sendall(self._socket, line)
+        except asyncio.CancelledError:
+            self.kill()  # a part of the line may have been written, and nothing could follow it
+            raise
 
     def kill(self) -> None:
         """Kill the process; requests in progress fail."""
@@ -123,16 +134,22 @@ class AppriseConnection:
         except OSError:
             data = b""
         if not data:
+            self._process.kill()  # it closed its socket: it is exiting, or is to
             self._end()
             return
-        for line in self._lines.feed(data):
-            self._receive(decode_from_process(line))
+        try:
+            for line in self._lines.feed(data):
+                self._receive(decode_from_process(line))
+        except ValueError as error:
+            log.warning("the Apprise process sent an invalid message", error=type(error).__name__)
+            self.kill()
 
     def _receive(self, message: Ready | SendResult | Released) -> None:
         match message:
             case Ready():
                 self._start_timer.cancel()
-                self._loaded.set_result(True)
+                if not self._loaded.done():
+                    self._loaded.set_result(True)
             case SendResult():
                 result = self._results.pop(message.number, None)
                 if result is not None and not result.done():

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class AppriseLimits:
     """Times in seconds.
 
-    `concurrency` attempts run at once; a further one waits `wait_s` for its turn, and as long for the process to load
-    Apprise. An attempt takes `total_timeout_s` at most; `connect_timeout_s` and `read_timeout_s` bound its steps. A
+    `concurrency` attempts run at once; a further one waits `wait_s` for its turn and for the process to load Apprise.
+    An attempt takes `total_timeout_s` at most; `connect_timeout_s` and `read_timeout_s` bound its steps. A
     process that reports nothing `overdue_s` after that is killed.
 
     The process ends after `idle_s` without work. It may take `start_timeout_s` to load Apprise and `stop_timeout_s` to

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from webhook_app.runtime.logs import logger
-from workers.channels.apprise_connection import AppriseConnection
+from workers.channels.apprise_connection import AppriseConnection, ProcessEndedError
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_protocol import SendRequest, SendResult
 from workers.channels.port import ChannelBusyError
@@ -41,19 +41,19 @@ class AppriseProcess:
         try:
             async with asyncio.timeout(self._limits.wait_s):
                 await self._slots.acquire()
+                release = _once(self._slots.release)
+                try:
+                    connection, result = await self._submit(url, title, body, allowed, release)
+                except BaseException:
+                    release()
+                    raise
         except TimeoutError:
             raise ChannelBusyError from None
-        release = _once(self._slots.release)
-        try:
-            connection, result = await self._submit(url, title, body, allowed, release)
-        except BaseException:
-            release()
-            raise
         try:
             async with asyncio.timeout(self._limits.total_timeout_s + self._limits.overdue_s):
                 return await result
         except TimeoutError:
-            connection.kill()  # it keeps no time itself any more
+            connection.kill()  # it no longer enforces its own time limit
             raise
 
     def close(self) -> None:
@@ -75,28 +75,27 @@ class AppriseProcess:
                 self._retire(connection)  # it has just ended, being idle
 
     async def _ready(self) -> AppriseConnection:
-        """The connection to a process that has loaded Apprise; ChannelBusyError after `wait_s`."""
-        try:
-            async with asyncio.timeout(self._limits.wait_s):
-                while True:
-                    connection = self._current or await self._start()
-                    if await connection.ready():
-                        return connection
-                    self._retire(connection)
-        except TimeoutError:
-            raise ChannelBusyError from None
+        """The connection to a process that has loaded Apprise; ProcessEndedError when it ended before."""
+        connection = self._current or await self._start()
+        if not await connection.ready():
+            raise ProcessEndedError("The process that sends to this service ended while it started.")
+        return connection
 
     async def _start(self) -> AppriseConnection:
         await asyncio.sleep(max(0.0, self._next_start_at - monotonic()))
         if self._current is None:
             self._next_start_at = monotonic() + self._limits.restart_delay_s
             try:
-                self._current = AppriseConnection.open(self._limits, on_end=self._connections.discard)
+                self._current = AppriseConnection.open(self._limits, on_end=self._ended)
             except OSError as error:
                 log.warning("the Apprise process could not be started", error=str(error))
                 raise ChannelBusyError from None
             self._connections.add(self._current)
         return self._current
+
+    def _ended(self, connection: AppriseConnection) -> None:
+        self._connections.discard(connection)
+        self._retire(connection)
 
     def _retire(self, connection: AppriseConnection) -> None:
         if self._current is connection:

@@ -59,7 +59,8 @@ class LineBuffer:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The lines that are complete with this data."""
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        if len(self._partial) > LINE_MAX_BYTES:
+        *lines, partial = (self._partial + data).split(b"\n")
+        if len(partial) > LINE_MAX_BYTES:
             raise ValueError("a message is too long")
+        self._partial = partial
         yield from lines

@@ -147,7 +147,9 @@ def main(arguments: list[str]) -> None:
     """Run until there is nothing more to do, then exit without waiting for threads."""
     limits = msgspec.json.decode(arguments[1], type=AppriseLimits)
     egress_guard.install()
-    parent = socket.socket(fileno=int(arguments[0]))
+    inherited = int(arguments[0])
+    parent = socket.socket(fileno=os.dup(inherited))  # the lowest free number: `select` takes none above 1,023
+    os.close(inherited)
     AppriseWorker(parent, AppriseSender(limits), limits).run()
     sys.stdout.flush()
     os._exit(0)

@@ -29,9 +29,10 @@ class Message:
 class AttemptResult:
     """How one attempt ended.
 
-    `error` is None after a success. `response` is the beginning of the answer with the
-    subscriber's secrets masked; without an answer, the reason why there is none. `sent` is False when nothing left this
-    process, which shows nothing about the endpoint. `waited_ms`: how long the channel waited before the attempt began.
+    `error` is None after a success. `response` is the beginning of the answer with the subscriber's secrets masked;
+    without an answer, the reason why there is none. `sent` is False when the attempt shows nothing about the
+    endpoint: nothing was sent, or whether it was is unknown. `waited_ms`: how long the channel waited before the
+    attempt began.
     """
 
     status: int | None

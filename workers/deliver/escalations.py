@@ -74,7 +74,7 @@ class Escalations:
         self._journal = journal
         self._wake = wake
         self._pending: SimpleQueue[_Escalation] = SimpleQueue()
-        loops.start("reports", self._process_next, every_s=0.0)
+        loops.start("escalations", self._process_next, every_s=0.0)
 
     def disable(self, subscriber_id: str, reason: str) -> None:
         """Disable a subscriber and notify the others; returns at once."""

@@ -94,15 +94,15 @@ class Expander:
         recoveries = {
             entry.notice.notice_id: initial_recovery(entry) for entry in batch.entries if entry.notice.type == RECOVER
         }
+        latest = latest_sequences(batch.entries)
         for deliveries, after in self._pieces(batch, queues, cursor):
+            piece_ids = {delivery.subscriber_id for delivery in deliveries}
             expansion = Expansion(
                 before=cursor,
                 after=after,
-                latest=latest_sequences(batch.entries),
+                latest=latest,
                 recoveries=recoveries,
-                free_slots={
-                    name: self._free_slots(queues[name]) for name in {each.subscriber_id for each in deliveries}
-                },
+                free_slots={name: self._free_slots(queues[name]) for name in piece_ids},
                 deliveries=deliveries,
             )
             outcomes = await self._expand_in_store(expansion)

@@ -41,7 +41,7 @@ class DeliveryLimits:
     - Claiming: `claim_max` deliveries at once, `claim_healthy` of a subscriber that succeeded last.
     - Settling: `settle_max` outcomes at once; they are gathered for `settle_gather_s`.
     - A run ends when nothing was done for `linger_s`, or after `run_max_s` as soon as nothing is in flight. Without
-      work the store is asked every `idle_ms`.
+      work the store is polled every `idle_ms`.
     - While a worker runs it keeps the wake-up flag set: for `awake_ttl_ms`, again every `awake_every_s`.
     """
 

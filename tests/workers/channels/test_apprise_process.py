@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -16,9 +17,10 @@ import pytest
 from aiohttp import web
 
 from tests.support.polling import scaled_limit
+from webhook_app.config.variables import SECRETS
 from webhook_app.domain.delivery.delivery import AttemptError, DeliveryState
 from webhook_app.store import keys
-from workers.channels.apprise_connection import ProcessEndedError
+from workers.channels.apprise_connection import AppriseConnection, ProcessEndedError
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_process import AppriseProcess
 from workers.channels.apprise_protocol import LINE_MAX_BYTES, LineBuffer, SendRequest, SendResult, encode_line
@@ -28,6 +30,7 @@ from workers.channels.port import ChannelBusyError
 
 WITHIN_S = scaled_limit(20.0)
 LIMITS = AppriseLimits(wait_s=WITHIN_S, restart_delay_s=0.0)
+FILES_OPEN = 1_100  # `select` takes no descriptor above 1,023
 LOOPBACK = ("127.0.0.0/8",)
 CHILD = Path(__file__).parents[2] / "support" / "apprise_delivery.py"
 
@@ -146,6 +149,72 @@ def test_a_request_that_finds_no_slot_in_time_is_not_sent() -> Any:
             return chat.titles, process.pid
 
     assert asyncio.run(go()) == ([], None)
+
+
+def test_the_process_starts_also_when_the_worker_has_very_many_files_open() -> None:
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < FILES_OPEN + 200:
+        pytest.skip(f"only {most} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limit, FILES_OPEN + 200), most))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(FILES_OPEN)]
+
+    async def go() -> Any:
+        async with chatting() as (chat, url, process):
+            return (await process.send(url, "text", "body", LOOPBACK)).error, chat.titles
+
+    try:
+        assert asyncio.run(go()) == (None, ["text"])
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+
+
+def test_no_credential_of_the_environment_is_passed_to_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*SECRETS, "REDIS_URL"):
+        monkeypatch.setenv(name, "not-to-be-passed-on")
+
+    async def go() -> Any:
+        async with chatting() as (_, url, process):
+            result = await process.send(url, "text", "body", LOOPBACK)
+            return result.error, Path(f"/proc/{process.pid}/environ").read_bytes()
+
+    error, environ = asyncio.run(go())
+    assert error is None
+    assert b"PATH=" in environ and b"not-to-be-passed-on" not in environ
+
+
+def test_a_process_that_ends_while_it_starts_fails_the_request_instead_of_being_started_again_for_it() -> None:
+    async def go() -> Any:
+        limits = AppriseLimits(wait_s=WITHIN_S, restart_delay_s=0.0, start_timeout_s=0.0)
+        async with chatting(limits) as (chat, url, process):
+            with pytest.raises(ProcessEndedError):
+                await process.send(url, "never", "text", LOOPBACK)
+            return chat.titles, process.pid
+
+    assert asyncio.run(go()) == ([], None)
+
+
+@pytest.mark.parametrize("sent", [b"no JSON\n", b'{"type":"unknown"}\n', b"x" * (LINE_MAX_BYTES + 1)])
+def test_a_process_that_sends_an_invalid_message_is_killed_and_its_requests_fail(sent: bytes) -> None:
+    async def go() -> Any:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        ends: list[AppriseConnection] = []
+        connection = AppriseConnection(process, ours, AppriseLimits(), ends.append)
+        result = await connection.send(SendRequest(1, "json://x", "title", "body"), lambda: None)
+        writing = asyncio.create_task(asyncio.get_running_loop().sock_sendall(theirs, sent))
+        async with asyncio.timeout(WITHIN_S):
+            with pytest.raises(ProcessEndedError):
+                await result
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        theirs.close()
+        return process.returncode, ends == [connection]
+
+    assert asyncio.run(go()) == (-signal.SIGKILL, True)
 
 
 class Answering(AppriseSender):
