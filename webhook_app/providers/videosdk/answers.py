@@ -89,7 +89,7 @@ class ApiAnswer:
     def excerpt(self) -> str:
         """The answer in short, for people: its status and the beginning of its body, without secrets."""
         body = self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
-        text = masked(" ".join(body.split()))
+        text = masked(" ".join(body[: 8 * EXCERPT_MAX_CHARS].split()))
         short = text if len(text) <= EXCERPT_MAX_CHARS else text[: EXCERPT_MAX_CHARS - 1] + "…"
         return f"{self.status} {short}"
 

@@ -125,6 +125,29 @@ def test_entries_that_repeat_seldom_are_read_before_others_use_the_steps_up() ->
     assert [(warning.fault, warning.entry) for warning in read.warnings] == [("too-costly", "chore")]
 
 
+@pytest.mark.parametrize(("lines", "summaries"), [(1, {"good", "x"}), (4, {"good"})])
+def test_each_date_of_a_time_zone_takes_a_step(lines: int, summaries: set[str]) -> None:
+    dates = "\n".join(["RDATE:" + ",".join(["20270101T090000"] * 5_000)] * lines)
+    with_dates = zone(1, "FREQ=YEARLY").replace("RRULE:FREQ=YEARLY", dates)
+    entry = event("UID:z", "DTSTART;TZID=zone 1:20270101T100000", "DURATION:PT1H", "SUMMARY:x")
+    read = read_calendar(calendar(with_dates, entry, event(*GOOD)), HORIZON)
+    assert {row[2] for row in (*read.instants, *read.local)} == summaries
+
+
+def test_every_override_takes_a_step_for_every_entry_of_its_uid() -> None:
+    masters = "".join(
+        event("UID:same", f"DTSTART:202701{number % 28 + 1:02}T{number // 28 % 24:02}0000Z", "DURATION:PT1M")
+        for number in range(500)
+    )
+    overrides = "".join(
+        event("UID:same", f"RECURRENCE-ID:202801{number % 28 + 1:02}T{number // 28 % 24:02}0000Z", *CHORE)
+        for number in range(500)
+    )
+    read = read_calendar(calendar(masters, overrides, event(*GOOD)), HORIZON)
+    assert [summary for _, _, summary in read.instants] == ["good"]
+    assert [warning.fault for warning in read.warnings] == ["too-costly"]
+
+
 def test_of_an_entry_with_very_many_instances_the_soonest_are_kept() -> None:
     read = read_calendar(calendar(event("UID:1", *CHORE, "RRULE:FREQ=HOURLY"), event(*GOOD)), HORIZON)
     chores = [begins for begins, _, summary in read.instants if summary == "chore"]

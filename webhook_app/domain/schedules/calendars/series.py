@@ -87,6 +87,7 @@ def instances(group: Sequence[Entry], horizon: Horizon) -> Iterator[Instance]:
 
 
 def _of_master(master: Entry, overrides: Sequence[Entry], horizon: Horizon) -> Iterator[Instance]:
+    spend(1 + len(overrides))
     excluded = _Names([*master.excluded, *(entry.recurrence_id for entry in overrides if entry.recurrence_id)])
     following = sorted(
         (
@@ -97,7 +98,6 @@ def _of_master(master: Entry, overrides: Sequence[Entry], horizon: Horizon) -> I
         key=lambda change: change.after,
     )
     changes = [change.after for change in following]
-    spend(len(following))
     lengths = [master.length, *(change.entry.length for change in following)]
     shifts = [change.shift for change in following]
     back = max(length.rough for length in lengths) + max([timedelta(), *shifts])

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from webhook_app.domain.budget import Budget, BudgetExceededError, step_budget
+from webhook_app.domain.budget import Budget, BudgetExceededError, spend, step_budget
 from webhook_app.domain.schedules.calendars.components import Component, Property
 from webhook_app.domain.schedules.expansion import expand
 from webhook_app.domain.schedules.recurrence import Frequency, parse_recurrence
@@ -158,6 +158,7 @@ def _onsets(observance: Component, first: datetime, last: datetime) -> Iterator[
     yield begin, before, after
     for line in observance.all("RDATE"):
         for text in line.value.split(","):
+            spend()
             yield _onset(Property(text)), before, after
     for line in observance.all("RRULE"):
         rule = parse_recurrence(line.value)
