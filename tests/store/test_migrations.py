@@ -120,6 +120,12 @@ def test_a_snapshot_holds_rooms_of_any_format() -> None:
     assert codec.rooms_of(stored) == {"abcd": read(), "efgh": Room("efgh")}
 
 
+@pytest.mark.parametrize("read_record", [codec.room_of, codec.stream_of])
+def test_a_record_of_a_later_format_is_refused_and_not_read_as_an_empty_one(read_record: Any) -> None:
+    with pytest.raises(ValueError, match="stored in format 3; this version reads formats up to 2"):
+        read_record(b'{"format":3,' + json.dumps(ROOM).encode()[1:])
+
+
 def test_a_stream_of_its_own_is_read() -> None:
     stream = codec.stream_of(json.dumps(STREAM).encode())
     assert stream.videosdk_started_at == 4

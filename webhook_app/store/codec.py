@@ -52,6 +52,14 @@ notice_of = decoder(Notice)
 arguments_of = decoder(list[dict[str, Any]])
 
 
+def _format_1(raw: bytes) -> dict[str, Any]:
+    """The fields of a record without a format number. ValueError for one that a later version has written."""
+    fields: dict[str, Any] = decode(raw)
+    if "format" in fields:
+        raise ValueError(f"stored in format {fields['format']}; this version reads formats up to {FORMAT}")
+    return fields
+
+
 def encode_room(room: Room) -> bytes:
     """A room with the number of its format first, by which reading recognizes an earlier format."""
     return _FORMAT_PREFIX + encode(room)[1:]
@@ -59,7 +67,7 @@ def encode_room(room: Room) -> bytes:
 
 def room_of(raw: bytes) -> Room:
     """A stored room, of this format or an earlier one."""
-    return _room_of(raw if raw.startswith(_FORMAT_PREFIX) else encode(room_from_1(decode(raw))))
+    return _room_of(raw if raw.startswith(_FORMAT_PREFIX) else encode(room_from_1(_format_1(raw))))
 
 
 def encode_rooms(rooms: Mapping[str, Room]) -> bytes:
@@ -79,7 +87,7 @@ def encode_stream(stream: Stream) -> bytes:
 
 def stream_of(raw: bytes) -> Stream:
     """A stored stream, of this format or an earlier one."""
-    return _stream_of(raw if raw.startswith(_FORMAT_PREFIX) else encode(stream_from_1(decode(raw))))
+    return _stream_of(raw if raw.startswith(_FORMAT_PREFIX) else encode(stream_from_1(_format_1(raw))))
 
 
 def rule_state_of(raw: bytes) -> RuleState:
