@@ -9,6 +9,7 @@ from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import AcceptedSchema, PageQuery, ProblemSchema, page_of
 from webhook_app.api.subscriber_schemas import DeliverySchema
 from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.schemas.fields import is_glob_pattern
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.deliveries import requeue_delivery
 from webhook_app.usecases.delivery_views import all_deliveries_page, delivery_views
@@ -22,7 +23,11 @@ class DeliveriesQuery(PageQuery):
     state = fields.String(load_default=None, validate=validate.OneOf([state.value for state in DeliveryState]))
     notice_id = fields.String(load_default=None)
     room_id = fields.String(load_default=None, metadata={"description": "A room name or id."})
-    type = fields.String(load_default=None, metadata={"description": "A notice type, or a glob such as `stream.*`."})
+    type = fields.String(
+        load_default=None,
+        validate=is_glob_pattern,
+        metadata={"description": "A notice type, or a glob such as `stream.*`."},
+    )
 
 
 def deliveries(context: AppContext) -> Blueprint:

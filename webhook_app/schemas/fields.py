@@ -5,11 +5,19 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from webhook_app.domain.globs import check_glob
 from webhook_app.domain.times import from_rfc3339, parse_duration
 
 NAME_PATTERN = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z"
 NAME_RULE = "may contain a-z, 0-9 and -, at most 64 characters"
 is_name = validate.Regexp(NAME_PATTERN, error=NAME_RULE)
+
+
+def is_glob_pattern(pattern: str) -> None:
+    """Raise ValidationError for a pattern that is no glob, or one that costs too much to match."""
+    fault = check_glob(pattern)
+    if fault is not None:
+        raise ValidationError(fault)
 
 
 class RequestSchema(Schema):

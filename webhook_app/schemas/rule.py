@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from webhook_app.domain.budget import step_budget
-from webhook_app.domain.globs import PATTERN_MAX_CHARS, check_glob
+from webhook_app.domain.globs import PATTERN_MAX_CHARS
 from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
 from webhook_app.domain.rules.condition_checks import check_condition, check_message_part
@@ -15,7 +15,7 @@ from webhook_app.domain.rules.triggers import WINDOW_FIELDS, TriggerKind
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.view_examples import room_shapes
 from webhook_app.providers.videosdk.start_schema import StartSchema
-from webhook_app.schemas.fields import Duration, is_name
+from webhook_app.schemas.fields import Duration, is_glob_pattern, is_name
 from webhook_app.schemas.schedule import ScheduleSchema, is_timezone
 
 ROOMS_MAX = 1_000
@@ -43,12 +43,6 @@ def _is_event_type(kind: str) -> None:
         raise ValidationError(f"unknown type {kind!r}; the {family}.* types are {close}")
 
 
-def _is_glob(pattern: str) -> None:
-    fault = check_glob(pattern)
-    if fault is not None:
-        raise ValidationError(fault)
-
-
 class RuleSchema(Schema):
     """A rule: `on` with an optional `if`, or `when` with an optional `for`; then `do`."""
 
@@ -57,7 +51,7 @@ class RuleSchema(Schema):
 
     name = fields.String(required=True, validate=is_name)
     rooms = fields.List(
-        fields.String(validate=[validate.Length(1, PATTERN_MAX_CHARS), _is_glob]),
+        fields.String(validate=[validate.Length(1, PATTERN_MAX_CHARS), is_glob_pattern]),
         required=True,
         validate=validate.Length(1, ROOMS_MAX, error='specify at least one room; use ["*"] for all'),
     )

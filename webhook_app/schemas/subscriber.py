@@ -5,10 +5,9 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from webhook_app.domain.delivery.subscriber import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering
-from webhook_app.domain.globs import check_glob
 from webhook_app.domain.notices.filters import matches_type
 from webhook_app.domain.notices.types import DEFAULT_TYPES, NOTICE_TYPES
-from webhook_app.schemas.fields import Moment, RequestSchema
+from webhook_app.schemas.fields import Moment, RequestSchema, is_glob_pattern
 from webhook_app.secrets.subscriber_secrets import read_secret
 
 URL_MAX_CHARS = 2_048
@@ -16,12 +15,6 @@ PATTERNS_MAX = 100
 CHANNEL_RATE = 1
 _pattern = validate.Regexp(r"[^\s\x00-\x1f]{1,200}\Z", error="a pattern must have 1 to 200 characters and no spaces")
 _patterns = validate.Length(1, PATTERNS_MAX)
-
-
-def _is_glob(pattern: str) -> None:
-    fault = check_glob(pattern)
-    if fault is not None:
-        raise ValidationError(fault)
 
 
 def _selects_a_type(pattern: str) -> None:
@@ -42,11 +35,13 @@ def _is_secret(text: str) -> None:
 
 
 def _types(**options: Any) -> fields.List[str]:
-    return fields.List(fields.String(validate=[_pattern, _is_glob, _selects_a_type]), validate=_patterns, **options)
+    return fields.List(
+        fields.String(validate=[_pattern, is_glob_pattern, _selects_a_type]), validate=_patterns, **options
+    )
 
 
 def _globs(**options: Any) -> fields.List[str]:
-    return fields.List(fields.String(validate=[_pattern, _is_glob]), validate=_patterns, **options)
+    return fields.List(fields.String(validate=[_pattern, is_glob_pattern]), validate=_patterns, **options)
 
 
 def _url(**options: Any) -> fields.String:

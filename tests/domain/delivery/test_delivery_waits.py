@@ -147,6 +147,17 @@ def test_deliveries_are_found_by_room_and_type(filled: Any, query: str, ids: Any
     assert ids <= everybody
 
 
+@pytest.mark.parametrize("pattern", ["x" * 1_000, "*" * 50, "%20"])
+def test_a_type_filter_that_is_no_glob_is_refused_by_the_api(filled: Any, pattern: str) -> None:
+    for path in ("/deliveries", "/subscribers/sub_well/deliveries"):
+        answer = filled.web_client.api("GET", f"{path}?type={pattern}")
+        assert (answer.status_code, "type" in answer.json["errors"]) == (422, True)
+
+
+def test_a_type_filter_that_is_no_glob_is_ignored_by_the_page(page: Any) -> None:
+    assert "stream.started" in page("/subscribers/sub_well?type=" + "*" * 50)
+
+
 def test_the_subscribers_page_names_the_room_and_says_the_state_in_words(filled: Any, page: Any) -> None:
     well, down = page("/subscribers/sub_well"), page("/subscribers/sub_down")
     assert re.search(r"stream\.started lobby queued", well)

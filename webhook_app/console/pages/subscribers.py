@@ -9,6 +9,7 @@ from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.console.pages import subscriber_actions, subscriber_forms
 from webhook_app.console.pages.wall import read_list_filter
 from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.domain.globs import check_glob
 from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.store.queries.indexes import subscriber_deliveries_index
 from webhook_app.store.queries.system import attempts_by_hour
@@ -77,6 +78,8 @@ def _page_values(console: ConsoleContext, subscriber_id: str) -> dict[str, Any]:
     cursor = request.args.get("cursor") or None
     room = request.args.get("room", "")[:FILTER_MAX_CHARS].strip()
     kind = request.args.get("type", "")[:FILTER_MAX_CHARS].strip()
+    if kind and check_glob(kind) is not None:
+        kind = ""
     config = context.state.names()
     query = {"state": state or None, "notice_id": None, "cursor": cursor, "limit": DELIVERIES_SHOWN} | {
         "room_id": config.resolve_room(room) if room else None,
