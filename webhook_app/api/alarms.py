@@ -79,5 +79,5 @@ def _position(cursor: str | None) -> tuple[int, str] | None:
         return None
     since, separator, alarm_id = position.partition("|")
     if not separator or not re.fullmatch(r"[0-9]{1,20}", since):
-        raise InvalidCursorError("Invalid cursor. Omit it to start from the beginning.")
+        raise InvalidCursorError
     return int(since), alarm_id

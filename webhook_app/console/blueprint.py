@@ -64,7 +64,6 @@ def console(context: AppContext, tokens: Tokens, sessions: Sessions, settings: S
             "sandbox": settings.sandbox_url if can_view else None,
             "counted_alarms": lambda: alarms.counted_alarms(context) if can_view else [],
             "alarm_title": title_of,
-            "address": request.full_path.rstrip("?"),
             "stream": _events_stream() if can_view else None,
         }
 

@@ -103,7 +103,7 @@ class StoreMetrics:
         yield from self._deliveries(now)
         yield _calls(measured)
         yield _broadcasts(measured)
-        repairs = CounterMetricFamily("tallylight_repairs", "Changes that only a probe told: webhooks that were lost.")
+        repairs = CounterMetricFamily("tallylight_repairs", "Changes found only by a probe: their webhooks were lost.")
         repairs.add_metric([], measured.get(measures.REPAIRS, 0))
         yield repairs
         yield GaugeMetricFamily(
@@ -132,7 +132,7 @@ class StoreMetrics:
 
     def _webhooks(self) -> Iterator[Metric]:
         webhooks = CounterMetricFamily(
-            "tallylight_webhooks", "Webhooks by VideoSDK's type and what became of them.", labels=["type", "outcome"]
+            "tallylight_webhooks", "Webhooks by VideoSDK type and outcome.", labels=["type", "outcome"]
         )
         counts = dict.fromkeys((f"{kind}|{KEPT}" for kind in STREAM_WEBHOOKS), 0)
         counts |= webhook_counts(self._client)
@@ -152,7 +152,7 @@ class StoreMetrics:
         lag = read_lag(self._client)
         yield GaugeMetricFamily(
             "tallylight_journal_lag_events",
-            f"Events that wait to be folded; counted up to {COUNTED_MAX}.",
+            f"Events waiting to be processed; counted up to {COUNTED_MAX}.",
             value=lag.events,
         )
         yield GaugeMetricFamily(
@@ -178,7 +178,7 @@ class StoreMetrics:
     def _openings(self) -> Metric:
         openings = GaugeMetricFamily(
             "tallylight_next_opening_timestamp_seconds",
-            "When the rule's next window opens, as the rooms' state has it; in the past when folding is behind.",
+            "When the rule's next window opens; in the past while processing is behind.",
             labels=["rule"],
         )
         soonest: dict[str, int] = {}
@@ -208,7 +208,7 @@ class StoreMetrics:
     def _processes(self) -> Metric:
         last_seen = GaugeMetricFamily(
             "tallylight_process_last_seen_timestamp_seconds",
-            "When a process of this kind last gave a sign of life.",
+            "Last heartbeat of a process of this kind.",
             labels=["process"],
         )
         newest: dict[str, float] = {}

@@ -116,10 +116,10 @@ class Receiver:
         self.count("unknown", "wrong-address", wrong_address_of(path, self._token).value)
         if not self._wrong_address_logged:
             self._wrong_address_logged = True
-            log.warning("a webhook came to a wrong address; compare the address that VideoSDK has with PUBLIC_URL's")
+            log.warning("webhook received at an unknown path; compare the URL set at VideoSDK with PUBLIC_URL")
         if self._token is not None:
-            return RefusalError(404, "webhooks are taken at the address with the token only")
-        return RefusalError(404, f"webhooks are taken at {INBOX}")
+            return RefusalError(404, "Unknown path. Use the webhook URL that includes the token.")
+        return RefusalError(404, f"Unknown path. Webhooks are accepted at {INBOX}.")
 
     def _is_inbox(self, path: str) -> bool:
         """Whether webhooks are accepted at this path; extra slashes are tolerated."""
@@ -143,10 +143,10 @@ class Receiver:
             return refuse(401, str(error))
         if check is SignatureCheck.INVALID:
             self.count("unknown", "wrong-signature")
-            return refuse(401, "the signature is wrong under VideoSDK's newest key")
+            return refuse(401, "Invalid signature under VideoSDK's newest key.")
         if check is SignatureCheck.UNDECIDED:
             self.count("unknown", "no-key")
-            return refuse(503, "VideoSDK's public key is being asked for")
+            return refuse(503, "VideoSDK's public key is being fetched. Retry.")
         received = self._provider.receive(body)
         if received.room_id is not None and not self._is_ours(received.room_id):
             self.count(received.type, "not-ours", received.room_id)
@@ -206,7 +206,7 @@ class AppendResponse(HandedOffResponse):
         self.status_code = 503
         self.content_type = PROBLEM
         self.headers["Retry-After"] = str(RETRY_AFTER_S)
-        self.set_data(_problem(503, "the store cannot keep it now"))
+        self.set_data(_problem(503, "The store is unavailable."))
 
 
 def handles_path(path: str) -> bool:

@@ -149,7 +149,7 @@ class Front:
             await _refuse(send, refusal)
         except Exception:
             log.exception("a request failed", method=scope["method"])
-            await _refuse(send, RefusalError(500, "Something went wrong on our side; the log says what."))
+            await _refuse(send, RefusalError(500, "Internal error. See the log."))
 
     async def _webhook(self, webhooks: WebhookApp, scope: Any, receive: Receive, send: Send) -> None:
         refusal = webhooks.refuse_head(scope["path"], scope["headers"]) if scope["method"] == "POST" else None
@@ -165,7 +165,7 @@ class Front:
             raise RefusalError(413, f"a webhook is at most {self._limits.webhook_body_max_bytes} bytes") from None
         except BodyTimeoutError:
             webhooks.count("too-slow")
-            raise RefusalError(408, "the webhook's body did not come in time") from None
+            raise RefusalError(408, "the webhook's body was not received in time") from None
         except BodyMemoryFullError:
             webhooks.count("overloaded")
             raise _memory_full() from None
@@ -178,7 +178,7 @@ class Front:
         except BodyTooLargeError:
             raise RefusalError(413, f"a request is at most {self._limits.request_body_max_bytes} bytes") from None
         except BodyTimeoutError:
-            raise RefusalError(408, "the request's body did not come in time") from None
+            raise RefusalError(408, "the request's body was not received in time") from None
         except BodyMemoryFullError:
             raise _memory_full() from None
         with self._count_response():

@@ -138,7 +138,7 @@ def checked_id(position: str | None) -> str | None:
     if position is None:
         return None
     if not _ID.fullmatch(position) or not (0, 0) < order(position) <= (ID_PART_MAX, ID_PART_MAX):
-        raise InvalidCursorError("Invalid cursor. Omit it to start from the beginning.")
+        raise InvalidCursorError
     return position
 
 

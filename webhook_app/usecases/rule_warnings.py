@@ -158,16 +158,16 @@ def _room_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarnin
 
 
 def _type_warnings(kind: str, types: Collection[str]) -> Iterator[RuleWarning]:
-    known_rooms = {*types, *NOTICE_TYPES}
-    if kind in known_rooms or kind.startswith("rule."):
+    known_types = {*types, *NOTICE_TYPES}
+    if kind in known_types or kind.startswith("rule."):
         return
-    meant = _meant(kind, known_rooms)
-    hint = f"do you mean {meant}?" if meant else "it acts if VideoSDK ever sends it"
-    yield RuleWarning("on", WarningReason.UNKNOWN_TYPE, f"{kind} is no type that VideoSDK documents; {hint}")
+    meant = _meant(kind, known_types)
+    hint = f"do you mean {meant}?" if meant else "the rule runs only if VideoSDK sends it"
+    yield RuleWarning("on", WarningReason.UNKNOWN_TYPE, f"{kind} is not a documented VideoSDK event type; {hint}")
 
 
-def _meant(word: str, known_rooms: Iterable[str]) -> str | None:
-    close = get_close_matches(word, sorted(known_rooms), n=1, cutoff=CLOSE)
+def _meant(word: str, candidates: Iterable[str]) -> str | None:
+    close = get_close_matches(word, sorted(candidates), n=1, cutoff=CLOSE)
     return close[0] if close else None
 
 

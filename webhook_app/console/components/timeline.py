@@ -100,6 +100,8 @@ def _deliveries(
     context: AppContext, notice_ids: list[str], *, at_most: int | None = LOOKED_UP_MAX
 ) -> dict[str, list[dict[str, Any]]] | None:
     """Return deliveries by notice; None when there are too many to look up."""
+    if not notice_ids:
+        return {}
     names = {
         subscriber.subscriber_id: subscriber.name or subscriber.shown_url for subscriber in context.subscribers.all()
     }

@@ -61,7 +61,6 @@ def error_page(error: HTTPException) -> Response:
         detail = ""
     body = render_template(
         "error.html",
-        status=status,
         title=error.title if isinstance(error, PageError) else TITLES.get(status, error.name),
         detail=detail or error.description or error.name,
         links=error.links if isinstance(error, PageError) else (),

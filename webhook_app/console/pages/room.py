@@ -10,6 +10,7 @@ from webhook_app.console.context import ConsoleContext, live_part, page
 from webhook_app.console.pages.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.schedules.broadcasts import why_off_air
 from webhook_app.domain.views import occurrence_view, stream_view
 from webhook_app.store.queries.streams import newest_streams
 from webhook_app.usecases.context import AppContext
@@ -69,7 +70,7 @@ def _page_values(console: ConsoleContext, room_id: str) -> dict[str, Any]:
         else {
             "rules": window.rules,
             "closes_at": None if window.endless else window.closes_at,
-            "held": window.suppressed,
+            "paused_because": None if window.suppressed is None else why_off_air(room, window, config.settings).text,
         },
         "next_window": None
         if room.schedule.next_window is None

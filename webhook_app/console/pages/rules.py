@@ -69,7 +69,6 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
             rooms=[(room_id, config.named(room_id)) for room_id in rooms[:ROOMS_SHOWN]],
             room_count=len(rooms),
             windows=_windows(config, shown_rule, rooms, context.now()),
-            names={room.room_id: room.name for room in config.names.values()},
         )
 
     @blueprint.get("/rules/<name>/<any('pause', 'resume', 'skip-next', 'delete'):action>")

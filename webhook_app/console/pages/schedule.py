@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from webhook_app.console.components.quota import Overlaps, Quota
 from webhook_app.console.components.week import AHEAD_MS, PAST_MS, PlannedWindow, WindowStatus, week
@@ -73,7 +73,6 @@ def _page_values(console: ConsoleContext, quota: Quota) -> dict[str, Any]:
         "q": q,
         "query": {"q": q} if q else {},
         "scheduled": len(by_room),
-        "address": request.full_path.rstrip("?"),
     }
 
 

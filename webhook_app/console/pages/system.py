@@ -131,10 +131,10 @@ def _store(client: Client) -> dict[str, Any]:
 
 def _configured(client: Client, name: str) -> str | None:
     try:
-        chart_label: dict[str, str] = client.config_get(name)
+        configured: dict[str, str] = client.config_get(name)
     except redis.ResponseError:
         return None
-    return chart_label.get(name)
+    return configured.get(name)
 
 
 def _delivery_attempts(console: ConsoleContext, now: int) -> dict[str, Any]:

@@ -97,7 +97,6 @@ def _page_values(console: ConsoleContext) -> dict[str, Any]:
         "on_air": counts[Lamp.ON],
         "max_streams": context.max_streams,
         "total": count_rooms(context.client),
-        "matching": len(matching),
         "number": number,
         "pages": pages,
         "groups": sorted({group for named in config.names.values() for group in named.groups}),

@@ -17,6 +17,9 @@ T = TypeVar("T")
 class InvalidCursorError(ValueError):
     """A cursor that was not made here."""
 
+    def __init__(self) -> None:
+        super().__init__("Invalid cursor. Omit it to start from the beginning.")
+
 
 def encode_cursor(position: str) -> str:
     """A position as an opaque cursor."""
@@ -30,7 +33,7 @@ def decode_cursor(cursor: str | None) -> str | None:
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, ValueError):
-        raise InvalidCursorError("the cursor is not one of ours; leave it out to begin") from None
+        raise InvalidCursorError from None
 
 
 def page_by_score(
@@ -48,7 +51,7 @@ def page_by_score(
     if position is not None:
         score, bar, after = position.partition("|")
         if not bar or not _SCORE.fullmatch(score):
-            raise InvalidCursorError("the cursor is not one of ours; leave it out to begin")
+            raise InvalidCursorError
         top = score
     items: list[T] = []
     looked = skipped = 0
