@@ -10,7 +10,7 @@ _new, _set = object.__new__, object.__setattr__
 def replace(value: T, /, **changes: Any) -> T:
     """`dataclasses.replace` for frozen dataclasses, several times as fast where there are many fields.
 
-    A room has thirty fields and changes several times an event. A name that is no field is a TypeError.
+    A stream has thirty fields and changes several times an event. A name that is no field is a TypeError.
     """
     try:
         old_fields = value.__dict__

@@ -61,16 +61,6 @@ class WebhookBody:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a vendor can do, and where its limits are."""
-
-    stream_limit_s: int  # it ends a stream that has run for so long
-    lists_streams: bool  # one answer can show the active streams of many rooms
-    pictures: bool  # it takes pictures of what is on air
-    participants: bool  # it can list the participants of a session
-
-
 class Translator(Protocol):
     """Reads what the vendor wrote, in webhooks and in the answers that the journal quotes, in our words.
 
@@ -121,11 +111,6 @@ class Provider(Protocol):
     @property
     def signature_header(self) -> str:
         """The name of the header with a webhook's signature, in lower case."""
-        ...
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do."""
         ...
 
     @property

@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
 from webhook_app.domain.control.call import CallKind, CallState
 from webhook_app.domain.events import JournalEvent, Source
-from webhook_app.domain.facts.configuration import ConfigurationFact
+from webhook_app.domain.facts.configuration import is_configuration_fact
 from webhook_app.domain.facts.system import ReconcileWindows, TimerFired
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.outcome import StepOutcome
@@ -109,7 +109,7 @@ def _backtest(
         if event.at >= since:
             recorded += _actions(outcome, event.at)
         own_streams.observe(event)
-        if others and draft is not None and isinstance(event.payload, ConfigurationFact):
+        if others and draft is not None and is_configuration_fact(event.payload):
             change = without_drafts(event, drafted, draft.state.config)
             if change is not None:
                 _run_to(draft, change.at)

@@ -7,12 +7,12 @@ from webhook_app.domain.events import JournalEvent
 from webhook_app.domain.facts.configuration import (
     ApplyFile,
     CalendarFetched,
-    ConfigurationFact,
     DeleteRule,
     PauseRule,
     PutRule,
     SkipNextOccurrence,
     SkipOccurrence,
+    is_configuration_fact,
 )
 from webhook_app.domain.facts.provider import StreamSignal
 from webhook_app.domain.facts.results import CallOutcome, CallResult, CaptureResult, ProbeResult
@@ -52,7 +52,7 @@ def is_left_out(event: JournalEvent, own_streams: OwnStreams) -> bool:
         case StreamSignal() as signal:
             return own_streams.include(event, signal)
         case payload:
-            return isinstance(payload, ConfigurationFact) and not isinstance(payload, CalendarFetched)
+            return is_configuration_fact(payload) and not isinstance(payload, CalendarFetched)
 
 
 def without_drafts(event: JournalEvent, drafted: Collection[str], config: Config) -> JournalEvent | None:

@@ -196,7 +196,7 @@ def _rule_set(rules: tuple[Rule, ...]) -> RuleSet:
 class Config:
     """Rules and configured rooms in force. Frozen: a change makes a new one.
 
-    `names` holds the configured rooms by `RoomName.key`, `by_room` by id. `shadowed` are ids that are the name of
+    `names` holds the configured rooms by `ConfiguredRoom.key`, `by_room` by id. `shadowed` are ids that are the name of
     another room: without `id:`, they mean that room.
     """
 

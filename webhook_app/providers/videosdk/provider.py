@@ -3,12 +3,10 @@
 from dataclasses import dataclass, field
 
 from webhook_app.domain.events import Source
-from webhook_app.providers.port import Capabilities, ReceivedWebhook
+from webhook_app.providers.port import ReceivedWebhook
 from webhook_app.providers.videosdk.signature import HEADER
 from webhook_app.providers.videosdk.translation import VideoSDKTranslator
 from webhook_app.providers.videosdk.webhook_schema import parse
-
-CAPABILITIES = Capabilities(stream_limit_s=7_200, lists_streams=True, pictures=True, participants=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +15,6 @@ class VideoSDKProvider:
 
     source: Source = Source.VIDEOSDK
     signature_header: str = HEADER
-    capabilities: Capabilities = CAPABILITIES
     translator: VideoSDKTranslator = field(default_factory=VideoSDKTranslator)
 
     def receive(self, body: bytes) -> ReceivedWebhook:
