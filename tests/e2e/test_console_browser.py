@@ -186,7 +186,7 @@ def test_the_week_says_what_became_of_each_window(visit: Any, tally: Any) -> Non
     expect(past.locator("li").filter(has_text="short-kept-room")).to_contain_text("completed")
     expect(past.locator("li").filter(has_text="short-missed-room")).to_contain_text("missed")
     expect(past).to_contain_text("1 missed")
-    assert visit.page.locator("rect.was").count() >= 1
+    assert visit.page.locator("rect.on-air").count() >= 1
     assert visit.page.locator("rect.plan.missed").count() == 1
     visit.picture("week-over")
 

@@ -65,9 +65,9 @@ class ConsoleAuth:
                 raise Problem(403, self._hosts.advice(request.headers.get("Host"), self._remedy))
             if request.path.startswith("/page/"):
                 return Response(status=401)
-            here = request.full_path.rstrip("?")
-            returns = request.method == "GET" and here != "/" and not request.headers.get("X-Fragment")
-            return redirect(f"/login?{urlencode({'back': here})}" if returns else "/login")
+            path = request.full_path.rstrip("?")
+            returns = request.method == "GET" and path != "/" and not request.headers.get("X-Fragment")
+            return redirect(f"/login?{urlencode({'back': path})}" if returns else "/login")
         if request.method == "POST":
             if not csrf.has_token(self.csrf):
                 detail = "This form expired. Reload the page and try again."
@@ -82,18 +82,18 @@ class ConsoleAuth:
 
         @blueprint.get("/login")
         def login_form() -> Response:
-            return self._form(wrong=None)
+            return self._form(error=None)
 
         @blueprint.post("/login")
         def login() -> BaseResponse:
             try:
                 role = self._tokens.checked_role(request.form.get("token", "").strip())
             except TooManyWrongTokensError as error:
-                return self._form(wrong=str(error), status=429, retry_after_s=error.wait_s)
+                return self._form(error=str(error), status=429, retry_after_s=error.wait_s)
             if not csrf.has_login_token():
-                return self._form(wrong=self._refused_form(), status=403)
+                return self._form(error=self._refused_form(), status=403)
             if role is None:
-                return self._form(wrong="Wrong token.", status=403)
+                return self._form(error="Wrong token.", status=403)
             self._sessions.begin(role)
             return redirect(back("/"), code=303)
 
@@ -102,11 +102,11 @@ class ConsoleAuth:
             self._sessions.end()
             return redirect("/" if self.anonymous_read else "/login", code=303)
 
-    def _form(self, *, wrong: str | None, status: int = 200, retry_after_s: int | None = None) -> Response:
+    def _form(self, *, error: str | None, status: int = 200, retry_after_s: int | None = None) -> Response:
         token = csrf.new_login_token()
         form = make_response(
             render_template(
-                "login.html", csrf_token=token, wrong=wrong, back=back("/"), need=request.values.get("need")
+                "login.html", csrf_token=token, error=error, back=back("/"), need=request.values.get("need")
             ),
             status,
         )
@@ -153,7 +153,7 @@ def run_action(action: Callable[[], str], default: str) -> BaseResponse:
     try:
         return flash_and_redirect(action(), default)
     except UseCaseError as error:
-        flash(error.detail, "wrong")
+        flash(error.detail, "error")
         return redirect(back(default), code=303)
 
 

@@ -371,11 +371,11 @@ def test_the_week_shows_windows_beside_what_was_on_air(client: Client, admin: An
     page = admin.page("/schedule")
     assert 'class="plan planned"' in page
     assert f"{opens:%H:%M}–" in page
-    assert 'class="was"' not in page
+    assert 'class="on-air"' not in page
     run = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/1/index.m3u8"}
     append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM, **run)))
     fold_all(client)
-    assert 'class="was"' in admin.page("/schedule")
+    assert 'class="on-air"' in admin.page("/schedule")
 
 
 def test_a_window_is_skipped_and_its_rule_paused_from_the_schedule(client: Client, admin: Any) -> None:

@@ -88,7 +88,7 @@ def _view(console: ConsoleContext) -> dict[str, Any]:
         "cleared": _shown(cleared[:PAST_SHOWN], config, subscribers),
         "count": len(counted),
         "acknowledged_count": len(acknowledged),
-        "troubles": _troubles(read_health(context.client)),
+        "problems": _problems(read_health(context.client)),
         "mute_min": MUTE_MIN,
     }
 
@@ -106,10 +106,10 @@ def _shown(alarms: Sequence[Alarm], config: Config, subscribers: dict[str, str])
     ]
 
 
-def _troubles(health: StoreHealth) -> list[str]:
+def _problems(health: StoreHealth) -> list[str]:
     """Problems that raise no alarm: the store, missing processes, failing loops."""
     if health.problem is not None:
         return [f"Store problem: {health.problem}."]
     missing = [name for name in (*WORKERS, "clock") if not health.live.alive.get(name)]
-    troubles = [f"No {name} process is running." for name in missing]
-    return troubles + [f"{where}: {why}." for where, why in sorted(health.live.failing.items())]
+    problems = [f"No {name} process is running." for name in missing]
+    return problems + [f"{process}: {error}." for process, error in sorted(health.live.failing.items())]

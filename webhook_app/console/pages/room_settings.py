@@ -22,14 +22,19 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
     def form(room: ResolvedRoom | None, values: dict[str, str], error: UseCaseError | None = None) -> tuple[str, int]:
         errors = error.messages_by_field if error is not None else {}
-        wrong = [message for messages in errors.values() for message in messages]
+        field_errors = [message for messages in errors.values() for message in messages]
         html = page(
-            "room_settings.html", here="wall", found=room, form=values, wrong=wrong, back=_room_path(console, room)
+            "room_settings.html",
+            here="wall",
+            room=room,
+            form=values,
+            errors=field_errors,
+            back=_room_path(console, room),
         )
         return html, 200 if error is None else problem_of(error).code or 422
 
     @blueprint.get("/new-room")
-    def ask_new_room() -> tuple[str, int]:
+    def new_room_form() -> tuple[str, int]:
         require_admin(console.auth)
         return form(None, {})
 
@@ -46,7 +51,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         return flash_and_redirect("Room added.", _room_path(console, room))
 
     @blueprint.get("/rooms/<room:room_id>/settings")
-    def ask_room_settings(room_id: str) -> tuple[str, int]:
+    def room_settings_form(room_id: str) -> tuple[str, int]:
         require_admin(console.auth)
         room = find_room(context.state, room_id)
         current = room.configured
@@ -65,10 +70,10 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         return flash_and_redirect("Room saved.", _room_path(console, room))
 
     @blueprint.get("/rooms/<room:room_id>/forget")
-    def ask_forget(room_id: str) -> str:
+    def confirm_forget(room_id: str) -> str:
         require_admin(console.auth)
         room = find_room(context.state, room_id)
-        return page("room_forget.html", here="wall", found=room, back=_room_path(console, room))
+        return page("room_forget.html", here="wall", room=room, back=_room_path(console, room))
 
     @blueprint.post("/rooms/<room:room_id>/forget")
     def forget(room_id: str) -> BaseResponse:
@@ -95,7 +100,7 @@ def _name_and_groups() -> dict[str, Any]:
 
 
 def _invalid(error: ValidationError) -> InvalidInputError:
-    messages = {name: [str(why) for why in _texts(errors)] for name, errors in error.messages_dict.items()}
+    messages = {name: [str(text) for text in _texts(errors)] for name, errors in error.messages_dict.items()}
     return InvalidInputError("Invalid room.", errors=messages)
 
 

@@ -77,7 +77,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
 
 def _refused(errors: Sequence[Mapping[str, Any]], form: Mapping[str, Any]) -> tuple[str, int]:
-    return page("backtest.html", here="rules", wrong=errors, **form), 422
+    return page("backtest.html", here="rules", errors=errors, **form), 422
 
 
 def _drafts(context: AppContext, text: str) -> list[Rule]:
@@ -104,15 +104,19 @@ def _rows(comparison: Comparison) -> list[Row]:
 def _chart(comparison: Comparison, since: int, until: int, config: Config) -> Markup:
     """Draw the actions over time: those of the drafts above, those that were taken below."""
     label = f"With draft: {len(comparison.would)} actions. Actual: {len(comparison.did)}. Listed below."
-    parts = [Markup('<svg class="trial" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, HEIGHT, label)]
+    parts = [
+        Markup('<svg class="backtest-chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
+            WIDTH, HEIGHT, label
+        )
+    ]
     for actions, unmatched, top, kind in (
-        (comparison.would, set(comparison.only_would), DRAFT_TOP, "would"),
-        (comparison.did, set(comparison.only_did), ACTUAL_TOP, "did"),
+        (comparison.would, set(comparison.only_would), DRAFT_TOP, "draft"),
+        (comparison.did, set(comparison.only_did), ACTUAL_TOP, "recorded"),
     ):
-        parts.append(Markup('<rect class="lane" x="0" y="{}" width="{}" height="24" rx="3"/>').format(top, WIDTH))
+        parts.append(Markup('<rect class="track" x="0" y="{}" width="{}" height="24" rx="3"/>').format(top, WIDTH))
         for action in actions[:BARS_MAX]:
             left = (action.at - since) * (WIDTH - 6) / max(1, until - since)
-            css_class = f"act {kind}" + (" alone" if action in unmatched else "")
+            css_class = f"action {kind}" + (" differs" if action in unmatched else "")
             room = config.room_name(action.room_id) or action.room_id
             title = f"{action.kind} in {room}, triggered by {action.because}"
             parts.append(

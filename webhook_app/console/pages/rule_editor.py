@@ -89,7 +89,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
             ), 422
         flash(f"{name} saved." if change.in_force else f"{name} saved. Takes effect in a moment.", "done")
         for warning in change.warnings:
-            flash(f"Warning: {warning.message}.", "careful")
+            flash(f"Warning: {warning.message}.", "caution")
         return redirect(f"/rules/{name}" if change.in_force else "/rules", code=303)
 
 

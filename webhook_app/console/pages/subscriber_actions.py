@@ -25,7 +25,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         return page(
             "subscriber_confirmation.html",
             here="subscribers",
-            one=subscriber_view(require_subscriber(context, subscriber_id)),
+            subscriber=subscriber_view(require_subscriber(context, subscriber_id)),
             action=action,
             periods=PERIODS,
             back=back(f"/subscribers/{subscriber_id}"),

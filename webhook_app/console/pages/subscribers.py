@@ -58,8 +58,8 @@ def _list_values(console: ConsoleContext) -> dict[str, Any]:
     return {
         "subscribers": [
             subscriber_view(subscriber)
-            | {"health": health_view(its_health), "chart": _chart(console, subscriber.subscriber_id)}
-            for subscriber, its_health in zip(shown, health, strict=True)
+            | {"health": health_view(subscriber_health), "chart": _chart(console, subscriber.subscriber_id)}
+            for subscriber, subscriber_health in zip(shown, health, strict=True)
         ],
         "total": len(newest_first),
         "counts": context.deliveries.counts(),
@@ -89,7 +89,7 @@ def _page_values(console: ConsoleContext, subscriber_id: str) -> dict[str, Any]:
     filters = {name: value for name, value in (("state", state), ("room", room), ("type", kind)) if value}
     health = context.subscribers.health([subscriber_id])[0]
     return {
-        "one": subscriber_view(subscriber) | {"http": subscriber.uses_webhooks},
+        "subscriber": subscriber_view(subscriber) | {"http": subscriber.uses_webhooks},
         "health": health_view(health),
         "is_overdue": health.oldest_due_at is not None and health.oldest_due_at <= context.now(),
         "chart": _chart(console, subscriber_id),

@@ -65,7 +65,7 @@ def _processes(client: Client, now: int) -> dict[str, Any]:
     lives = {item["name"] for item in seen_processes if item["alive"]}
     return {
         # Omitted for live processes: it would change the page, and its ETag, on every request.
-        "found": [item | {"seen_at": None if item["alive"] else item["seen_at"]} for item in seen_processes],
+        "seen": [item | {"seen_at": None if item["alive"] else item["seen_at"]} for item in seen_processes],
         "missing": [name for name in NEEDED if name not in lives],
     }
 

@@ -1,12 +1,12 @@
-// Asks in a dialog what a link would ask on a page of its own. Without a script the link does.
+// Opens confirmation links in a dialog. Without JavaScript, the link opens a page with the same form.
 (() => {
   const dialog = document.getElementById("dialog");
   if (!dialog || !dialog.showModal) return;
   let opener = null;
 
   document.addEventListener("click", async (event) => {
-    const close = event.target.closest("[data-close]");
-    if (close && dialog.open && dialog.contains(close)) {
+    const closeButton = event.target.closest("[data-close]");
+    if (closeButton && dialog.open && dialog.contains(closeButton)) {
       event.preventDefault();
       dialog.close();
       return;
@@ -15,13 +15,13 @@
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     try {
-      const answer = await fetch(link.href, { headers: { "X-Fragment": "1" }, cache: "no-store" });
-      if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
-      dialog.innerHTML = await answer.text();
-      opener = tallyFocus.place(link);
+      const response = await fetch(link.href, { headers: { "X-Fragment": "1" }, cache: "no-store" });
+      if (!response.ok || response.redirected) throw new Error(String(response.status));
+      dialog.innerHTML = await response.text();
+      opener = tallyFocus.locate(link);
       dialog.showModal();
-      const first = dialog.querySelector("select, input:not([type=hidden]), button");
-      if (first) first.focus();
+      const firstField = dialog.querySelector("select, input:not([type=hidden]), button");
+      if (firstField) firstField.focus();
     } catch {
       location.assign(link.href);
     }

@@ -1,69 +1,69 @@
 // Keeps the changing part of a page current: refreshed on server-sent events, or by polling every two seconds while
 // the page is visible. Open details, scroll positions and focus are preserved.
 (() => {
-  const ASK_MS = 2000;
+  const POLL_MS = 2000;
   const REFRESH_WHILE_STREAMING_MS = 5000;
-  const GATHER_MS = 150;
-  const APART_MS = 1000;
-  const HOLDS_MS = 1500;
-  const FALLS_MAX = 3;
-  const TRY_AGAIN_MS = 60000;
-  const SAID_MS = 5000;
-  const SAID_MAX_MS = 20000;
+  const DEBOUNCE_MS = 150;
+  const REFRESH_INTERVAL_MIN_MS = 1000;
+  const STABLE_AFTER_MS = 1500;
+  const FAILURES_MAX = 3;
+  const RECONNECT_MS = 60000;
+  const MESSAGE_MS = 5000;
+  const MESSAGE_MAX_MS = 20000;
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
-  const LEFT_ALONE_MS = 15000;
-  let pressed = false, chosenSince = 0;
-  let etag = "", busy = false, again = false, isStreaming = false, gather = 0, last = 0;
+  const SELECTION_PAUSE_MS = 15000;
+  let isPointerDown = false, selectedSince = 0;
+  let etag = "", isRefreshing = false, refreshAgain = false, isStreaming = false, refreshTimer = 0, lastRefresh = 0;
 
-  const two = (n) => String(n).padStart(2, "0");
-  function tick() {
+  const twoDigits = (n) => String(n).padStart(2, "0");
+  function updateElapsedTimes() {
     for (const time of document.querySelectorAll("time[data-since]")) {
-      const passed = Math.max(0, Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000));
-      const hours = Math.floor(passed / 3600);
+      const elapsed = Math.max(0, Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000));
+      const hours = Math.floor(elapsed / 3600);
       if (hours > 48) continue;
-      time.textContent = (hours ? hours + ":" + two(Math.floor((passed % 3600) / 60)) : Math.floor(passed / 60)) + ":" + two(passed % 60);
+      time.textContent = (hours ? hours + ":" + twoDigits(Math.floor((elapsed % 3600) / 60)) : Math.floor(elapsed / 60)) + ":" + twoDigits(elapsed % 60);
       const before = time.previousSibling;
       if (before && before.nodeType === 3 && before.data.trim() === "since") before.data = "for ";
     }
   }
-  tick();
-  setInterval(tick, 1000);
+  updateElapsedTimes();
+  setInterval(updateElapsedTimes, 1000);
   document.addEventListener("pointerover", (event) => {
     const time = event.target.closest && event.target.closest("time[datetime]");
     if (time && !time.title) time.title = new Date(time.dateTime).toISOString().slice(0, 19).replace("T", " ") + " UTC, " + new Date(time.dateTime).toLocaleString() + " here";
   });
 
   for (const form of document.querySelectorAll("form[data-instant]")) {
-    let waiting = 0;
+    let timer = 0;
     form.addEventListener("change", () => form.requestSubmit());
     form.addEventListener("input", (event) => {
       if (event.target.type !== "search") return;
-      clearTimeout(waiting);
-      waiting = setTimeout(() => form.requestSubmit(), 450);
+      clearTimeout(timer);
+      timer = setTimeout(() => form.requestSubmit(), 450);
     });
     const search = form.querySelector("input[type=search]");
-    if (search && search.value && sessionStorage.getItem("found") === location.pathname) {
+    if (search && search.value && sessionStorage.getItem("searched") === location.pathname) {
       search.focus();
       search.setSelectionRange(search.value.length, search.value.length);
     }
     form.addEventListener("submit", () => {
-      if (document.activeElement === search) sessionStorage.setItem("found", location.pathname);
-      else sessionStorage.removeItem("found");
+      if (document.activeElement === search) sessionStorage.setItem("searched", location.pathname);
+      else sessionStorage.removeItem("searched");
     });
   }
   if (!live) return;
-  const every = Number(live.dataset.every) || ASK_MS;
+  const interval = Number(live.dataset.every) || POLL_MS;
 
-  function say(text, kind) {
+  function showStatus(text, kind) {
     if (!pulse || pulse.textContent === text) return;
     pulse.textContent = text;
     pulse.className = "pulse " + kind;
-    live.classList.toggle("old", kind === "lost");
+    live.classList.toggle("outdated", kind === "lost");
   }
 
-  // How many alarms nobody has acknowledged: beside the page's link, and before its title.
-  function showCount(count) {
+  // Shows the number of unacknowledged alarms: beside the link to the alarms page, and in the title.
+  function showAlarmCount(count) {
     const badge = document.getElementById("alarm-count");
     if (badge) {
       badge.hidden = count === "0";
@@ -72,103 +72,103 @@
     document.title = (count === "0" ? "" : "(" + count + ") ") + document.title.replace(/^\(\d+\) /, "");
   }
 
-  function put(html) {
-    const open = new Set([...live.querySelectorAll("details[open][id]")].map((one) => one.id));
-    const shut = new Set([...live.querySelectorAll("details:not([open])[id]")].map((one) => one.id));
+  function replaceLive(html) {
+    const opened = new Set([...live.querySelectorAll("details[open][id]")].map((details) => details.id));
+    const closed = new Set([...live.querySelectorAll("details:not([open])[id]")].map((details) => details.id));
     const active = document.activeElement;
     const alarms = document.getElementById("alarms");
-    const where = live.contains(active) || (alarms && alarms.contains(active)) ? tallyFocus.place(active) : null;
-    const sideways = [...live.querySelectorAll("[data-keep-scroll]")].map((one) => one.scrollLeft);
-    const come = document.createElement("template");
-    come.innerHTML = html;
-    const strip = come.content.querySelector("template[data-alarms]");
+    const focused = live.contains(active) || (alarms && alarms.contains(active)) ? tallyFocus.locate(active) : null;
+    const scrollLefts = [...live.querySelectorAll("[data-keep-scroll]")].map((element) => element.scrollLeft);
+    const fragment = document.createElement("template");
+    fragment.innerHTML = html;
+    const strip = fragment.content.querySelector("template[data-alarms]");
     if (strip) {
       strip.remove();
-      showCount(strip.content.querySelector("[data-count]")?.dataset.count || "0");
+      showAlarmCount(strip.content.querySelector("[data-count]")?.dataset.count || "0");
     }
     if (strip && alarms && alarms.innerHTML.trim() !== strip.innerHTML.trim()) alarms.innerHTML = strip.innerHTML;
-    live.replaceChildren(come.content);
-    for (const one of live.querySelectorAll("details[id]")) {
-      if (open.has(one.id)) one.open = true;
-      else if (shut.has(one.id)) one.open = false;
+    live.replaceChildren(fragment.content);
+    for (const details of live.querySelectorAll("details[id]")) {
+      if (opened.has(details.id)) details.open = true;
+      else if (closed.has(details.id)) details.open = false;
     }
-    live.querySelectorAll("[data-keep-scroll]").forEach((one, at) => { one.scrollLeft = sideways[at] || 0; });
-    if (where) tallyFocus.restore(where);
-    tick();
+    live.querySelectorAll("[data-keep-scroll]").forEach((element, index) => { element.scrollLeft = scrollLefts[index] || 0; });
+    if (focused) tallyFocus.restore(focused);
+    updateElapsedTimes();
   }
 
-  // What was done is said for a while: until the page has moved on, so that it never stands beside news, or a limit.
-  function dismissDone(after) {
+  // Removes messages such as "Saved." shortly after the page has changed, and after a limit in any case.
+  function dismissMessages(after) {
     const messages = document.querySelectorAll("#main > .flash.done");
-    if (messages.length) setTimeout(() => { for (const one of messages) one.remove(); }, Math.max(0, after - performance.now()));
+    if (messages.length) setTimeout(() => { for (const message of messages) message.remove(); }, Math.max(0, after - performance.now()));
   }
-  dismissDone(SAID_MAX_MS);
+  dismissMessages(MESSAGE_MAX_MS);
 
-  // What is being pressed or marked for copying is not replaced under the reader's hands, for a while.
-  function inUse() {
-    const chosen = getSelection();
-    const marking = chosen && !chosen.isCollapsed && live.contains(chosen.anchorNode);
-    if (!marking) chosenSince = 0;
-    else if (!chosenSince) chosenSince = Date.now();
-    return pressed || (marking && Date.now() - chosenSince < LEFT_ALONE_MS);
+  // The page is not replaced while a button is pressed or, up to a limit, while text is selected.
+  function isInUse() {
+    const selection = getSelection();
+    const isSelecting = selection && !selection.isCollapsed && live.contains(selection.anchorNode);
+    if (!isSelecting) selectedSince = 0;
+    else if (!selectedSince) selectedSince = Date.now();
+    return isPointerDown || (isSelecting && Date.now() - selectedSince < SELECTION_PAUSE_MS);
   }
-  live.addEventListener("pointerdown", () => { pressed = true; });
-  for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, () => { setTimeout(() => { pressed = false; }, 50); });
+  live.addEventListener("pointerdown", () => { isPointerDown = true; });
+  for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, () => { setTimeout(() => { isPointerDown = false; }, 50); });
 
   async function refresh() {
-    if (busy || inUse()) { again = again || busy; return; }
-    busy = true;
-    last = Date.now();
+    if (isRefreshing || isInUse()) { refreshAgain = refreshAgain || isRefreshing; return; }
+    isRefreshing = true;
+    lastRefresh = Date.now();
     try {
-      const answer = await fetch(live.dataset.live, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
-      if (answer.status === 401) {
+      const response = await fetch(live.dataset.live, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
+      if (response.status === 401) {
         const root = document.documentElement.dataset.root || "";
-        const here = location.pathname.slice(root.length) + location.search;
-        location.assign(root + (here === "/" || !here ? "/login" : "/login?back=" + encodeURIComponent(here)));
+        const path = location.pathname.slice(root.length) + location.search;
+        location.assign(root + (path === "/" || !path ? "/login" : "/login?back=" + encodeURIComponent(path)));
         return;
       }
-      if (answer.status !== 304) {
-        if (!answer.ok) throw new Error(String(answer.status));
-        const html = await answer.text();
-        const isNews = etag !== "";
-        etag = answer.headers.get("ETag") || "";
-        put(html);
-        if (isNews) dismissDone(SAID_MS);
+      if (response.status !== 304) {
+        if (!response.ok) throw new Error(String(response.status));
+        const html = await response.text();
+        const isChanged = etag !== "";
+        etag = response.headers.get("ETag") || "";
+        replaceLive(html);
+        if (isChanged) dismissMessages(MESSAGE_MS);
       }
-      say(isStreaming ? "Live" : `Auto-refresh every ${every / 1000} s`, isStreaming ? "streaming" : "");
+      showStatus(isStreaming ? "Live" : `Auto-refresh every ${interval / 1000} s`, isStreaming ? "streaming" : "");
     } catch {
-      say("Connection lost. This page may be out of date.", "lost");
+      showStatus("Connection lost. This page may be out of date.", "lost");
     } finally {
-      busy = false;
-      if (again) { again = false; soon(); }
+      isRefreshing = false;
+      if (refreshAgain) { refreshAgain = false; refreshSoon(); }
     }
   }
 
-  function soon() {
-    const wait = Math.max(GATHER_MS, last + APART_MS - Date.now());
-    if (!gather) gather = setTimeout(() => { gather = 0; if (!document.hidden) refresh(); }, wait);
+  function refreshSoon() {
+    const wait = Math.max(DEBOUNCE_MS, lastRefresh + REFRESH_INTERVAL_MIN_MS - Date.now());
+    if (!refreshTimer) refreshTimer = setTimeout(() => { refreshTimer = 0; if (!document.hidden) refresh(); }, wait);
   }
 
-  // A stream that is answered and closed at once (all places are taken) is none: it must hold for a while to count.
+  // The server closes a stream at once when too many clients are connected, so a stream counts only once it has stayed open.
   function listen(path) {
     const room = live.dataset.room;
-    let holds = 0, falls = 0;
+    let stableTimer = 0, failures = 0;
     const source = new EventSource(path + (room ? "?room_id=" + encodeURIComponent(room) : ""));
-    source.onopen = () => { clearTimeout(holds); holds = setTimeout(() => { isStreaming = true; falls = 0; say("Live", "streaming"); }, HOLDS_MS); };
+    source.onopen = () => { clearTimeout(stableTimer); stableTimer = setTimeout(() => { isStreaming = true; failures = 0; showStatus("Live", "streaming"); }, STABLE_AFTER_MS); };
     source.onerror = () => {
-      clearTimeout(holds);
+      clearTimeout(stableTimer);
       isStreaming = false;
-      if (++falls < FALLS_MAX) return;
+      if (++failures < FAILURES_MAX) return;
       source.close();
-      setTimeout(() => listen(path), TRY_AGAIN_MS);
+      setTimeout(() => listen(path), RECONNECT_MS);
     };
-    source.onmessage = soon;
-    source.addEventListener("gap", soon);
+    source.onmessage = refreshSoon;
+    source.addEventListener("gap", refreshSoon);
     addEventListener("pagehide", () => source.close());
   }
 
   setInterval(() => {
-    if (!document.hidden && Date.now() - last >= (isStreaming ? REFRESH_WHILE_STREAMING_MS : every)) refresh();
+    if (!document.hidden && Date.now() - lastRefresh >= (isStreaming ? REFRESH_WHILE_STREAMING_MS : interval)) refresh();
   }, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   for (const kind of ["offline", "online"]) addEventListener(kind, refresh);

@@ -1,38 +1,38 @@
-// The rule editor: keeps form and text in step, and shows the server's validation while typing. A field is marked as
+// The rule editor: synchronises form and text, and shows the server's validation while typing. A field is marked as
 // wrong only after it was edited or left.
 (() => {
-  const PAUSE_MS = 350;
+  const DEBOUNCE_MS = 350;
   const editor = document.getElementById("editor");
   const text = document.getElementById("text");
   const feedback = document.getElementById("feedback");
   const csrf = document.querySelector("meta[name=csrf]").content;
-  const touched = new Set();
-  let waiting = 0, number = 0;
+  const touchedFields = new Set();
+  let timer = 0, lastRequest = 0;
   document.documentElement.classList.add("scripted");
 
   async function post(path) {
-    const mine = ++number;
+    const request = ++lastRequest;
     const body = new URLSearchParams(new FormData(editor));
-    body.set("touched", [...touched].join(","));
+    body.set("touched", [...touchedFields].join(","));
     try {
-      const answer = await fetch(path, { method: "POST", headers: { "X-Csrf": csrf }, body });
-      if (!answer.ok) throw new Error(String(answer.status));
-      const result = await answer.json();
-      return mine === number ? result : null;
+      const response = await fetch(path, { method: "POST", headers: { "X-Csrf": csrf }, body });
+      if (!response.ok) throw new Error(String(response.status));
+      const result = await response.json();
+      return request === lastRequest ? result : null;
     } catch {
-      if (mine === number) feedback.textContent = "Connection lost. Your changes are not being checked.";
+      if (request === lastRequest) feedback.textContent = "Connection lost. Your changes are not being checked.";
       return null;
     }
   }
 
   function show(result) {
     feedback.innerHTML = result.feedback;
-    for (const why of editor.querySelectorAll(".field-why")) {
-      const name = why.id.slice("why-".length);
+    for (const message of editor.querySelectorAll(".field-why")) {
+      const name = message.id.slice("why-".length);
       const error = result.errors[name], hint = result.hints[name];
-      why.textContent = error || hint || "";
-      why.hidden = !error && !hint;
-      why.classList.toggle("careful", !error && Boolean(hint));
+      message.textContent = error || hint || "";
+      message.hidden = !error && !hint;
+      message.classList.toggle("caution", !error && Boolean(hint));
       const field = editor.elements.namedItem(name);
       if (!(field instanceof Element)) continue;
       if (error) field.setAttribute("aria-invalid", "true");
@@ -60,31 +60,31 @@
   }
 
   // Suggestions for rooms continue the text before the last comma.
-  const offered = document.getElementById("known-rooms");
-  const rooms = [...offered.options].map((option) => option.value);
-  function offer(field) {
+  const suggestions = document.getElementById("known-rooms");
+  const rooms = [...suggestions.options].map((option) => option.value);
+  function suggestRooms(field) {
     const before = field.value.slice(0, field.value.lastIndexOf(",") + 1);
-    const start = before ? before + " " : "";
-    offered.replaceChildren(...rooms.map((room) => new Option(start + room, start + room)));
+    const prefix = before ? before + " " : "";
+    suggestions.replaceChildren(...rooms.map((room) => new Option(prefix + room, prefix + room)));
   }
 
-  function later(run) {
-    clearTimeout(waiting);
-    waiting = setTimeout(run, PAUSE_MS);
+  function debounce(run) {
+    clearTimeout(timer);
+    timer = setTimeout(run, DEBOUNCE_MS);
   }
 
   editor.addEventListener("input", (event) => {
-    if (event.target.name === "rooms") offer(event.target);
-    if (event.target !== text && event.target.name !== "trigger") touched.add(event.target.name);
-    later(event.target === text ? fromText : fromForm);
+    if (event.target.name === "rooms") suggestRooms(event.target);
+    if (event.target !== text && event.target.name !== "trigger") touchedFields.add(event.target.name);
+    debounce(event.target === text ? fromText : fromForm);
   });
   editor.addEventListener("focusout", (event) => {
     const name = event.target.name;
     // Leaving the initially focused field, switching windows, or moving on to a button does not mark the field.
-    if (event.target === text || !document.getElementById("why-" + name) || touched.has(name)) return;
+    if (event.target === text || !document.getElementById("why-" + name) || touchedFields.has(name)) return;
     if (!event.relatedTarget || !editor.contains(event.relatedTarget) || event.relatedTarget.type === "submit") return;
-    touched.add(name);
-    later(fromForm);
+    touchedFields.add(name);
+    debounce(fromForm);
   });
   text.addEventListener("keydown", (event) => {
     if (event.key !== "Tab" || event.shiftKey || !event.altKey) return;

@@ -1,4 +1,4 @@
-// Asks before a page with unsaved text is left. data-unsaved="yes": the text came back from a refused save.
+// Asks for confirmation before leaving a page with unsaved text. data-unsaved="yes": saving the text failed.
 (() => {
   for (const form of document.querySelectorAll("form[data-unsaved]")) {
     const content = () => new URLSearchParams(new FormData(form)).toString();
