@@ -1,6 +1,7 @@
 """Explanations: codes and arguments are stored, and the texts may change without changing anything that is stored."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -8,19 +9,49 @@ from tests.support.golden import events_of, load
 from tests.support.notice_examples import notice_examples
 from tests.support.paths import ROOT
 from webhook_app.domain import explanations
-from webhook_app.domain.context import SystemState
+from webhook_app.domain.alarms.summaries import AlarmSummary
+from webhook_app.domain.delivery.disabled_reasons import DisabledReason
+from webhook_app.domain.events import Event, Source
 from webhook_app.domain.explanations import Explanation, code_text, explain, render, text_of
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.reducer import apply
+from webhook_app.domain.state import SystemState
+from webhook_app.outbound.proxies import Proxies
 from webhook_app.store import codec
 from webhook_app.store.state.outline import encode_arguments
+from workers.clock.alarm_watch import failure_of
+from workers.deliver.escalations import offline_summary
 from workers.folding import fold_one
 
 
+def reports() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the other processes journal, with a code and arguments in place of a text."""
+    summaries = (
+        ("deliveries-cut-off", offline_summary(Proxies(https="http://proxy:1"))),
+        ("max-streams", explain(AlarmSummary.ROOMS_ON_AIR, count=2, limit=2)),
+        (
+            "subscriber-failing:sub_a",
+            explain(AlarmSummary.SUBSCRIBER_FAILING, subscriber="a", why=failure_of("status 503")),
+        ),
+    )
+    for key, summary in summaries:
+        alarm = {"key": key, "name": key.partition(":")[0], "severity": "warning"}
+        yield "alarm-raised", alarm | {"summary": summary.stored}
+    why = explain(Reason.SUBSCRIBER_DISABLED_MESSAGE, subscriber="a", why=explain(DisabledReason.GONE))
+    yield "subscriber-disabled", {"subscriber_id": "sub_a", "reason": why.stored}
+
+
+def journal() -> Iterator[Event]:
+    """A recorded journal, and then the reports."""
+    yield from events_of(load(ROOT / "tests" / "fixtures" / "golden" / "history-1.json.gz")["journal"])
+    for number, (kind, data) in enumerate(reports()):
+        yield codec.journal_event(Event(f"{2**60 + number}-0", Source.SYSTEM, kind, None, 2**40, data))
+
+
 def stored_bytes() -> Iterator[tuple[str, bytes]]:
-    """What folding a recorded journal stores, outcome by outcome."""
+    """What folding a journal stores, outcome by outcome."""
     state = SystemState()
-    for event in events_of(load(ROOT / "tests" / "fixtures" / "golden" / "history-1.json.gz")["journal"]):
+    for event in journal():
         outcome = fold_one(state, event)
         apply(state, outcome)
         parts = (outcome.decisions, outcome.notices, outcome.alarms, outcome.calls, outcome.rooms, outcome.memory)

@@ -12,7 +12,12 @@ from webhook_app.domain.reasons import UNEVENTFUL, Reason
 from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.store.codec import encode, encode_room, room_of
 
-SOURCES = [path.read_text("utf-8") for path in Path("webhook_app").rglob("*.py") if not path.name.startswith("reason")]
+SOURCES = [
+    path.read_text("utf-8")
+    for package in ("webhook_app", "workers")
+    for path in Path(package).rglob("*.py")
+    if not path.name.startswith("reason")
+]
 
 
 def fields_of(reason: Reason) -> list[str]:

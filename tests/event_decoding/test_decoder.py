@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from webhook_app.domain.events import Event, Payload, Source
+from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.facts.commands import (
     AcknowledgeAlarm,
     CaptureSnapshot,
@@ -107,6 +108,12 @@ def payload(source: Source, kind: str, data: dict[str, Any]) -> Payload:
             SubscriberDisabled("x", "gone"),
         ),
         (
+            Source.SYSTEM,
+            "subscriber-disabled",
+            {"subscriber_id": "x", "reason": {"code": "disabled-gone", "arguments": {}}},
+            SubscriberDisabled("x", Explanation("disabled-gone")),
+        ),
+        (
             Source.CLOCK,
             "timer",
             {"timer": "ask:settle", "due": 5},
@@ -133,6 +140,19 @@ def test_an_alarm_of_an_earlier_version_is_named_by_its_key() -> None:
     assert isinstance(new, AlarmRaised)
     assert (old.key, old.report.name, old.keyed) == ("schedule-r", "schedule-failing", False)
     assert (new.key, new.report.name, new.keyed) == ("schedule-r", "schedule-failing", True)
+
+
+@pytest.mark.parametrize(
+    ("journaled", "summary"),
+    [
+        ({"code": "summary-room-on-air", "arguments": {"limit": 1}}, Explanation("summary-room-on-air", {"limit": 1})),
+        ("a text of an earlier version", "a text of an earlier version"),
+        ({"code": 7, "arguments": []}, "{'code': 7, 'arguments': []}"),
+    ],
+)
+def test_a_reported_alarm_has_a_code_or_the_text_of_an_earlier_version(journaled: object, summary: object) -> None:
+    raised = payload(Source.SYSTEM, "alarm-raised", {"name": "max-streams", "key": "max-streams", "summary": journaled})
+    assert isinstance(raised, AlarmRaised) and raised.report.summary == summary
 
 
 @pytest.mark.parametrize("outcome", list(CallOutcome))

@@ -5,11 +5,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhook_app.domain.alarms.summaries import SUMMARY_TEXTS
+from webhook_app.domain.delivery.disabled_reasons import DISABLED_TEXTS
+from webhook_app.domain.failures import FAILURE_TEXTS
 from webhook_app.domain.reason_texts import REASON_TEXTS
 from webhook_app.domain.rules.condition_faults import CONDITION_FAULT_TEXTS
 from webhook_app.domain.schedules.faults import SCHEDULE_FAULT_TEXTS
 
-TEXTS: Mapping[str, str] = {**REASON_TEXTS, **SUMMARY_TEXTS, **CONDITION_FAULT_TEXTS, **SCHEDULE_FAULT_TEXTS}
+TEXTS: Mapping[str, str] = {
+    **REASON_TEXTS,
+    **SUMMARY_TEXTS,
+    **FAILURE_TEXTS,
+    **DISABLED_TEXTS,
+    **CONDITION_FAULT_TEXTS,
+    **SCHEDULE_FAULT_TEXTS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +71,16 @@ def text_of(value: Any) -> Any:
     """
     if isinstance(value, Explanation):
         return value.text
-    if isinstance(value, Mapping) and value.keys() == {"code", "arguments"}:
-        return render(value["code"], value["arguments"])
-    return value
+    explanation = stored_explanation(value)
+    return value if explanation is None else explanation.text
+
+
+def stored_explanation(value: Any) -> Explanation | None:
+    """The explanation that was stored as plain JSON; None for anything else, such as a text of an earlier version."""
+    if not isinstance(value, Mapping) or value.keys() != {"code", "arguments"}:
+        return None
+    code, arguments = value["code"], value["arguments"]
+    return Explanation(code, arguments) if isinstance(code, str) and isinstance(arguments, Mapping) else None
 
 
 def joined_text(explanations: Sequence[Explanation]) -> str:

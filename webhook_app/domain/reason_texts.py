@@ -252,6 +252,7 @@ REASON_TEXTS: Mapping[str, str] = {
     Reason.ALARM_NOT_ACTIVE: "No change: the alarm is no longer active",
     Reason.ALARM_NOT_CONCERNED: "No change: no rule refers to what alarm {name} is about",
     Reason.SUBSCRIBER_DISABLED: "Subscriber disabled",
+    Reason.SUBSCRIBER_DISABLED_MESSAGE: "{subscriber}: {why}",
     Reason.SUBSCRIBER_TEST: "Sending a test notice to {subscriber}",
     Reason.TEST_MESSAGE: "This is a test: notices from Tallylight reach this subscriber.",
     Reason.SUBSCRIBER_RECOVER: "Resending missed notices to {subscriber}",

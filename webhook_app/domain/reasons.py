@@ -263,6 +263,7 @@ class Reason(StrEnum):
     ALARM_NOT_ACTIVE = "alarm-not-active"
     ALARM_NOT_CONCERNED = "alarm-not-concerned"
     SUBSCRIBER_DISABLED = "subscriber-disabled"
+    SUBSCRIBER_DISABLED_MESSAGE = "subscriber-disabled-message"
     SUBSCRIBER_TEST = "subscriber-test"
     TEST_MESSAGE = "test-message"
     SUBSCRIBER_RECOVER = "subscriber-recover"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from webhook_app.domain.events import JournalEvent
-from webhook_app.domain.explanations import explain
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.facts.commands import RecoverSubscriber, SubscriberCommand, TestSubscriber
 from webhook_app.domain.facts.system import SubscriberDisabled
 from webhook_app.domain.notices.notice import Notice, make_notice
@@ -17,7 +17,9 @@ from webhook_app.domain.state import SystemState
 
 def on_subscriber_disabled(event: JournalEvent, disabled: SubscriberDisabled, outcome: StepOutcome) -> None:
     """Emit `subscriber.disabled`."""
-    data = {"subscriber_id": disabled.subscriber_id, "message": disabled.reason}
+    reason = disabled.reason
+    message = reason.stored if isinstance(reason, Explanation) else reason
+    data = {"subscriber_id": disabled.subscriber_id, "message": message}
     outcome.notices.append(_notice_without_room(event, NoticeType.SUBSCRIBER_DISABLED, data))
     outcome.record_effect(Reason.SUBSCRIBER_DISABLED)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import AlarmReport, name_of_key
+from webhook_app.domain.explanations import Explanation, stored_explanation
 from webhook_app.domain.facts.system import AlarmCleared, AlarmRaised, SubscriberDisabled, UnknownFact
 
 JSON = Mapping[str, Any]
@@ -18,7 +19,7 @@ def decode_alarm_raised(data: JSON) -> AlarmRaised | UnknownFact:
     report = AlarmReport(
         name=name if keyed else name_of_key(name),
         severity=str(data.get("severity", "warning")),
-        summary=str(data.get("summary", "")),
+        summary=_explanation(data.get("summary", "")),
         room_id=_text(data, "room_id"),
         rule=_text(data, "rule"),
         subscriber_id=_text(data, "subscriber_id"),
@@ -37,7 +38,14 @@ def decode_alarm_cleared(data: JSON) -> AlarmCleared | UnknownFact:
 
 def decode_subscriber_disabled(data: JSON) -> SubscriberDisabled:
     """A subscriber that the deliver worker has disabled."""
-    return SubscriberDisabled(data.get("subscriber_id"), data.get("reason"))
+    reason = data.get("reason")
+    return SubscriberDisabled(data.get("subscriber_id"), stored_explanation(reason) or reason)
+
+
+def _explanation(value: object) -> Explanation | str:
+    """An explanation, or the text that an earlier version reported."""
+    explanation = stored_explanation(value)
+    return str(value) if explanation is None else explanation
 
 
 def _text(data: JSON, name: str) -> str | None:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 import msgspec
 import structlog
 
+from webhook_app.domain.delivery.disabled_reasons import DisabledReason
 from webhook_app.domain.delivery.subscriber import OldSecret, Subscriber, is_http
+from webhook_app.domain.explanations import code_text
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.masking.url_masking import shown_url
 from webhook_app.secrets.encryption import SecretBox, WrongKeyError
 from webhook_app.store import codec
-
-UNREADABLE = "its secrets were sealed under another key: give the right SECRETS_KEY, or set its URL and rotate"
 
 log = structlog.get_logger()
 
@@ -81,8 +81,9 @@ class SubscriberReader:
                 stored.open, url=fields.url, shown_url=shown, secret=fields.secret, old_secrets=fields.old_secrets
             )
         except WrongKeyError:
-            log.error("a subscriber's secrets cannot be decrypted", subscriber=subscriber_id, why=UNREADABLE)
-            subscriber = replace(stored.open, enabled=False, disabled_because=UNREADABLE, shown_url=shown)
+            reason = DisabledReason.WRONG_KEY
+            log.error("a subscriber's secrets cannot be decrypted", subscriber=subscriber_id, why=code_text(reason))
+            subscriber = replace(stored.open, enabled=False, disabled_because=reason, shown_url=shown)
         self._decrypted[subscriber_id] = (raw, subscriber)
         return subscriber
 

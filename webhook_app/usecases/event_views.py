@@ -6,6 +6,7 @@ from typing import Any
 
 from webhook_app.domain import views
 from webhook_app.domain.events import Event, Source
+from webhook_app.domain.explanations import text_of
 from webhook_app.domain.ids import order
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import rfc3339
@@ -40,8 +41,15 @@ def event_view(event: Event, row: TimelineRow | None, config: Config) -> dict[st
 
 
 def _shown_data(event: Event) -> Any:
-    """URLs in VideoSDK's data are meant to be seen; our own data may contain secrets."""
-    return (without_webhook_token if event.source in VIDEOSDK_SOURCES else shown_data)(dict(event.data))
+    """URLs in VideoSDK's data are meant to be seen; our own data may contain secrets.
+
+    What our processes report holds explanations, which are shown as texts.
+    """
+    if event.source in VIDEOSDK_SOURCES:
+        return without_webhook_token(dict(event.data))
+    if event.source is Source.SYSTEM:
+        return shown_data({name: text_of(value) for name, value in event.data.items()})
+    return shown_data(dict(event.data))
 
 
 def timeline_rows(client: Client, events: Sequence[Event], room_id: str | None = None) -> list[TimelineRow | None]:

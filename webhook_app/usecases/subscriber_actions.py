@@ -28,7 +28,7 @@ def enable(context: AppContext, subscriber_id: str, recover_from: int | None) ->
 
     def alter(subscriber: Subscriber) -> Subscriber:
         if not subscriber.url:
-            raise ConflictError(f"The subscriber cannot be enabled: {subscriber.disabled_because}")
+            raise ConflictError(f"The subscriber cannot be enabled: {subscriber.disabled_text}")
         return replace(subscriber, enabled=True, disabled_because=None)
 
     subscriber = apply_change(context, subscriber_id, alter)

@@ -20,7 +20,7 @@ def subscriber_view(subscriber: Subscriber) -> dict[str, Any]:
         "max_in_flight": subscriber.max_in_flight,
         "rate_limit": subscriber.rate_limit,
         "enabled": subscriber.enabled,
-        "disabled_because": subscriber.disabled_because,
+        "disabled_because": subscriber.disabled_text,
         "created_at": rfc3339(subscriber.created_at),
         "from_file": subscriber.from_file,
     }

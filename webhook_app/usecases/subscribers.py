@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from webhook_app.domain.delivery.disabled_reasons import DisabledReason
 from webhook_app.domain.delivery.subscriber import Ordering, Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
@@ -15,8 +16,6 @@ from webhook_app.secrets.subscriber_secrets import new_secret, read_secret
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError, NotFoundError
 from webhook_app.usecases.subscriber_urls import check_url
-
-DISABLED_MANUALLY = "disabled by hand"  # stored with subscribers
 
 
 def require_subscriber(context: AppContext, subscriber_id: str) -> Subscriber:
@@ -64,7 +63,7 @@ def update_subscriber(context: AppContext, subscriber_id: str, changes: dict[str
     def alter(subscriber: Subscriber) -> Subscriber:
         require_editable(subscriber)
         if "url" not in changes and not subscriber.url:
-            raise ConflictError(f"The subscriber cannot be changed: {subscriber.disabled_because}")
+            raise ConflictError(f"The subscriber cannot be changed: {subscriber.disabled_text}")
         before[:] = [subscriber]
         return _with_changes(subscriber, changes)
 
@@ -142,7 +141,7 @@ def _with_changes(subscriber: Subscriber, changes: dict[str, Any]) -> Subscriber
         max_in_flight=changes.get("max_in_flight", subscriber.max_in_flight),
         rate_limit=changes.get("rate_limit", subscriber.rate_limit),
         enabled=enabled,
-        disabled_because=None if enabled else subscriber.disabled_because or DISABLED_MANUALLY,
+        disabled_because=None if enabled else subscriber.disabled_because or DisabledReason.MANUALLY,
         secret=subscriber.secret or new_secret(),
     )
     had_default_rate = subscriber.rate_limit == CHANNEL_RATE and not subscriber.uses_webhooks

@@ -10,7 +10,11 @@ from time import monotonic
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import AlarmName, alarm_key
+from webhook_app.domain.alarms.summaries import AlarmSummary
+from webhook_app.domain.delivery.delivery import AttemptError
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.failures import Failure
 from webhook_app.domain.times import moment_text
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, Wake, entry
@@ -18,13 +22,13 @@ from webhook_app.store.queries.watches import read_alarm_conditions, read_subscr
 
 REPEAT_AFTER_S = 60.0  # journal a change again if it was not processed by then
 CHANGES_MAX = 200  # per check; the next one journals the rest
-ERRORS: Mapping[str, str] = {
-    "timeout": "it did not answer in time",
-    "dns": "its host name could not be resolved",
-    "tls": "the TLS connection failed",
-    "refused": "the connection was refused",
-    "not-http": "its answer was not HTTP",
-    "blocked": "its address is private and not in ALLOW_NETWORKS",
+_FAILURES: Mapping[str, Failure] = {
+    AttemptError.TIMEOUT: Failure.ATTEMPT_TIMED_OUT,
+    AttemptError.DNS: Failure.ATTEMPT_UNRESOLVED,
+    AttemptError.TLS: Failure.ATTEMPT_TLS,
+    AttemptError.REFUSED: Failure.ATTEMPT_REFUSED,
+    AttemptError.NOT_HTTP: Failure.ATTEMPT_NOT_HTTP,
+    AttemptError.BLOCKED: Failure.ATTEMPT_BLOCKED,
 }
 
 
@@ -85,9 +89,9 @@ class AlarmWatch:
         if not self._is_news("alarm-raised", key):
             return None
         if report.subscriber_id is None:
-            rooms = "1 room is" if on_air == 1 else f"{on_air} rooms are"
-            summary: str | None = f"{rooms} on air, and MAX_STREAMS is {self._max_streams}"
-            return _entry("alarm-raised", key, report.name, severity=report.severity, summary=summary)
+            code = AlarmSummary.ROOM_ON_AIR if on_air == 1 else AlarmSummary.ROOMS_ON_AIR
+            on_air_summary = explain(code, count=on_air, limit=self._max_streams).stored
+            return _entry("alarm-raised", key, report.name, severity=report.severity, summary=on_air_summary)
         summary = self._failing(report.subscriber_id)
         if summary is None:
             return None
@@ -96,21 +100,20 @@ class AlarmWatch:
             key,
             report.name,
             severity=report.severity,
-            summary=summary,
+            summary=summary.stored,
             subscriber_id=report.subscriber_id,
         )
 
-    def _failing(self, subscriber_id: str) -> str | None:
+    def _failing(self, subscriber_id: str) -> Explanation | None:
         """Return the alarm's summary for a failing subscriber; None if it was deleted."""
         failure = read_subscriber_failure(self._client, subscriber_id)
         if failure is None:
             return None
-        since_text = f" since {moment_text(failure.failing_since)}" if failure.failing_since else ""
-        reason = failure_text(failure.error)
-        return (
-            f"subscriber {failure.label} has been failing{since_text}: {reason}. Its deliveries are queued "
-            "and retried with increasing delays"
-        )
+        subscriber, why = failure.label, failure_of(failure.error)
+        if not failure.failing_since:
+            return explain(AlarmSummary.SUBSCRIBER_FAILING, subscriber=subscriber, why=why)
+        since = moment_text(failure.failing_since)
+        return explain(AlarmSummary.SUBSCRIBER_FAILING_SINCE, subscriber=subscriber, since=since, why=why)
 
     def _is_news(self, kind: str, key: str) -> bool:
         """Whether this change was not journaled recently; the reducer may not have processed it yet."""
@@ -128,11 +131,12 @@ class AlarmWatch:
             del self._journaled[entry_key]
 
 
-def failure_text(error: str) -> str:
-    """Return a description of the last attempt's error."""
-    if error.startswith("status "):
-        return f"it answered {error.removeprefix('status ')}"
-    return ERRORS.get(error, "the last attempt failed")
+def failure_of(error: str) -> Explanation:
+    """Explain the last attempt's error: an `AttemptError`, with the status where there is one."""
+    code, _, status = error.partition(" ")
+    if code == AttemptError.STATUS and status:
+        return explain(Failure.ATTEMPT_STATUS, status=status)
+    return explain(_FAILURES.get(error, Failure.ATTEMPT_FAILED))
 
 
 def _entry(kind: str, key: str, name: str, **data: Any) -> Any:

@@ -6,6 +6,8 @@ A stuck reducer cannot process an alarm event, so these alarms do not go through
 from collections.abc import Callable
 from time import monotonic
 
+from webhook_app.domain.alarms.summaries import AlarmSummary
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.lag import Lag
 from webhook_app.store.operations.system_alarms import HALTED, STALLED, SystemAlarms, halted_summary
@@ -57,8 +59,11 @@ class JournalWatch:
         return self._still_s
 
 
-def _summary(lag: Lag, still_s: float) -> str:
-    return (
-        f"no event has been processed for {still_s:.0f} s while {lag.events} wait; "
-        f"the next is {lag.next_id} ({lag.next_type})"
+def _summary(lag: Lag, still_s: float) -> Explanation:
+    return explain(
+        AlarmSummary.JOURNAL_STALLED,
+        seconds=round(still_s),
+        count=lag.events,
+        event=lag.next_id,
+        type=lag.next_type,
     )

@@ -10,12 +10,14 @@ from pathlib import Path
 import structlog
 
 from webhook_app.config.settings import Settings
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.failures import Failure
 from webhook_app.masking.masking import masked
 from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import STORE_ERRORS
 from webhook_app.store.journal.journal import Journal, entry
-from webhook_app.text.error_messages import UNFORESEEN
 from workers.config_file.apply import ALARM, Applied, apply
 from workers.config_file.reading import ConfigFile, parse
 from workers.config_file.yaml import FileError, read_content
@@ -65,16 +67,16 @@ class ConfigWatcher:
             self._apply_file(config_file, self._store, self._settings)
         except FileError as error:
             log.error("invalid configuration file; keeping the current configuration", wrong=error.lines)
-            self._raise_alarm(f"is invalid and was not applied: {error.lines[0]}")
+            self._raise_alarm(AlarmSummary.CONFIGURATION_INVALID, error=masked(error.lines[0]))
         except STORE_ERRORS:
             raise
         except Exception:  # the loop must survive any content, to apply the next version
             log.exception("configuration file could not be applied; keeping the current configuration")
-            self._raise_alarm(f"could not be applied: {UNFORESEEN}")
+            self._raise_alarm(AlarmSummary.CONFIGURATION_NOT_APPLIED, why=explain(Failure.UNFORESEEN))
 
-    def _raise_alarm(self, problem: str) -> None:
-        summary = masked(f"{self._path.name} {problem}")
-        alarm = {"name": ALARM, "severity": "warning", "summary": summary}
+    def _raise_alarm(self, code: AlarmSummary, **arguments: object) -> None:
+        summary = explain(code, file=self._path.name, **arguments)
+        alarm = {"name": ALARM, "severity": "warning", "summary": summary.stored}
         if Journal(self._store.client).append([entry(Source.SYSTEM, "alarm-raised", None, alarm)])[1]:
             self._store.wakeups.wake("process")
 

@@ -5,6 +5,7 @@ from time import time
 from webhook_app.domain.delivery.breaker import failure_score
 from webhook_app.domain.delivery.connectivity import ConnectivityMonitor, shows_connectivity
 from webhook_app.domain.delivery.delivery import AttemptError, Delivery
+from webhook_app.domain.delivery.disabled_reasons import DisabledReason
 from webhook_app.runtime.logs import logger
 from workers.channels.port import AttemptResult, ChannelBusyError
 from workers.channels.registry import ChannelRegistry
@@ -13,8 +14,6 @@ from workers.deliver.settler import Settler
 from workers.deliver.subscriber_cache import SubscriberCache
 from workers.deliver.subscriber_queue import LeasedDelivery, SubscriberQueue
 from workers.deliver.transitions import GONE, after_attempt
-
-GONE_REASON = "it answered 410 Gone"
 
 log = logger()
 
@@ -57,7 +56,7 @@ class AttemptRunner:
             self._record_health(queue, delivery, result, now)
         self._settler.settle_soon(after_attempt(delivery, result, at=at, now=now))
         if result.sent and result.status == GONE:
-            self._escalations.disable(delivery.subscriber_id, GONE_REASON)
+            self._escalations.disable(delivery.subscriber_id, DisabledReason.GONE)
 
     def _record_health(self, queue: SubscriberQueue, delivery: Delivery, result: AttemptResult, now: int) -> None:
         is_offline = self._connectivity.record(queue.host, result.error, now)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from webhook_app.domain.delivery.delivery import Delivery
+from webhook_app.domain.delivery.disabled_reasons import DisabledReason
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.outbox import Outbox
 from webhook_app.store.deliveries.queue import Deliveries, SettleResult
@@ -21,8 +22,6 @@ from workers.deliver.recovery import RecoveryRunner
 from workers.deliver.settler import Settler
 from workers.deliver.signals import RunSignals
 from workers.deliver.subscriber_cache import SubscriberCache
-
-GAVE_UP_REASON = "it has not answered for five days"
 
 
 class Deliverer:
@@ -169,4 +168,4 @@ class Deliverer:
         for subscriber_id in result.to_disable:
             subscriber = self.subscribers.by_id.get(subscriber_id)
             if subscriber is not None and subscriber.enabled:
-                self._escalations.disable(subscriber_id, GAVE_UP_REASON)
+                self._escalations.disable(subscriber_id, DisabledReason.FAILED_TOO_LONG)

@@ -6,8 +6,12 @@ from queue import Empty, SimpleQueue
 from typing import Any, assert_never
 
 from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.alarms.summaries import AlarmSummary
+from webhook_app.domain.delivery.disabled_reasons import DisabledReason
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.reasons import Reason
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.runtime.logs import logger
 from webhook_app.runtime.loops import Loops
@@ -16,10 +20,6 @@ from webhook_app.store.journal.journal import Journal, Wake, entry
 from webhook_app.store.state.alarms import is_raised
 from webhook_app.store.subscribers import Subscribers
 
-OFFLINE_SUMMARY = (
-    "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it"
-)
-PROXY_NOT_USED = "deliveries connect directly and use no proxy, although {names} is set"
 IDLE_S = 10.0
 
 log = logger()
@@ -28,7 +28,7 @@ log = logger()
 @dataclass(frozen=True, slots=True)
 class _Disable:
     subscriber_id: str
-    reason: str
+    reason: DisabledReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class _Flush:
 _Escalation = _Disable | _SetOffline | _ClearOfflineAlarm | _Flush
 
 
-def offline_summary(proxies: Proxies) -> str:
+def offline_summary(proxies: Proxies) -> Explanation:
     """The alarm's summary. Where a proxy is set it is probably the only way out, and deliveries do not use it."""
     if not proxies.names:
-        return OFFLINE_SUMMARY
-    return f"{OFFLINE_SUMMARY}; {PROXY_NOT_USED.format(names=' and '.join(proxies.names))}"
+        return explain(AlarmSummary.SUBSCRIBERS_UNREACHABLE)
+    return explain(AlarmSummary.SUBSCRIBERS_UNREACHABLE_PROXY, names=", ".join(proxies.names))
 
 
 class Escalations:
@@ -76,7 +76,7 @@ class Escalations:
         self._pending: SimpleQueue[_Escalation] = SimpleQueue()
         loops.start("escalations", self._process_next, every_s=0.0)
 
-    def disable(self, subscriber_id: str, reason: str) -> None:
+    def disable(self, subscriber_id: str, reason: DisabledReason) -> None:
         """Disable a subscriber and notify the others; returns at once."""
         self._pending.put(_Disable(subscriber_id, reason))
 
@@ -118,12 +118,15 @@ class Escalations:
             case _:
                 assert_never(escalation)
 
-    def _disable(self, subscriber_id: str, reason: str) -> None:
+    def _disable(self, subscriber_id: str, reason: DisabledReason) -> None:
         """Disable and journal in one transaction, so that a crash leaves both done or neither."""
         data: dict[str, Any] = {}
 
         def disable(subscriber: Subscriber) -> Subscriber:
-            data.update(subscriber_id=subscriber_id, reason=f"{subscriber.name or subscriber_id}: {reason}")
+            message = explain(
+                Reason.SUBSCRIBER_DISABLED_MESSAGE, subscriber=subscriber.name or subscriber_id, why=explain(reason)
+            )
+            data.update(subscriber_id=subscriber_id, reason=message.stored)
             if not subscriber.enabled:
                 return subscriber
             return replace(subscriber, enabled=False, disabled_because=reason)
@@ -139,7 +142,7 @@ class Escalations:
             data = {
                 "name": AlarmName.DELIVERIES_CUT_OFF,
                 "severity": "critical",
-                "summary": offline_summary(self._proxies),
+                "summary": offline_summary(self._proxies).stored,
             }
             self._append("alarm-raised", data)
         else:

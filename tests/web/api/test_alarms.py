@@ -9,7 +9,9 @@ import pytest
 
 from tests.support.values import found_group
 from tests.support.web_client import SECRET, VIEWER_TOKEN, WebClient, append, fold_all
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import explain
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
@@ -50,6 +52,13 @@ def log_in(web_client: Any) -> Any:
 
 def page(web_client: Any, path: Any) -> Any:
     return web_client.http.get(path).get_data(as_text=True)
+
+
+def test_a_reported_code_is_shown_as_text_in_the_alarm_and_in_its_event(client: Client, web_client: WebClient) -> None:
+    summary = explain(AlarmSummary.ROOMS_ON_AIR, count=2, limit=2)
+    raise_alarm(client, key="max-streams", name="max-streams", room_id=None, rule=None, summary=summary.stored)
+    [alarm], [event] = listed(web_client), web_client.get("/events")["items"]
+    assert alarm["summary"] == event["data"]["summary"] == "2 rooms are on air, and MAX_STREAMS is 2"
 
 
 def test_an_alarm_is_acknowledged_through_the_journal(client: Client, web_client: WebClient) -> None:

@@ -147,7 +147,7 @@ def test_under_another_key_a_subscriber_is_disabled_and_says_why(client: Client)
     subscribers_of(client).put(Subscriber("sub_x", "tv", "https://example.com/", 1, secret=SECRET))
     stored = present(Subscribers(client, SecretBox("another key of sixteen or more")).get("sub_x"))
     assert (stored.enabled, stored.url, stored.secret) == (False, "", "")
-    assert "SECRETS_KEY" in present(stored.disabled_because)
+    assert "SECRETS_KEY" in present(stored.disabled_text)
     assert present(subscribers_of(client).get("sub_x")).enabled
 
 

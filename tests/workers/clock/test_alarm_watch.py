@@ -10,7 +10,7 @@ from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.state.alarms import active_alarms
-from workers.clock.alarm_watch import REPEAT_AFTER_S, AlarmWatch, failure_text
+from workers.clock.alarm_watch import REPEAT_AFTER_S, AlarmWatch, failure_of
 
 
 class FakeClock:
@@ -117,4 +117,4 @@ def test_what_is_not_processed_yet_is_journaled_once_a_minute(client: Client, su
 
 @pytest.mark.parametrize("error", ["timeout", "dns", "tls", "refused", "not-http", "blocked", "status 500", "", "odd"])
 def test_every_failure_has_words(error: str) -> None:
-    assert " " in failure_text(error)
+    assert " " in failure_of(error).text

@@ -159,7 +159,7 @@ def test_a_410_disables_the_subscriber_and_is_journaled(harness: DeliveryHarness
     assert (delivery.state, len(delivery.attempts), delivery.next_attempt_at) == (DeliveryState.DEAD, 1, None)
     subscriber = present(harness.subscribers.get("sub_gone"))
     assert subscriber.enabled is False
-    assert "410" in present(subscriber.disabled_because)
+    assert "410" in present(subscriber.disabled_text)
     fold_all(harness.client)
     harness.deliver()
     [post] = harness.endpoint.at("/tv")

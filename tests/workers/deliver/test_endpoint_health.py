@@ -24,6 +24,7 @@ from webhook_app.domain.delivery.breaker import (
 from webhook_app.domain.delivery.concurrency import INITIAL_LIMIT, ConcurrencyLimit
 from webhook_app.domain.delivery.connectivity import OFFLINE_HOSTS, ConnectivityMonitor, shows_connectivity
 from webhook_app.domain.delivery.delivery import AttemptError, DeliveryState
+from webhook_app.domain.delivery.disabled_reasons import DisabledReason
 from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.times import rfc3339
@@ -107,7 +108,7 @@ def test_a_subscriber_that_fails_for_five_days_is_disabled_and_the_others_are_no
     harness.make_due()
     harness.deliver()
     subscriber = present(harness.subscribers.get("sub_tv"))
-    assert (subscriber.enabled, subscriber.disabled_because) == (False, "it has not answered for five days")
+    assert (subscriber.enabled, subscriber.disabled_because) == (False, DisabledReason.FAILED_TOO_LONG)
     fold_all(harness.client)
     harness.deliver()
     [sent] = harness.endpoint.at("/ops")
@@ -148,8 +149,8 @@ def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(harne
 
 
 def test_the_alarm_says_that_deliveries_do_not_use_a_proxy_that_is_set() -> None:
-    assert "HTTPS_PROXY" not in offline_summary(DIRECT)
-    summary = offline_summary(Proxies(https="http://u:hidden@p:1"))
+    assert "HTTPS_PROXY" not in offline_summary(DIRECT).text
+    summary = offline_summary(Proxies(https="http://u:hidden@p:1")).text
     assert "use no proxy, although HTTPS_PROXY is set" in summary
     assert "hidden" not in summary
 

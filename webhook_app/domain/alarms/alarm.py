@@ -63,8 +63,8 @@ class Alarm:
     """One raising of an alarm; raised again while it is active it keeps `since` and its acknowledgement.
 
     `count` is how often it was raised since then. `clears_at` is when it clears by itself, unless it is raised again.
-    `reason` is a code; without one the kind says why. Times are in ms. The summary is text when a process outside the
-    reducer reported the alarm, or when an earlier version stored it.
+    `reason` is a code; without one the kind says why. Times are in ms. The summary is text when an earlier version
+    stored or reported the alarm.
     """
 
     name: str

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class AlarmSummary(StrEnum):
-    """What an alarm that the reducer raises says. Alarms that processes report bring their own text."""
+    """What an alarm says, whether the reducer raises it or another process reports it."""
 
     BROADCAST_LATE = "summary-broadcast-late"
     BROADCAST_MISSED = "summary-broadcast-missed"
@@ -24,6 +24,16 @@ class AlarmSummary(StrEnum):
     EVENT_POISONED = "summary-event-poisoned"
     SCHEDULE_FAILING = "summary-schedule-failing"
     NOT_LISTED = "summary-not-listed"
+    SUBSCRIBER_FAILING = "summary-subscriber-failing"
+    SUBSCRIBER_FAILING_SINCE = "summary-subscriber-failing-since"
+    SUBSCRIBERS_UNREACHABLE = "summary-subscribers-unreachable"
+    SUBSCRIBERS_UNREACHABLE_PROXY = "summary-subscribers-unreachable-proxy"
+    ROOMS_ON_AIR = "summary-rooms-on-air"
+    ROOM_ON_AIR = "summary-room-on-air"
+    CONFIGURATION_INVALID = "summary-configuration-invalid"
+    CONFIGURATION_NOT_APPLIED = "summary-configuration-not-applied"
+    JOURNAL_STALLED = "summary-journal-stalled"
+    REDUCING_HALTED = "summary-reducing-halted"
 
 
 SUMMARY_TEXTS: Mapping[str, str] = {
@@ -75,4 +85,26 @@ SUMMARY_TEXTS: Mapping[str, str] = {
         "{limit} alarms are active, so further ones are not listed. "
         "The wall and the room pages show every room that is late or refused"
     ),
+    AlarmSummary.SUBSCRIBER_FAILING: (
+        "subscriber {subscriber} has been failing: {why}. Its deliveries are queued and retried with increasing delays"
+    ),
+    AlarmSummary.SUBSCRIBER_FAILING_SINCE: (
+        "subscriber {subscriber} has been failing since {since}: {why}. "
+        "Its deliveries are queued and retried with increasing delays"
+    ),
+    AlarmSummary.SUBSCRIBERS_UNREACHABLE: (
+        "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it"
+    ),
+    AlarmSummary.SUBSCRIBERS_UNREACHABLE_PROXY: (
+        "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it; "
+        "deliveries connect directly and use no proxy, although {names} is set"
+    ),
+    AlarmSummary.ROOMS_ON_AIR: "{count} rooms are on air, and MAX_STREAMS is {limit}",
+    AlarmSummary.ROOM_ON_AIR: "1 room is on air, and MAX_STREAMS is {limit}",
+    AlarmSummary.CONFIGURATION_INVALID: "{file} is invalid and was not applied: {error}",
+    AlarmSummary.CONFIGURATION_NOT_APPLIED: "{file} could not be applied: {why}",
+    AlarmSummary.JOURNAL_STALLED: (
+        "no event has been processed for {seconds} s while {count} wait; the next is {event} ({type})"
+    ),
+    AlarmSummary.REDUCING_HALTED: "reducing is halted: {error}",
 }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from webhook_app.domain.explanations import code_text
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.times import DAY
 
@@ -33,7 +34,8 @@ class Subscriber:
     """Who is sent the notices that match `wanted`.
 
     `secret` is a base64 key without `whsec_`; `shown_url` is the URL with its secrets masked. `max_in_flight` bounds
-    attempts at once, `rate_limit` attempts a second. `from_file`: the configuration file owns it.
+    attempts at once, `rate_limit` attempts a second. `from_file`: the configuration file owns it. `disabled_because` is
+    a `DisabledReason`, or the text that an earlier version stored.
     """
 
     subscriber_id: str
@@ -50,6 +52,11 @@ class Subscriber:
     rate_limit: int | None = None
     shown_url: str = ""
     from_file: bool = False
+
+    @property
+    def disabled_text(self) -> str | None:
+        """Why it is disabled, for people."""
+        return None if self.disabled_because is None else code_text(self.disabled_because)
 
     @property
     def uses_webhooks(self) -> bool:

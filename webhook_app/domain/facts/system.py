@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from webhook_app.domain.alarms.alarm import AlarmReport
+from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.timers import Timer
 
 
@@ -47,7 +48,7 @@ class SubscriberDisabled:
     """The deliver worker disabled a subscriber, and why."""
 
     subscriber_id: str | None
-    reason: str | None
+    reason: Explanation | str | None  # a text in entries of earlier versions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 from webhook_app.domain.alarms.alarm import ALARMS_KEPT, Alarm, AlarmName
 from webhook_app.domain.alarms.changes import alarm_notice
+from webhook_app.domain.alarms.summaries import AlarmSummary
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.store import codec, keys
@@ -41,7 +43,7 @@ class SystemAlarms:
         self._clear = client.register_script(lua("clear_system_alarm"))
         self._replace = client.register_script(lua("replace_system_alarm"))
 
-    def raise_alarm(self, name: str, summary: str, *, condition: str, at: int) -> bool:
+    def raise_alarm(self, name: str, summary: Explanation, *, condition: str, at: int) -> bool:
         """Raise a critical alarm and announce it, unless it is raised."""
         alarm = Alarm(name, "critical", summary, at, key=name)
         record, notice = codec.encode(SystemAlarm(alarm, condition)), _notice(NoticeType.ALARM_RAISED, alarm, at)
@@ -88,9 +90,9 @@ def raised_system_alarms(client: Client) -> list[Alarm]:
     return list(alarms.values())
 
 
-def halted_summary(reason: bytes) -> str:
+def halted_summary(reason: bytes) -> Explanation:
     """What the alarm says of why reducing is halted."""
-    return f"reducing is halted: {reason.decode(errors='replace')}"
+    return explain(AlarmSummary.REDUCING_HALTED, error=reason.decode(errors="replace"))
 
 
 def _notice(kind: NoticeType, alarm: Alarm, at: int) -> Notice:
