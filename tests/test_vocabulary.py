@@ -26,7 +26,7 @@ STORED_OR_PUBLIC = frozenset(
     {
         ("webhook_app/api/system.py", "known"),
         ("webhook_app/domain/delivery/subscriber.py", "wanted"),
-        ("webhook_app/domain/rules/rule.py", "given"),
+        ("webhook_app/domain/rules/triggers.py", "given"),
         ("webhook_app/store/subscriber_sealing.py", "wanted"),
     }
 )

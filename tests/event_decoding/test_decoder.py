@@ -47,6 +47,7 @@ from webhook_app.domain.facts.system import (
 )
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.triggers import ConditionTrigger
 from webhook_app.domain.timers import Timer, TimerKind
 from webhook_app.store import codec
 
@@ -130,7 +131,7 @@ def test_a_record_says_one_thing(source: Source, kind: str, data: dict[str, Any]
 def test_a_rule_is_decoded_whole() -> None:
     fact = payload(Source.CONFIG, "rule-put", {"rule": RULE})
     assert isinstance(fact, PutRule)
-    assert (fact.rule.name, fact.rule.when, fact.rule.from_file) == ("r", "room.on_air", False)
+    assert (fact.rule.name, fact.rule.trigger, fact.rule.from_file) == ("r", ConditionTrigger("room.on_air"), False)
 
 
 def test_an_alarm_of_an_earlier_version_is_named_by_its_key() -> None:

@@ -56,8 +56,8 @@ class People:
         openings: list[tuple[str, Window]] = []
         for room_id in ROOMS:
             for rule in config.about(room_id):
-                if rule.schedule is not None:
-                    ahead = windows(rule.schedule, now, now + DAY, config.calendars)
+                if rule.schedule_trigger is not None:
+                    ahead = windows(rule.schedule_trigger.schedule, now, now + DAY, config.calendars)
                     openings += [(room_id, window) for _, window in zip(range(WINDOWS_A_DAY), ahead, strict=False)]
         return openings
 

@@ -173,7 +173,7 @@ def effect_of(event: Event, outcome: StepOutcome) -> EFFECT:
 def read_back(world: SystemState) -> SystemState:
     """The world as a new worker reads it from the store."""
     rooms = {room_id: codec.room_of(codec.encode_room(room)) for room_id, room in world.rooms.items()}
-    rules = {name: codec.rule_of(codec.encode(rule)) for name, rule in sorted(world.config.rules.items())}
+    rules = {name: codec.rule_of(codec.encode_rule(rule)) for name, rule in sorted(world.config.rules.items())}
     memory = {name: codec.rule_state_of(codec.encode(rule_state)) for name, rule_state in world.memory.items()}
     alarms = {name: codec.alarm_of(codec.encode(alarm)) for name, alarm in world.alarms.items()}
     settings: Settings = codec.settings_of(codec.encode(world.config.settings))

@@ -83,7 +83,7 @@ def differences(client: Client, refolded: Refolded) -> list[str]:
             state.rooms(_members(client, keys.ROOMS)),
             {name: codec.room_of(codec.encode_room(room)) for name, room in rooms.items()},
         ),
-        *_differ("rule", stored.config.rules, _as_stored(world.config.rules, codec.rule_of)),
+        *_differ("rule", stored.config.rules, codec.rules_of(codec.encode_rules(world.config.rules))),
         *_differ("name", stored.config.names, world.config.names),
         *_differ("settings", {"": stored.config.settings}, {"": world.config.settings}),
         *_differ("memory of rule", stored.memory, world.memory),

@@ -28,6 +28,7 @@ from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, Settings, make_config, matches
+from webhook_app.domain.rules.triggers import EventTrigger
 from webhook_app.server.wsgi_bridge import WsgiAnswer, call, environ_of
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
@@ -94,7 +95,7 @@ class TestWhatAReferenceMeans:
         assert reference.split("/")[0] not in (".", "..")
 
     def test_a_pattern_that_is_a_name_means_that_room_alone(self) -> None:
-        rule = Rule("lobby-channel", ("lobby",), "start", on="stream.started")
+        rule = Rule("lobby-channel", ("lobby",), "start", trigger=EventTrigger("stream.started"))
         config = make_config({rule.name: rule}, NAMES, Settings())
         assert config.about(LOBBY) == (rule,)
         assert config.about("lobby") == ()
@@ -103,7 +104,7 @@ class TestWhatAReferenceMeans:
 
     @given(some.sampled_from(IDS), some.sampled_from([*IDS, "group:public", "lob*"]))
     def test_a_rule_is_found_for_a_room_just_when_its_pattern_matches(self, room_id: str, pattern: str) -> None:
-        rule = Rule("r", (pattern,), "start", on="stream.started")
+        rule = Rule("r", (pattern,), "start", trigger=EventTrigger("stream.started"))
         config = make_config({"r": rule}, NAMES, Settings())
         assert (config.about(room_id) == (rule,)) is config.matches(pattern, room_id)
 

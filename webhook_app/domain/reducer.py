@@ -71,8 +71,7 @@ from webhook_app.domain.probing.watchdog import schedule_watchdog
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.room_events import apply_to_room
-from webhook_app.domain.rules.condition_rules import evaluate_condition_rule
-from webhook_app.domain.rules.engine import evaluate_rules
+from webhook_app.domain.rules.engine import evaluate_rules, evaluate_rules_on_control
 from webhook_app.domain.schedules.windows import monitor_window, reconcile_windows
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.system_events import emit_webhook_notice, on_subscriber_command, on_subscriber_disabled
@@ -212,7 +211,7 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
         # 6. Control.
         decide_next_call(context)
         # 7. Evaluate what depends on control.
-        _evaluate_rules_on_control(context)
+        evaluate_rules_on_control(context)
         # 8. Schedule the watchdog.
         schedule_watchdog(context)
 
@@ -225,11 +224,6 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
         context.record_effect(Reason.CHANGED if context.room is not context.before else Reason.NO_CHANGE)
     outcome.record_effects(context.effects)
     outcome.unchanged = _unchanged_result(context)
-
-
-def _evaluate_rules_on_control(context: StepContext) -> None:
-    for rule in context.config.rule_set(context.room.room_id).on_control:
-        evaluate_condition_rule(context, rule)
 
 
 def _unchanged_result(context: StepContext) -> str | None:

@@ -26,8 +26,8 @@ from webhook_app.domain.probing.requests import on_probe_overdue, request_probe
 from webhook_app.domain.probing.results import on_probe_result
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.condition_rules import on_hold_elapsed, resolve_verifications
-from webhook_app.domain.rules.engine import evaluate_condition_rules
+from webhook_app.domain.rules.condition_rules import resolve_verifications
+from webhook_app.domain.rules.engine import evaluate_rules_on_state, on_rule_timer
 from webhook_app.domain.schedules.monitors import on_presence_verified
 from webhook_app.domain.schedules.windows import on_window_timer, reconcile_windows
 from webhook_app.domain.sessions.tracking import on_session_webhook
@@ -100,7 +100,7 @@ def _on_timer(context: StepContext, fired: TimerFired) -> None:
         ):
             on_window_timer(context, timer.kind)
         case TimerKind.RULE:
-            on_hold_elapsed(context, timer.subject)
+            on_rule_timer(context, timer.subject)
         case TimerKind.OPERATOR_UNTIL:
             release_operator_desired(context, Reason.OPERATOR_EXPIRED)
         case TimerKind.BACKOFF:
@@ -131,4 +131,4 @@ def _probe_by_timer(context: StepContext, about: ProbeSubject, reason: Reason) -
 
 def _on_reconcile(context: StepContext) -> None:
     reconcile_windows(context)
-    evaluate_condition_rules(context)
+    evaluate_rules_on_state(context)

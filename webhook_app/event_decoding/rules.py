@@ -1,31 +1,58 @@
 """Decodes rules and schedules from their checked form, the one that validation returns and the journal keeps."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from webhook_app.domain.rules.rule import Rule
+from webhook_app.domain.rules.triggers import (
+    NO_TRIGGER,
+    ConditionTrigger,
+    EventTrigger,
+    ScheduleTrigger,
+    Trigger,
+    TriggerKind,
+    kind_in,
+)
 from webhook_app.domain.schedules.schedule import CalendarRef, Schedule
 from webhook_app.domain.sessions.participants import EmptyMeans
 
 
 def decode_rule(data: Mapping[str, Any]) -> Rule:
     """A rule from its checked form."""
-    schedule = data.get("schedule")
     return Rule(
         name=str(data["name"]),
         rooms=tuple(data["rooms"]),
         do=str(data.get("do") or "start"),
-        on=data.get("on"),
-        if_=data.get("if"),
-        when=data.get("when"),
-        for_s=int(data.get("for_s") or 0),
         message=data.get("message"),
         cooldown_s=int(data.get("cooldown_s") or 0),
         start=data.get("start") or {},
         timezone=str(data.get("timezone") or "UTC"),
         paused=bool(data.get("paused", False)),
-        schedule=decode_schedule(schedule) if schedule is not None else None,
-        given=schedule.get("given", {}) if schedule is not None else {},
+        trigger=decode_trigger(data),
+    )
+
+
+def decode_trigger(data: Mapping[str, Any]) -> Trigger:
+    """The trigger in a rule's checked form."""
+    match kind_in(data):
+        case TriggerKind.SCHEDULE:
+            return _schedule_trigger(data)
+        case TriggerKind.EVENT:
+            return EventTrigger(data["on"], data.get("if"))
+        case TriggerKind.CONDITION:
+            return ConditionTrigger(data["when"], int(data.get("for_s") or 0))
+        case None:
+            return NO_TRIGGER
+        case _ as never:
+            assert_never(never)
+
+
+def _schedule_trigger(data: Mapping[str, Any]) -> ScheduleTrigger:
+    schedule = data["schedule"]
+    return ScheduleTrigger(
+        decode_schedule(schedule),
+        data.get("if"),
+        given=schedule.get("given", {}),
         late_after_s=int(data.get("late_after_s") or 60),
         remind_s=data.get("remind_s"),
         end_when_empty_s=data.get("end_when_empty_s"),

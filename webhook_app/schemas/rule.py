@@ -11,7 +11,7 @@ from webhook_app.domain.rules.cel.meter import STEPS_MAX
 from webhook_app.domain.rules.condition_checks import check_condition, check_message_part
 from webhook_app.domain.rules.conditions import ConditionError, compile_condition
 from webhook_app.domain.rules.messages import split_message
-from webhook_app.domain.rules.triggers import WINDOW_FIELDS, TriggerKind
+from webhook_app.domain.rules.triggers import TriggerKind
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.view_examples import room_shapes
 from webhook_app.providers.videosdk.start_schema import StartSchema
@@ -20,6 +20,8 @@ from webhook_app.schemas.schedule import ScheduleSchema, is_timezone
 
 ROOMS_MAX = 1_000
 MESSAGE_MAX_CHARS = 2_000
+# The fields of a rule that go with a schedule alone.
+WINDOW_FIELDS = ("late_after", "remind", "end_when_empty", "overrun", "empty_means", "max_run", "restart")
 EMPTINESS = {"end_when_empty_s", "overrun_s"}
 
 

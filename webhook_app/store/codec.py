@@ -23,6 +23,7 @@ from webhook_app.event_decoding.decoder import decode as decode_record
 from webhook_app.providers.port import UNREADABLE
 from webhook_app.providers.registry import CALLED, TRANSLATORS, translator_of
 from webhook_app.store.migrations import room_from_1, stream_from_1
+from webhook_app.store.rule_records import rule_from_record, rule_record
 
 T = TypeVar("T")
 
@@ -41,8 +42,9 @@ _FORMAT_PREFIX = b'{"format":%d,' % FORMAT
 _room_of = decoder(Room)
 _stream_of = decoder(Stream)
 _raw_objects_of = decoder(dict[str, msgspec.Raw])
+_record_of = decoder(dict[str, Any])
+_records_of = decoder(dict[str, dict[str, Any]])
 call_of = decoder(Call)
-rule_of = decoder(Rule)
 _rule_state_of = decoder(RuleState)
 names_of = decoder(dict[str, ConfiguredRoom])
 settings_of = decoder(Settings)
@@ -88,6 +90,26 @@ def encode_stream(stream: Stream) -> bytes:
 def stream_of(raw: bytes) -> Stream:
     """A stored stream, of this format or an earlier one."""
     return _stream_of(raw if raw.startswith(_FORMAT_PREFIX) else encode(stream_from_1(_format_1(raw))))
+
+
+def encode_rule(rule: Rule) -> bytes:
+    """A rule in its stored form."""
+    return encode(rule_record(rule))
+
+
+def rule_of(raw: bytes) -> Rule:
+    """A stored rule."""
+    return rule_from_record(_record_of(raw))
+
+
+def encode_rules(rules: Mapping[str, Rule]) -> bytes:
+    """Rules by their names."""
+    return encode({name: rule_record(rule) for name, rule in rules.items()})
+
+
+def rules_of(raw: bytes) -> dict[str, Rule]:
+    """Stored rules by their names."""
+    return {name: rule_from_record(record) for name, record in _records_of(raw).items()}
 
 
 def rule_state_of(raw: bytes) -> RuleState:

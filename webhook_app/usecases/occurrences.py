@@ -33,7 +33,7 @@ def list_occurrences(context: AppContext, name: str, count: int) -> list[dict[st
     rule = config.rules.get(name)
     if rule is None:
         raise NotFoundError(f"Rule {name} not found.")
-    if rule.schedule is None:
+    if rule.schedule_trigger is None:
         raise ConflictError(f"Rule {name} has no schedule.", reason=ErrorReason.NO_SCHEDULE)
     try:
         upcoming = occurrences(config, rule, rooms_of(context, config, rule), at=context.now(), count=count)
@@ -69,13 +69,14 @@ def change_occurrence(context: AppContext, name: str, opens_at: str, change: Occ
 
 
 def _check_change(context: AppContext, rule: Rule, opens_at: int, change: OccurrenceChange) -> None:
-    if rule.schedule is None:
+    trigger = rule.schedule_trigger
+    if trigger is None:
         raise ConflictError(f"Rule {rule.name} has no schedule.")
     now, calendars = context.now(), context.state.config().calendars
     try:
-        window = window_opening_at(rule.schedule, opens_at, calendars)
+        window = window_opening_at(trigger.schedule, opens_at, calendars)
         if window is None:
-            windows = next_windows(rule.schedule, now, now + SKIP_AHEAD_MS, calendars, SUGGESTED_MAX)
+            windows = next_windows(trigger.schedule, now, now + SKIP_AHEAD_MS, calendars, SUGGESTED_MAX)
             times = ", ".join(rfc3339(window.opens_at) for window in windows if window.opens_at > now)
             advice = f"The next windows open at {times}." if times else "It has no upcoming windows."
             raise NotFoundError(f"Rule {rule.name} opens no window at {rfc3339(opens_at)}. {advice}")
@@ -83,7 +84,7 @@ def _check_change(context: AppContext, rule: Rule, opens_at: int, change: Occurr
         raise ConflictError(f"The schedule of rule {rule.name} cannot be computed: {error}") from None
     if window.closes_at <= now:
         raise ConflictError(f"The window that opened at {rfc3339(opens_at)} has closed.")
-    if change is OccurrenceChange.SKIP and window.opens_at <= now and opens_at not in rule.skipped:
+    if change is OccurrenceChange.SKIP and window.opens_at <= now and opens_at not in trigger.skipped:
         detail = f"The window of {rfc3339(opens_at)} is already open. End the room, or pause rule {rule.name}."
         raise ConflictError(detail)
 

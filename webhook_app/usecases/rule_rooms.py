@@ -35,7 +35,7 @@ def rooms_of_rules(context: AppContext, config: Config, rules: Iterable[Rule]) -
 
 def rooms_with_windows(context: AppContext, config: Config) -> list[str]:
     """Return the rooms of all rules with a schedule."""
-    scheduled = [rule for rule in config.rules.values() if rule.schedule is not None]
+    scheduled = [rule for rule in config.rules.values() if rule.schedule_trigger is not None]
     return sorted({room_id for ids in rooms_of_rules(context, config, scheduled).values() for room_id in ids})
 
 
@@ -43,7 +43,7 @@ def warnings_of(context: AppContext, rule: Rule, config: Config) -> list[RuleWar
     """Return the warnings of `config check`, and those that need the store. `config` need not contain the rule."""
     known_rooms = KnownRooms(config, _seen_without_rule(context, rule, config), context.rooms)
     warnings = rule_warnings(rule, known_rooms, types=DOCUMENTED_TYPES)
-    if context.max_streams is not None and rule.schedule is not None:
+    if context.max_streams is not None and rule.schedule_trigger is not None:
         with_rule = config.with_rule(rule)
         rooms = rooms_with_windows(context, with_rule)
         quota_warning = rule_quota_warning(rule, with_rule, rooms, at=context.now(), limit=context.max_streams)

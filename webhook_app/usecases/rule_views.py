@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.explanations import text_of
 from webhook_app.domain.rules.rule import Config, Rule, RuleState
+from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger, Trigger
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.times import format_duration, maybe_rfc3339
@@ -22,24 +23,8 @@ LOOKAHEAD = 5  # occurrences that are read to find one that is not skipped
 def rule_view(rule: Rule, state: RuleState, next_window: dict[str, Any] | None = None) -> dict[str, Any]:
     """Render a rule in the form in which it is put, with its next window and its last run."""
     view: dict[str, Any] = {"name": rule.name, "rooms": list(rule.rooms)}
-    if rule.schedule is not None:
-        view["schedule"] = shown_data(dict(rule.given))
-        seconds = {
-            "late_after": rule.late_after_s,
-            "remind": rule.remind_s,
-            "end_when_empty": rule.end_when_empty_s,
-            "overrun": rule.overrun_s,
-            "max_run": rule.max_run_s,
-        }
-        view |= {name: format_duration(value) for name, value in seconds.items() if value is not None}
-        view["restart"] = rule.restart
-        if rule.end_when_empty_s is not None or rule.overrun_s is not None:
-            view["empty_means"] = rule.empty_means.value
-    conditions = {"on": rule.on, "if": rule.if_, "when": rule.when}
-    view |= {name: value for name, value in conditions.items() if value is not None}
-    if rule.when is not None:
-        view["for"] = format_duration(rule.for_s)
-    if rule.schedule is None:
+    view |= _trigger_view(rule.trigger)
+    if rule.schedule_trigger is None:
         view["do"] = rule.do
     if rule.message is not None:
         view["message"] = rule.message
@@ -56,13 +41,41 @@ def rule_view(rule: Rule, state: RuleState, next_window: dict[str, Any] | None =
     }
 
 
+def _trigger_view(trigger: Trigger) -> dict[str, Any]:
+    match trigger:
+        case ScheduleTrigger():
+            return _schedule_view(trigger)
+        case EventTrigger(on, if_):
+            return {"on": on} | ({"if": if_} if if_ is not None else {})
+        case ConditionTrigger(when, for_s):
+            return {"when": when, "for": format_duration(for_s)}
+        case _ as never:
+            assert_never(never)
+
+
+def _schedule_view(trigger: ScheduleTrigger) -> dict[str, Any]:
+    view: dict[str, Any] = {"schedule": shown_data(dict(trigger.given))}
+    seconds = {
+        "late_after": trigger.late_after_s,
+        "remind": trigger.remind_s,
+        "end_when_empty": trigger.end_when_empty_s,
+        "overrun": trigger.overrun_s,
+        "max_run": trigger.max_run_s,
+    }
+    view |= {name: format_duration(value) for name, value in seconds.items() if value is not None}
+    view["restart"] = trigger.restart
+    if trigger.end_when_empty_s is not None or trigger.overrun_s is not None:
+        view["empty_means"] = trigger.empty_means.value
+    return view | ({"if": trigger.if_} if trigger.if_ is not None else {})
+
+
 def rule_views(context: AppContext, rules: Sequence[Rule]) -> list[dict[str, Any]]:
     """Render rules with their next windows and last runs."""
     if not rules:
         return []
     states = rule_states(context.client, [rule.name for rule in rules])
     config = context.state.names()
-    scheduled = [rule for rule in rules if rule.schedule is not None and not rule.paused]
+    scheduled = [rule for rule in rules if rule.schedule_trigger is not None and not rule.paused]
     rooms = rooms_of_rules(context, config, scheduled)
     config = replace(
         config, calendars=context.state.calendars({name for rule in scheduled for name in calendar_sources(rule)})

@@ -8,6 +8,7 @@ from enum import StrEnum
 from webhook_app.domain.globs import any_glob_matches, glob_matches, is_glob
 from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.domain.rules.triggers import EventTrigger, ScheduleTrigger
 from webhook_app.domain.schedules.checks import cron_warning
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import over_quota
@@ -56,12 +57,15 @@ class KnownRooms:
 def rule_warnings(rule: Rule, known_rooms: KnownRooms, *, types: Collection[str] = ()) -> list[RuleWarning]:
     """Everything but the quota: rooms and groups that are not known, an unknown type, a cron with two day fields."""
     warnings = list(room_warnings(rule.rooms, known_rooms))
-    if rule.on is not None:
-        warnings += _type_warnings(rule.on, types)
-    cron = rule.schedule.cron if rule.schedule is not None else None
-    message = cron_warning(cron) if cron else None
-    if message is not None:
-        warnings.append(RuleWarning("schedule.cron", WarningReason.CRON_DAYS, message))
+    match rule.trigger:
+        case EventTrigger(on=event_type):
+            warnings += _type_warnings(event_type, types)
+        case ScheduleTrigger(schedule=schedule):
+            message = cron_warning(schedule.cron) if schedule.cron else None
+            if message is not None:
+                warnings.append(RuleWarning("schedule.cron", WarningReason.CRON_DAYS, message))
+        case _:
+            pass  # other triggers have nothing that is valid and probably not meant
     return warnings
 
 
@@ -89,14 +93,15 @@ def rule_quota_warning(
     rule: Rule, config: Config, room_ids: Iterable[str], *, at: int, limit: int
 ) -> RuleWarning | None:
     """Where the rule's own windows take part in exceeding MAX_STREAMS; `config` holds the rule."""
-    if rule.schedule is None:
+    trigger = rule.schedule_trigger
+    if trigger is None:
         return None
     try:
         crowded = over_quota(config, room_ids, at=at, limit=limit)
         if not crowded:
             return None
         until = crowded[-1][0] + 1
-        windows = next_windows(rule.schedule, at, until, config.calendars, OWN_WINDOWS_MAX)
+        windows = next_windows(trigger.schedule, at, until, config.calendars, OWN_WINDOWS_MAX)
     except ScheduleError:
         return None  # the schedule's own error says so
     own = [

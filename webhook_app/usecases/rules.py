@@ -95,7 +95,7 @@ def delete_rule(context: AppContext, name: str) -> RuleChange:
 def command_rule(context: AppContext, name: str, command: RuleCommand) -> str:
     """Pause or resume a rule, or skip its next window; return the id of the journaled event."""
     rule = require_rule(context, name)
-    if command is RuleCommand.SKIP_NEXT and rule.schedule is None:
+    if command is RuleCommand.SKIP_NEXT and rule.schedule_trigger is None:
         raise ConflictError(f"Rule {name} has no schedule.", reason=ErrorReason.NO_SCHEDULE)
     return context.append(Source.OPERATOR, command.value, None, {"name": name})
 
@@ -106,5 +106,7 @@ def _restored_urls(context: AppContext, body: Mapping[str, Any]) -> dict[str, An
     stored = context.state.rule(name) if isinstance(name, str) and has_masked_address(with_urls) else None
     if stored is None:
         return {}
-    restored: dict[str, Any] = restored_data(with_urls, {"schedule": dict(stored.given), "start": dict(stored.start)})
+    trigger = stored.schedule_trigger
+    schedule = dict(trigger.given) if trigger is not None else {}
+    restored: dict[str, Any] = restored_data(with_urls, {"schedule": schedule, "start": dict(stored.start)})
     return restored

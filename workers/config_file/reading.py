@@ -115,7 +115,7 @@ def _rooms_with_windows(config: Config) -> list[str]:
     named = {room.room_id for room in config.names.values()}
     room_ids: set[str] = set()
     for rule in config.rules.values():
-        if rule.schedule is None:
+        if rule.schedule_trigger is None:
             continue
         rooms = config.rooms_of(rule)
         if rooms is None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import order
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.state import SystemState
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
@@ -48,7 +49,7 @@ def differing(stored: SystemState, folded: SystemState) -> list[str]:
     """Return the names of records whose stored value differs from the replayed one."""
     pairs: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
         ("room", stored.rooms, {name: codec.room_of(codec.encode_room(room)) for name, room in folded.rooms.items()}),
-        ("rule", stored.config.rules, _as_stored(folded.config.rules, codec.rule_of)),
+        ("rule", stored.config.rules, _as_stored(folded.config.rules)),
         ("name", stored.config.names, folded.config.names),
         ("settings", {"": stored.config.settings}, {"": folded.config.settings}),
         ("memory of rule", stored.memory, _with_stored_text(stored.memory, folded.memory, "last_error")),
@@ -85,6 +86,6 @@ def replay_finding(different: list[str], count: int, rooms: int) -> Finding:
     )
 
 
-def _as_stored(values: Mapping[str, Any], read: Callable[[bytes], Any]) -> dict[str, Any]:
-    """Return the values as they are after encoding and decoding."""
-    return {name: read(codec.encode(value)) for name, value in values.items()}
+def _as_stored(rules: Mapping[str, Rule]) -> dict[str, Rule]:
+    """Return rules as they are after encoding and decoding."""
+    return {name: codec.rule_of(codec.encode_rule(rule)) for name, rule in rules.items()}

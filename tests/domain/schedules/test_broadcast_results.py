@@ -81,11 +81,15 @@ def test_of_any_row_of_windows_each_has_its_own_verdict(gaps: Any, results: Any,
 
 def planned_and_announced(scenario: Any, since: Any) -> Any:
     """The room's windows as the schedule page combines them, with what was told of each."""
-    rules = [rule for rule in scenario.world.config.about(ROOM) if rule.schedule is not None]
+    rules = [
+        (rule, trigger.schedule)
+        for rule in scenario.world.config.about(ROOM)
+        if (trigger := rule.schedule_trigger) is not None
+    ]
     planned = [
         (rule.name, rule.start, next_window)
-        for rule in rules
-        for next_window in next_windows(rule.schedule, since, since + 2 * DAY, {}, 50)
+        for rule, schedule in rules
+        for next_window in next_windows(schedule, since, since + 2 * DAY, {}, 50)
     ]
     notices = [
         WindowNotice(notice.at, notice.type, from_rfc3339(notice.data["opens_at"]))

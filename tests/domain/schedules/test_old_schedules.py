@@ -104,8 +104,8 @@ def test_a_state_with_a_broken_schedule_goes_on_and_a_change_of_the_rule_heals_i
     append(client, put(rule("good", GOOD)))
     fold_all(client)
     broken = decode_rule(rule("broken", BROKEN[0]))
-    client.hset(keys.RULES, "broken", codec.encode(broken))
-    assert StateStore(client).config().rules["broken"].schedule == broken.schedule
+    client.hset(keys.RULES, "broken", codec.encode_rule(broken))
+    assert StateStore(client).config().rules["broken"] == broken
 
     append(client, entry(Source.SYSTEM, "replan", ROOM, {}))
     fold_all(client)

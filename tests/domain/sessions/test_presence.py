@@ -8,6 +8,7 @@ from marshmallow import ValidationError
 
 from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, SECOND, SESSION, Scenario, on_air, rest, url, with_session
+from tests.support.values import present
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import RuleState
 from webhook_app.event_decoding.rules import decode_rule
@@ -356,7 +357,7 @@ def test_what_empty_means_is_taken_and_shown() -> None:
     assert rule_view(decode_rule(rule), RuleState())["empty_means"] == "no-hosts"
     scenario = Scenario()
     scenario.process(Source.CONFIG, "rule-put", {"rule": rule}, room=None)
-    assert scenario.world.config.rules["a"].empty_means == "no-hosts"
+    assert present(scenario.world.config.rules["a"].schedule_trigger).empty_means == "no-hosts"
 
 
 @pytest.mark.parametrize(
@@ -374,4 +375,5 @@ def test_what_empty_cannot_mean_is_refused(more: dict[str, Any], why: str) -> No
 
 
 def test_a_rule_that_an_earlier_version_stored_means_nobody() -> None:
-    assert decode_rule({"name": "a", "rooms": ["*"], "do": "end", "when": "room.on_air"}).empty_means == "nobody"
+    rule = decode_rule({"name": "a", "rooms": ["*"], "schedule": {"always": True}})
+    assert present(rule.schedule_trigger).empty_means == "nobody"

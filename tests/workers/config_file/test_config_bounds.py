@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.polling import scaled_limit
+from tests.support.values import present
 from tests.support.web_client import fold_all
 from webhook_app.config.loading import load
 from webhook_app.console.components.rule_text import TextError
@@ -172,7 +173,7 @@ def test_a_file_with_a_schedule_is_applied_again(client: Client, watched: Any) -
         path.write_text(scheduled % late_after)
         watch.check()
         assert (rules(client), alarm(client)) == (["show"], None)
-    assert StateStore(client).config().rules["show"].late_after_s == 80
+    assert present(StateStore(client).config().rules["show"].schedule_trigger).late_after_s == 80
 
 
 def test_a_settled_file_is_recognised_by_inode_and_change_time(watched: Any) -> None:

@@ -221,7 +221,7 @@ def test_apply_says_what_it_changed_and_once_more_that_nothing_has(tally: Any, c
         written(tmp_path, GOOD.replace("2h", "3h").replace("av-team", "crew"))
         out = tally("config", "apply", path)[1]
     assert out.splitlines() == ["~ rule sunday changed", "+ subscriber crew added", "- subscriber av-team removed"]
-    assert present(present(StateStore(client).rule("sunday")).schedule).duration_s == 3 * 3600
+    assert present(present(StateStore(client).rule("sunday")).schedule_trigger).schedule.duration_s == 3 * 3600
     seal = SecretBox(secrets_key(settings(DATA_DIR=str(tmp_path))))
     assert [subscriber.name for subscriber in Subscribers(client, seal).all()] == ["crew"]
 

@@ -113,7 +113,7 @@ def validate_text(
     try:
         upcoming = (
             occurrences(config, rule, rooms[:WINDOWS_SHOWN], at=console.context.now(), count=WINDOWS_SHOWN)
-            if rule.schedule is not None and rooms
+            if rule.schedule_trigger is not None and rooms
             else []
         )
     except ScheduleError as error:
@@ -132,7 +132,7 @@ def validate_text(
             )
             for occurrence in upcoming
         ],
-        has_schedule=rule.schedule is not None,
+        has_schedule=rule.schedule_trigger is not None,
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.notices.types import NOTICE_TYPES
-from webhook_app.domain.rules.triggers import WINDOW_FIELDS, TriggerKind
+from webhook_app.domain.rules.triggers import TriggerKind
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES, PARTICIPANT_TYPES
+from webhook_app.schemas.rule import WINDOW_FIELDS
 
 TRIGGERS = tuple(kind.value for kind in TriggerKind)
 # Labels of the form fields.

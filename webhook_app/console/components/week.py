@@ -76,14 +76,15 @@ def week(context: AppContext, config: Config, room_id: str, rules: Iterable[Rule
     requested = []
     unmerged: list[PlannedWindow] = []
     for rule in rules:
-        assert rule.schedule is not None
+        trigger = rule.schedule_trigger
+        assert trigger is not None
         try:
-            windows = next_windows(rule.schedule, since, until, config.calendars, WINDOWS_MAX)
+            windows = next_windows(trigger.schedule, since, until, config.calendars, WINDOWS_MAX)
         except ScheduleError:
             continue  # shown as an alarm and on the rule's page
         for window in windows:
             own = RoomWindow(window.opens_at, window.closes_at, (rule.name,))
-            if window.opens_at in rule.skipped:
+            if window.opens_at in trigger.skipped:
                 openings = [(rule.name, window.opens_at)] if window.closes_at > now else []
                 unmerged.append(PlannedWindow(room_id, own, WindowStatus.SKIPPED, openings=openings))
             elif rule.paused:

@@ -107,7 +107,9 @@ def _windows(config: Config, rule: Rule, rooms: list[str], now: int) -> list[dic
     # A rule with thousands of rooms has as many windows at the same time: those of the first rooms are enough.
     rooms = rooms[:WINDOWS_SHOWN]
     try:
-        upcoming = occurrences(config, rule, rooms, at=now, count=WINDOWS_SHOWN) if rule.schedule and rooms else []
+        upcoming = (
+            occurrences(config, rule, rooms, at=now, count=WINDOWS_SHOWN) if rule.schedule_trigger and rooms else []
+        )
     except ScheduleError:
         return []  # the rule's `last_error` has the cause
     windows = []

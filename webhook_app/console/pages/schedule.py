@@ -78,7 +78,7 @@ def _page_values(console: ConsoleContext, quota: Quota) -> dict[str, Any]:
 
 def _rules_by_room(console: ConsoleContext, config: Config) -> dict[str, list[Rule]]:
     rules: dict[str, list[Rule]] = {}
-    scheduled = [rule for _, rule in sorted(config.rules.items()) if rule.schedule is not None]
+    scheduled = [rule for _, rule in sorted(config.rules.items()) if rule.schedule_trigger is not None]
     for name, room_ids in rooms_of_rules(console.context, config, scheduled).items():
         for room_id in room_ids:
             rules.setdefault(room_id, []).append(config.rules[name])

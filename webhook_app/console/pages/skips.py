@@ -47,7 +47,8 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         try:
             moment = from_rfc3339(opens_at)
             calendars = context.state.config().calendars
-            window = None if rule.schedule is None else window_opening_at(rule.schedule, moment, calendars)
+            trigger = rule.schedule_trigger
+            window = None if trigger is None else window_opening_at(trigger.schedule, moment, calendars)
         except ScheduleError:
             window = None
         except ValueError:

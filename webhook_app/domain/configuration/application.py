@@ -139,6 +139,6 @@ def _named_rooms(config: Config, changed: set[str], *, all_names: bool) -> set[s
     rooms = {room.room_id for room in config.names.values()} if all_names else set()
     for name in changed:
         rule = config.rules.get(name)
-        if rule is not None and rule.schedule is not None:
+        if rule is not None and rule.schedule_trigger is not None:
             rooms |= config.rooms_of(rule) or set()
     return rooms

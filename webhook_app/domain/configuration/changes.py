@@ -20,9 +20,10 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
+from webhook_app.domain.rules.triggers import ConditionTrigger
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
 from webhook_app.domain.schedules.calendars.reading import read_calendar
-from webhook_app.domain.schedules.skips import retain_valid_skips
+from webhook_app.domain.schedules.skips import retain_valid_skips, skips_of
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.times import format_duration
 
@@ -32,7 +33,7 @@ def put_rule(state: SystemState, outcome: StepOutcome, change: PutRule, at: int)
     rule = change.rule
     current = state.config.rules.get(rule.name)
     if current is not None:
-        rule = retain_valid_skips(rule, current.skipped, state.config.calendars, at)
+        rule = retain_valid_skips(rule, skips_of(current), state.config.calendars, at)
     if current is not None and current.from_file:
         outcome.record_effect(Reason.RULE_FROM_FILE, rule=rule.name)
         return set()
@@ -74,7 +75,7 @@ def apply_file(state: SystemState, outcome: StepOutcome, change: ApplyFile, at: 
     new = {rule.name: rule for rule in change.rules}
     for name, rule in new.items():
         if name in old:
-            rule = retain_valid_skips(rule, old[name].skipped, state.config.calendars, at)
+            rule = retain_valid_skips(rule, skips_of(old[name]), state.config.calendars, at)
             new[name] = replace(rule, paused=rule.paused or old[name].paused)
     names = dict(change.rooms)
     retained = {name: rule for name, rule in old.items() if not rule.from_file and name not in new}
@@ -82,7 +83,7 @@ def apply_file(state: SystemState, outcome: StepOutcome, change: ApplyFile, at: 
     changed = {name for name in old.keys() | rules.keys() if old.get(name) != rules.get(name)}
     count, names = len(names), _with_added_rooms(names, state.config)
     if names != state.config.names:
-        changed |= {name for name, rule in rules.items() if rule.when is not None}
+        changed |= {name for name, rule in rules.items() if isinstance(rule.trigger, ConditionTrigger)}
     if not changed and names == state.config.names:
         outcome.record_effect(Reason.FILE_UNCHANGED)
         return set()
@@ -116,7 +117,7 @@ def put_calendar(state: SystemState, outcome: StepOutcome, change: CalendarFetch
     config = replace(state.config, calendars={**retained, source: calendar}, rules_by_room={})
     users = {name: rule for name, rule in state.config.rules.items() if source in calendar_sources(rule)}
     for rule in users.values():
-        left = retain_valid_skips(rule, rule.skipped, config.calendars, at)
+        left = retain_valid_skips(rule, skips_of(rule), config.calendars, at)
         if left != rule:
             config = config.with_rule(left)
     outcome.config = config
@@ -126,9 +127,11 @@ def put_calendar(state: SystemState, outcome: StepOutcome, change: CalendarFetch
 
 def calendar_sources(rule: Rule) -> set[str]:
     """The addresses and files of the calendars that a rule uses."""
-    if rule.schedule is None:
+    trigger = rule.schedule_trigger
+    if trigger is None:
         return set()
-    refs = [*rule.schedule.except_calendars, *((rule.schedule.ics,) if rule.schedule.ics else ())]
+    schedule = trigger.schedule
+    refs = [*schedule.except_calendars, *((schedule.ics,) if schedule.ics else ())]
     return {ref.source for ref in refs}
 
 

@@ -4,9 +4,12 @@ Webhooks may be lost or late and leave somebody in the session who has left, or 
 therefore verified now and then, and sooner where something depends on it.
 """
 
+from typing import assert_never
+
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.rules.conditions import stored_condition
 from webhook_app.domain.rules.rule import Rule
+from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.times import MINUTE, SECOND
@@ -76,19 +79,33 @@ def _verified_at(session: Session) -> int:
 
 def is_verified_first(rule: Rule) -> bool:
     """Whether a probe verifies the participants before the rule's `when` acts: what it depends on may be wrong."""
-    condition = None if rule.when is None else stored_condition(rule.when)
-    if condition is None:
+    if not isinstance(rule.trigger, ConditionTrigger):
         return False
+    condition = stored_condition(rule.trigger.when)
     return condition.uses_session if rule.do == "end" else rule.do == "notify" and condition.uses_participants
 
 
 def _depends_on_participants(rule: Rule) -> bool:
-    return bool(rule.end_when_empty_s or rule.overrun_s) or is_verified_first(rule)
+    match rule.trigger:
+        case ScheduleTrigger() as trigger:
+            return trigger.depends_on_participants
+        case ConditionTrigger():
+            return is_verified_first(rule)
+        case EventTrigger():
+            return False
+        case _ as never:
+            assert_never(never)
 
 
 def _needs_modes(context: StepContext, rule: Rule, session: Session) -> bool:
     """Whether it matters to a rule now if somebody of unknown mode is a host."""
-    if rule.when is not None:
-        return stored_condition(rule.when).uses_host_count
-    by_hosts = rule.empty_means is EmptyMeans.NO_HOSTS and bool(rule.end_when_empty_s or rule.overrun_s)
-    return by_hosts and context.room.schedule.window is not None and session.known_hosts == 0
+    match rule.trigger:
+        case ConditionTrigger() as trigger:
+            return stored_condition(trigger.when).uses_host_count
+        case ScheduleTrigger() as trigger:
+            by_hosts = trigger.empty_means is EmptyMeans.NO_HOSTS and trigger.depends_on_participants
+            return by_hosts and context.room.schedule.window is not None and session.known_hosts == 0
+        case EventTrigger():
+            return False
+        case _ as never:
+            assert_never(never)

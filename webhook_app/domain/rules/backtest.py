@@ -27,6 +27,7 @@ from webhook_app.domain.rules.conditions import stored_condition
 from webhook_app.domain.rules.draft_replay import BacktestLimits, DraftReplay, StreamWebhook, answer, make_event
 from webhook_app.domain.rules.recorded_events import OwnStreams, is_left_out, without_drafts
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
+from webhook_app.domain.rules.triggers import ConditionTrigger
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.timers import TimerKind, read_timer
@@ -207,11 +208,8 @@ def _may_matter(room: Room, timer: str) -> bool:
 
 def _is_probe_timing_relevant(rules: Iterable[Rule]) -> bool:
     """Whether a condition uses how long a stream has been on: then each probe is a moment at which it may be true."""
-    for rule in rules:
-        inside = stored_condition(rule.when).room_paths.get("stream", frozenset()) if rule.when else frozenset()
-        if inside is None or "duration_s" in inside:
-            return True
-    return False
+    triggers = [rule.trigger for rule in rules if isinstance(rule.trigger, ConditionTrigger)]
+    return any(stored_condition(trigger.when).uses_stream_duration for trigger in triggers)
 
 
 def _fold_in_draft(draft: DraftReplay, event: JournalEvent) -> None:

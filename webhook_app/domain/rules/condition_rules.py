@@ -20,19 +20,20 @@ from webhook_app.domain.rules.actions import act
 from webhook_app.domain.rules.condition_evaluation import evaluate_condition
 from webhook_app.domain.rules.conditions import stored_condition
 from webhook_app.domain.rules.rule import Rule
+from webhook_app.domain.rules.triggers import ConditionTrigger
 from webhook_app.domain.sessions.roster import assume_viewers, moves_since
 from webhook_app.domain.timers import probe_timer, rule_timer
 
 
-def evaluate_condition_rule(context: StepContext, rule: Rule) -> None:
+def evaluate_condition_rule(context: StepContext, rule: Rule, trigger: ConditionTrigger) -> None:
     """Evaluate a rule's `when` on the room as it is: steps 1, 2 and 4."""
     since = context.room.rules.holding.get(rule.name)
-    is_true = _is_true(context, rule, was_true=since is not None)
+    is_true = _is_true(context, rule, trigger, was_true=since is not None)
     if is_true and since is None:
         context.change_rules(holding={**context.room.rules.holding, rule.name: context.event.at})
-        if rule.for_s:
-            context.set_timer(rule_timer(rule.name), context.event.at + rule.for_s * 1000)
-            context.record_decision(Reason.RULE_BEGAN_TO_HOLD, rule=rule.name, seconds=rule.for_s)
+        if trigger.for_s:
+            context.set_timer(rule_timer(rule.name), context.event.at + trigger.for_s * 1000)
+            context.record_decision(Reason.RULE_BEGAN_TO_HOLD, rule=rule.name, seconds=trigger.for_s)
         else:
             _act_or_verify(context, rule)
     elif not is_true and since is not None:
@@ -40,18 +41,13 @@ def evaluate_condition_rule(context: StepContext, rule: Rule) -> None:
         context.record_decision(Reason.RULE_NO_LONGER_HOLDS, rule=rule.name)
 
 
-def on_hold_elapsed(context: StepContext, rule_name: str) -> None:
+def on_hold_elapsed(context: StepContext, rule: Rule, trigger: ConditionTrigger) -> None:
     """The timer of a rule's `for` went off: step 2, if the condition is still true."""
-    rules = context.config.about(context.room.room_id)
-    rule = next((rule for rule in rules if rule.name == rule_name and rule.when is not None), None)
-    if rule is None or rule_name not in context.room.rules.holding:
-        context.record_effect(Reason.RULE_GONE)
+    if not _is_true(context, rule, trigger, was_true=True):
+        reset_condition(context, rule.name)
+        context.record_decision(Reason.RULE_NO_LONGER_HOLDS, rule=rule.name)
         return
-    if not _is_true(context, rule, was_true=True):
-        reset_condition(context, rule_name)
-        context.record_decision(Reason.RULE_NO_LONGER_HOLDS, rule=rule_name)
-        return
-    context.record_effect(Reason.RULE_HELD, seconds=rule.for_s, rule=rule_name)
+    context.record_effect(Reason.RULE_HELD, seconds=trigger.for_s, rule=rule.name)
     _act_or_verify(context, rule)
 
 
@@ -73,11 +69,14 @@ def resolve_verifications(context: StepContext, probe: ProbeResult) -> None:
         return
     context.change_rules(verifying=())
     for rule in context.config.about(context.room.room_id):
-        if rule.name not in waiting or rule.when is None or rule.name not in context.room.rules.holding:
+        trigger = rule.trigger
+        if rule.name not in waiting or rule.name not in context.room.rules.holding:
             continue
-        if not _is_true(context, rule, was_true=True):
+        if not isinstance(trigger, ConditionTrigger):
+            continue
+        if not _is_true(context, rule, trigger, was_true=True):
             context.record_decision(Reason.RULE_REFUTED, rule=rule.name)
-        elif _is_verified(context, rule):
+        elif _is_verified(context, rule, trigger):
             act(context, rule, None)
         elif verified is not None and any(not move.joined for move in moves_since(verified, probe.asked_id)):
             context.change_rules(verifying=(*context.room.rules.verifying, rule.name))
@@ -106,27 +105,25 @@ def _act_or_verify(context: StepContext, rule: Rule) -> None:
     request_probe(context, ProbeSubject.PARTICIPANTS)
 
 
-def _is_true(context: StepContext, rule: Rule, *, was_true: bool) -> bool:
+def _is_true(context: StepContext, rule: Rule, trigger: ConditionTrigger, *, was_true: bool) -> bool:
     """Whether a `when` is true. One that was true stays so while only newcomers of unknown mode could end it."""
-    assert rule.when is not None
-    if evaluate_condition(context, rule, rule.when, None).is_true:
+    if evaluate_condition(context, rule, trigger.when, None).is_true:
         return True
     session = context.room.session
     if not was_true or session is None or not session.live or not session.complete or not session.unknown_roles:
         return False
-    if not stored_condition(rule.when).uses_participants:
+    if not stored_condition(trigger.when).uses_participants:
         return False
-    return evaluate_condition(context, rule, rule.when, None, session=assume_viewers(session)).is_true
+    return evaluate_condition(context, rule, trigger.when, None, session=assume_viewers(session)).is_true
 
 
-def _is_verified(context: StepContext, rule: Rule) -> bool:
+def _is_verified(context: StepContext, rule: Rule, trigger: ConditionTrigger) -> bool:
     """Whether a `when` is true for what this event's probe found, whoever has left since."""
-    assert rule.when is not None
     if context.verified is None or context.arrived is None:
         return True
-    if not evaluate_condition(context, rule, rule.when, None, session=context.verified).is_true:
+    if not evaluate_condition(context, rule, trigger.when, None, session=context.verified).is_true:
         return False
-    return evaluate_condition(context, rule, rule.when, None, session=assume_viewers(context.arrived)).is_true
+    return evaluate_condition(context, rule, trigger.when, None, session=assume_viewers(context.arrived)).is_true
 
 
 def _found_no_session(context: StepContext, probe: ProbeResult) -> bool:

@@ -72,6 +72,14 @@ class Condition:
         """Whether it depends on the number of hosts."""
         return "host_count" in (self.room_paths.get("session") or ())
 
+    @property
+    def uses_stream_duration(self) -> bool:
+        """Whether it depends on how long a stream has been on."""
+        if "stream" not in self.room_paths:
+            return False
+        inner = self.room_paths["stream"]
+        return inner is None or "duration_s" in inner
+
 
 @dataclass(frozen=True, slots=True)
 class ConditionResult:

@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any
 
 from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.globs import glob_matches, is_glob
 from webhook_app.domain.persistent_map import PersistentMap
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger, Trigger
+from webhook_app.domain.rules.triggers import ScheduleTrigger, Trigger
 from webhook_app.domain.schedules.calendars.calendar import Calendars
-from webhook_app.domain.schedules.schedule import Schedule
-from webhook_app.domain.sessions.participants import EmptyMeans
 
 MAX_STREAM_S = 7_200  # VideoSDK's own limit
 
@@ -22,35 +20,25 @@ ID_PREFIX = "id:"  # `id:lobby` is the room whose id is lobby, whatever rooms ar
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule: a `schedule`, `on` a type with an optional `if`, or `when` a condition holds `for` a while.
-
-    `given` is the schedule as it was written, for display; `skipped` are the openings that are skipped, in ms.
-    """
+class RuleFields:
+    """What every rule has, whatever its trigger is."""
 
     name: str
     rooms: tuple[str, ...]
     do: str
-    on: str | None = None
-    if_: str | None = None
-    when: str | None = None
-    for_s: int = 0
     message: str | None = None
     cooldown_s: int = 0
     start: Mapping[str, Any] = field(default_factory=dict)
     timezone: str = "UTC"
     paused: bool = False
     from_file: bool = False
-    schedule: Schedule | None = None
-    given: Mapping[str, Any] = field(default_factory=dict)
-    skipped: tuple[int, ...] = ()
-    late_after_s: int = 60
-    remind_s: int | None = None
-    end_when_empty_s: int | None = None
-    overrun_s: int | None = None
-    max_run_s: int | None = None
-    restart: str = "on-failure"
-    empty_means: EmptyMeans = EmptyMeans.NOBODY
+
+
+@dataclass(frozen=True)
+class Rule(RuleFields):
+    """One rule: what sets it off, and what it does."""
+
+    trigger: Trigger = field(kw_only=True)
 
     @property
     def because(self) -> str:
@@ -58,13 +46,9 @@ class Rule:
         return f"rule:{self.name}"
 
     @property
-    def trigger(self) -> Trigger:
-        """What sets the rule off; the rule is stored with the trigger's fields, as users write them."""
-        if self.schedule is not None:
-            return ScheduleTrigger(self.schedule, self.if_)
-        if self.on is not None:
-            return EventTrigger(self.on, self.if_)
-        return ConditionTrigger(self.when or "", self.for_s)
+    def schedule_trigger(self) -> ScheduleTrigger | None:
+        """The rule's schedule with what goes with it; None for a rule with another trigger."""
+        return self.trigger if isinstance(self.trigger, ScheduleTrigger) else None
 
 
 def rule_of(because: str) -> str | None:
@@ -164,34 +148,6 @@ class RuleIndex:
         return RuleIndex(plain, tuple(pair for pair in self.globs if pair[1] != rule.name))
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSet:
-    """The rules of one room by name, without paused ones, and those of each trigger that a room's step evaluates.
-
-    `on_control` are the condition rules that may depend on what the controller changes.
-    """
-
-    rules: tuple[Rule, ...]
-    on_event: tuple[tuple[Rule, EventTrigger], ...]
-    on_condition: tuple[Rule, ...]
-    on_control: tuple[Rule, ...]
-
-
-def _rule_set(rules: tuple[Rule, ...]) -> RuleSet:
-    on_event = []
-    for rule in rules:
-        match rule.trigger:
-            case EventTrigger() as trigger:
-                on_event.append((rule, trigger))
-            case ScheduleTrigger() | ConditionTrigger():
-                pass
-            case _ as never:
-                assert_never(never)
-    on_condition = [rule for rule in rules if rule.when is not None]
-    on_control = [rule for rule in on_condition if rule.when and ("armed" in rule.when or "desired" in rule.when)]
-    return RuleSet(rules, tuple(on_event), tuple(on_condition), tuple(on_control))
-
-
 @dataclass(frozen=True)
 class Config:
     """Rules and configured rooms in force. Frozen: a change makes a new one.
@@ -207,20 +163,16 @@ class Config:
     index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
     by_room: Mapping[str, ConfiguredRoom] = field(default_factory=dict, compare=False, repr=False)
     shadowed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
-    rules_by_room: dict[str, RuleSet] = field(default_factory=dict, compare=False, repr=False)
+    rules_by_room: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def about(self, room_id: str) -> tuple[Rule, ...]:
-        """The rules of a room by name, without paused ones."""
-        return self.rule_set(room_id).rules
-
-    def rule_set(self, room_id: str) -> RuleSet:
-        """The rules of a room by trigger; cached per room."""
+        """The rules of a room by name, without paused ones; cached per room."""
         rules = self.rules_by_room.get(room_id)
         if rules is None:
             patterns = plain_patterns(room_id, self.by_room.get(room_id), shadowed=room_id in self.shadowed)
             names = {name for pattern in patterns for name in self.index.plain.get(pattern, ())}
             names |= {name for pattern, name in self.index.globs if glob_matches(room_id, pattern)}
-            rules = _rule_set(tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused))
+            rules = tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused)
             self.rules_by_room[room_id] = rules
         return rules
 

@@ -1,12 +1,16 @@
 """What sets a rule off: a schedule, an event, or a condition on the room.
 
-To add a trigger, follow the steps in CONTRIBUTING.md: its class here is only the first.
+Each kind of trigger is one class with all fields that go with it; their names are those of the stored rule. To add a
+kind, follow the steps in CONTRIBUTING.md.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from webhook_app.domain.schedules.schedule import Schedule
+from webhook_app.domain.sessions.participants import EmptyMeans
 
 
 class TriggerKind(StrEnum):
@@ -17,32 +21,62 @@ class TriggerKind(StrEnum):
     CONDITION = "when"
 
 
-# The fields of a rule that go with a schedule alone.
-WINDOW_FIELDS = ("late_after", "remind", "end_when_empty", "overrun", "empty_means", "max_run", "restart")
-
-
 @dataclass(frozen=True, slots=True)
 class ScheduleTrigger:
-    """Windows on a calendar, which `schedules.windows` opens and closes. `condition` is the rule's `if`."""
+    """Windows on a calendar, which `schedules.windows` opens and closes, with what goes with an open window.
+
+    `given` is the schedule as it was written, for display; `skipped` are the openings that are skipped, in ms.
+    """
 
     schedule: Schedule
-    condition: str | None = None
+    if_: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    skipped: tuple[int, ...] = ()
+    late_after_s: int = 60
+    remind_s: int | None = None
+    end_when_empty_s: int | None = None
+    overrun_s: int | None = None
+    max_run_s: int | None = None
+    restart: str = "on-failure"
+    empty_means: EmptyMeans = EmptyMeans.NOBODY
+
+    @property
+    def depends_on_participants(self) -> bool:
+        """Whether it matters to an open window if somebody is there."""
+        return bool(self.end_when_empty_s or self.overrun_s)
 
 
 @dataclass(frozen=True, slots=True)
 class EventTrigger:
-    """An event of a type: a domain event or a webhook. `condition` is the rule's `if`."""
+    """An event of the type `on`, a domain event or a webhook, for which the condition `if` is true."""
 
-    type: str
-    condition: str | None = None
+    on: str
+    if_: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionTrigger:
-    """A condition that has been true for some seconds: the rule's `when` and `for`."""
+    """A condition on the room, `when`, that has been true for some seconds."""
 
-    condition: str
+    when: str
     for_s: int = 0
+
+    @property
+    def depends_on_control(self) -> bool:
+        """Whether the condition may depend on what the controller changes."""
+        return "armed" in self.when or "desired" in self.when
 
 
 Trigger = ScheduleTrigger | EventTrigger | ConditionTrigger
+
+TRIGGERS: Mapping[TriggerKind, type[Trigger]] = {
+    TriggerKind.SCHEDULE: ScheduleTrigger,
+    TriggerKind.EVENT: EventTrigger,
+    TriggerKind.CONDITION: ConditionTrigger,
+}
+NO_TRIGGER = EventTrigger("")  # of a rule that names none, which validation rejects: no event has an empty type
+
+
+def kind_in(fields: Mapping[str, Any]) -> TriggerKind | None:
+    """The kind of trigger that the fields of a rule hold, journaled or stored; None when they hold none."""
+    return next((kind for kind in TriggerKind if fields.get(kind.value) is not None), None)

@@ -8,7 +8,12 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.condition_evaluation import evaluate_condition
 from webhook_app.domain.schedules.broadcasts import is_playable
 from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
-from webhook_app.domain.schedules.window_state import rules_of_window, update_schedule_desired, window_empty_means
+from webhook_app.domain.schedules.window_state import (
+    rules_of_window,
+    triggers_of_window,
+    update_schedule_desired,
+    window_empty_means,
+)
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.sessions.presence import is_empty, seems_empty
 from webhook_app.domain.timers import TimerKind, probe_timer
@@ -29,9 +34,9 @@ def _monitor_condition(context: StepContext) -> None:
     if window is None or window.condition_met:
         return
     rules = rules_of_window(context, window)
-    has_condition = any(rule.if_ is not None for rule in rules)
+    has_condition = any(trigger.if_ is not None for _, trigger in rules)
     is_met = not has_condition or any(
-        rule.if_ is None or evaluate_condition(context, rule, rule.if_, None).is_true for rule in rules
+        trigger.if_ is None or evaluate_condition(context, rule, trigger.if_, None).is_true for rule, trigger in rules
     )
     if is_met:
         context.change_window(condition_met=True)
@@ -70,7 +75,8 @@ def _monitor_participants(context: StepContext) -> None:
     window = context.room.schedule.window
     if window is None:
         return
-    timeouts = [rule.end_when_empty_s for rule in rules_of_window(context, window) if rule.end_when_empty_s]
+    triggers = triggers_of_window(context, window)
+    timeouts = [trigger.end_when_empty_s for trigger in triggers if trigger.end_when_empty_s]
     if not timeouts:
         return
     empty = seems_empty(context.room.session, window_empty_means(context, window, "end_when_empty_s"))
@@ -137,7 +143,8 @@ def limit_stream_length(context: StepContext) -> None:
     window = context.room.schedule.window
     if window is None:
         return
-    longest = min((rule.max_run_s for rule in rules_of_window(context, window) if rule.max_run_s), default=None)
+    triggers = triggers_of_window(context, window)
+    longest = min((trigger.max_run_s for trigger in triggers if trigger.max_run_s), default=None)
     stream = context.room.newest_live_stream
     if longest is None or stream is None or stream.started_at is None or window.suppressed is not None:
         context.clear_timer(TimerKind.MAX_RUN)

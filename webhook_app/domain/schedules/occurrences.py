@@ -1,11 +1,12 @@
 """Occurrences: the next windows of a rule, merged with those of other rules, with skips marked."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.faults import ScheduleFault
 from webhook_app.domain.schedules.schedule import DAY_MS, RoomWindow, Window, merge_windows, next_windows
@@ -38,8 +39,9 @@ def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, co
 
     ScheduleError when the rule's windows cannot be computed. Other rules whose windows cannot be computed are left out.
     """
-    assert rule.schedule is not None
-    own = next_windows(rule.schedule, at, at + LOOK_AHEAD_MS, config.calendars, count)
+    trigger = rule.schedule_trigger
+    assert trigger is not None
+    own = next_windows(trigger.schedule, at, at + LOOK_AHEAD_MS, config.calendars, count)
     selected: list[Occurrence] = []
     if not own:
         return selected
@@ -47,8 +49,8 @@ def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, co
     last_close = max(window.closes_at for window in own)
     further = [
         window
-        for window in next_windows(rule.schedule, last_close, last_close + 1, config.calendars, COUNT_MAX)
-        if window.opens_at not in rule.skipped
+        for window in next_windows(trigger.schedule, last_close, last_close + 1, config.calendars, COUNT_MAX)
+        if window.opens_at not in trigger.skipped
     ]
 
     def goes_on(closes_at: int) -> bool:
@@ -61,7 +63,7 @@ def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, co
         counted += len(own) + len(requested)
         if counted > WINDOWS_OF_ALL_ROOMS_MAX:
             raise ScheduleError(ScheduleFault.TOO_MANY_WINDOWS, limit=WINDOWS_OF_ALL_ROOMS_MAX)
-        selected += _of_room(rule, own, requested, room_id, at, count, goes_on)
+        selected += _of_room(rule, trigger.skipped, own, requested, room_id, at, count, goes_on)
     selected.sort(key=lambda occurrence: (occurrence.window.opens_at, occurrence.room_id))
     return selected[:count]
 
@@ -77,11 +79,11 @@ def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) 
     for room_id in room_ids:
         requested = []
         for rule in config.about(room_id):
-            if rule.schedule is None:
+            trigger = rule.schedule_trigger
+            if trigger is None:
                 continue
             if rule.name not in windows_of:
-                windows = _windows_or_none(config, rule, at, at + QUOTA_AHEAD_MS)
-                windows_of[rule.name] = [window for window in windows if window.opens_at not in rule.skipped]
+                windows_of[rule.name] = _unskipped_windows(config, trigger, at, at + QUOTA_AHEAD_MS)
             requested += [(rule.name, rule.start, window) for window in windows_of[rule.name]]
         counted += len(requested)
         if counted > WINDOWS_OF_ALL_ROOMS_MAX:
@@ -108,17 +110,18 @@ def _of_others(
     since, until = min(at, own[0].opens_at), max(window.closes_at for window in own) + 1
     requested: list[RequestedWindow] = []
     for other in config.about(room_id):
-        if other.schedule is None or other.name == rule.name:
+        trigger = other.schedule_trigger
+        if trigger is None or other.name == rule.name:
             continue
         if other.name not in windows_by_rule:
-            windows = _windows_or_none(config, other, since, until)
-            windows_by_rule[other.name] = [window for window in windows if window.opens_at not in other.skipped]
+            windows_by_rule[other.name] = _unskipped_windows(config, trigger, since, until)
         requested += [(other.name, other.start, window) for window in windows_by_rule[other.name]]
     return requested
 
 
 def _of_room(
     rule: Rule,
+    skips: Collection[int],
     own: list[Window],
     others: list[RequestedWindow],
     room_id: str,
@@ -126,8 +129,8 @@ def _of_room(
     count: int,
     goes_on: Callable[[int], bool],
 ) -> list[Occurrence]:
-    skipped = [window for window in own if window.opens_at in rule.skipped]
-    unskipped = [window for window in own if window.opens_at not in rule.skipped]
+    skipped = [window for window in own if window.opens_at in skips]
+    unskipped = [window for window in own if window.opens_at not in skips]
     requested = [(rule.name, rule.start, window) for window in unskipped] + others
     room_windows = [room_window for room_window in merge_windows(requested) if room_window.closes_at > at]
     begins = {room_window.opens_at for room_window in room_windows}
@@ -162,10 +165,10 @@ def _openings_in(windows: Iterable[Window], room_window: RoomWindow) -> tuple[in
     return tuple(islice(inside, OPENINGS_MAX))
 
 
-def _windows_or_none(config: Config, rule: Rule, after: int, until: int) -> list[Window]:
-    """The windows of a rule; none when they cannot be computed, which the rule's own page shows."""
-    assert rule.schedule is not None
+def _unskipped_windows(config: Config, trigger: ScheduleTrigger, after: int, until: int) -> list[Window]:
+    """The windows of a rule that open; none when they cannot be computed, which the rule's own page shows."""
     try:
-        return next_windows(rule.schedule, after, until, config.calendars, COUNT_MAX)
+        windows = next_windows(trigger.schedule, after, until, config.calendars, COUNT_MAX)
     except ScheduleError:
         return []
+    return [window for window in windows if window.opens_at not in trigger.skipped]

@@ -7,6 +7,7 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Rule
+from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.schedules.calendars.calendar import Calendars
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import DAY_MS, Schedule, Window, next_windows, take_windows
@@ -29,16 +30,17 @@ def skip_next(state: SystemState, outcome: StepOutcome, change: SkipNextOccurren
     """Skip the next occurrence of a schedule."""
     name = change.name
     rule = state.config.rules.get(name)
-    if rule is None or rule.schedule is None:
+    trigger = rule.schedule_trigger if rule is not None else None
+    if rule is None or trigger is None:
         outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
         return set()
     try:
         coming = take_windows(
-            rule.schedule,
+            trigger.schedule,
             at,
             at + SKIP_AHEAD_MS,
             state.config.calendars,
-            lambda windows: islice((w for w in windows if w.opens_at > at and w.opens_at not in rule.skipped), 1),
+            lambda windows: islice((w for w in windows if w.opens_at > at and w.opens_at not in trigger.skipped), 1),
         )
     except ScheduleError as error:
         outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error.explanation)
@@ -46,7 +48,7 @@ def skip_next(state: SystemState, outcome: StepOutcome, change: SkipNextOccurren
     if not coming:
         outcome.record_effect(Reason.OCCURRENCE_NONE_AHEAD)
         return set()
-    return _skip(state, outcome, rule, coming[0].opens_at, at)
+    return _skip(state, outcome, rule, trigger, coming[0].opens_at, at)
 
 
 def change_skip(state: SystemState, outcome: StepOutcome, change: SkipOccurrence, at: int) -> set[str]:
@@ -56,15 +58,16 @@ def change_skip(state: SystemState, outcome: StepOutcome, change: SkipOccurrence
     """
     name, opens_at, skip = change.name, change.opens_at, change.skip
     rule = state.config.rules.get(name)
-    if rule is None or rule.schedule is None:
+    trigger = rule.schedule_trigger if rule is not None else None
+    if rule is None or trigger is None:
         outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
         return set()
-    if skip == (opens_at in rule.skipped):
+    if skip == (opens_at in trigger.skipped):
         reason = Reason.OCCURRENCE_SKIPPED_ALREADY if skip else Reason.OCCURRENCE_NOT_SKIPPED
         outcome.record_effect(reason, opens_at=rfc3339(opens_at))
         return set()
     try:
-        window = window_opening_at(rule.schedule, opens_at, state.config.calendars)
+        window = window_opening_at(trigger.schedule, opens_at, state.config.calendars)
     except ScheduleError as error:
         outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error.explanation)
         return set()
@@ -75,11 +78,17 @@ def change_skip(state: SystemState, outcome: StepOutcome, change: SkipOccurrence
         outcome.record_effect(Reason.OCCURRENCE_BEGUN, opens_at=rfc3339(opens_at))
         return set()
     if skip:
-        return _skip(state, outcome, rule, opens_at, at)
-    skipped = tuple(moment for moment in rule.skipped if moment != opens_at)
-    outcome.config = state.config.with_rule(replace(rule, skipped=skipped))
+        return _skip(state, outcome, rule, trigger, opens_at, at)
+    skipped = tuple(moment for moment in trigger.skipped if moment != opens_at)
+    outcome.config = state.config.with_rule(_with_skips(rule, trigger, skipped))
     outcome.record_effect(Reason.OCCURRENCE_UNSKIPPED, opens_at=rfc3339(opens_at))
     return {name}
+
+
+def skips_of(rule: Rule) -> tuple[int, ...]:
+    """The openings of a rule that are skipped, in ms; none for a rule without a schedule."""
+    trigger = rule.schedule_trigger
+    return trigger.skipped if trigger is not None else ()
 
 
 def retain_valid_skips(rule: Rule, skipped: tuple[int, ...], calendars: Calendars, at: int) -> Rule:
@@ -87,21 +96,30 @@ def retain_valid_skips(rule: Rule, skipped: tuple[int, ...], calendars: Calendar
 
     When the schedule cannot be computed they all stay: it opens nothing meanwhile.
     """
-    if rule.schedule is None or not skipped:
-        return replace(rule, skipped=())
+    trigger = rule.schedule_trigger
+    if trigger is None:
+        return rule
+    if not skipped:
+        return _with_skips(rule, trigger, ())
     try:
         retained = tuple(
             opens_at
             for opens_at in skipped
-            if opens_at <= at or window_opening_at(rule.schedule, opens_at, calendars) is not None
+            if opens_at <= at or window_opening_at(trigger.schedule, opens_at, calendars) is not None
         )
     except ScheduleError:
         retained = skipped
-    return replace(rule, skipped=retained)
+    return _with_skips(rule, trigger, retained)
 
 
-def _skip(state: SystemState, outcome: StepOutcome, rule: Rule, opens_at: int, at: int) -> set[str]:
-    retained = (moment for moment in rule.skipped if moment > at - SKIP_KEPT_MS)
-    outcome.config = state.config.with_rule(replace(rule, skipped=(*retained, opens_at)[-SKIPS_MAX:]))
+def _skip(
+    state: SystemState, outcome: StepOutcome, rule: Rule, trigger: ScheduleTrigger, opens_at: int, at: int
+) -> set[str]:
+    retained = (moment for moment in trigger.skipped if moment > at - SKIP_KEPT_MS)
+    outcome.config = state.config.with_rule(_with_skips(rule, trigger, (*retained, opens_at)[-SKIPS_MAX:]))
     outcome.record_effect(Reason.OCCURRENCE_SKIPPED, opens_at=rfc3339(opens_at))
     return {rule.name}
+
+
+def _with_skips(rule: Rule, trigger: ScheduleTrigger, skipped: tuple[int, ...]) -> Rule:
+    return replace(rule, trigger=replace(trigger, skipped=skipped))

@@ -11,6 +11,7 @@ from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Desired
 from webhook_app.domain.rules.rule import Rule
+from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.schedules.broadcasts import emit_broadcast, is_playable, why_off_air
 from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
 from webhook_app.domain.schedules.schedule import RoomWindow
@@ -21,22 +22,27 @@ from webhook_app.domain.timers import TimerKind
 RESTART_POLICIES = ("always", "on-failure", "never")  # the most persistent first
 
 
-def rules_of_window(context: StepContext, window: OpenWindow) -> list[Rule]:
-    """The rules of an open window that still exist."""
+def rules_of_window(context: StepContext, window: OpenWindow) -> list[tuple[Rule, ScheduleTrigger]]:
+    """The rules of an open window that still exist and have a schedule, with it."""
     rules = (context.config.rules.get(name) for name in window.rules)
-    return [rule for rule in rules if rule is not None]
+    return [(rule, trigger) for rule in rules if rule is not None and (trigger := rule.schedule_trigger) is not None]
+
+
+def triggers_of_window(context: StepContext, window: OpenWindow) -> list[ScheduleTrigger]:
+    """The schedules of an open window's rules, with what goes with them."""
+    return [trigger for _, trigger in rules_of_window(context, window)]
 
 
 def restart_policy(context: StepContext) -> str:
     """What the open window's rules say about a stream that ended early: the most persistent of them wins."""
     window = context.room.schedule.window
-    policies = {rule.restart for rule in rules_of_window(context, window)} if window is not None else set()
+    policies = {trigger.restart for trigger in triggers_of_window(context, window)} if window is not None else set()
     return next((policy for policy in RESTART_POLICIES if policy in policies), "on-failure")
 
 
 def window_empty_means(context: StepContext, window: OpenWindow, field: str) -> EmptyMeans:
     """What the window's rules that have this field mean by empty."""
-    return empty_means(rule for rule in rules_of_window(context, window) if getattr(rule, field))
+    return empty_means(trigger for trigger in triggers_of_window(context, window) if getattr(trigger, field))
 
 
 def suppress_window(context: StepContext, suppressed: SuppressionReason, reason: Reason) -> None:

@@ -27,7 +27,7 @@ from webhook_app.domain.schedules.window_state import (
     close_window,
     leave_window,
     replace_stream_for,
-    rules_of_window,
+    triggers_of_window,
     update_schedule_desired,
     window_empty_means,
 )
@@ -166,7 +166,7 @@ def _extend(context: StepContext, window: OpenWindow, current: RoomWindow) -> No
 def _overruns(context: StepContext, window: OpenWindow) -> bool:
     """Whether the window goes on beyond its close, as a rule allows it and somebody is still there."""
     at = context.event.at
-    allowed_ms = max((rule.overrun_s or 0 for rule in rules_of_window(context, window)), default=0) * 1000
+    allowed_ms = max((trigger.overrun_s or 0 for trigger in triggers_of_window(context, window)), default=0) * 1000
     session, means = context.room.session, window_empty_means(context, window, "overrun_s")
     if not allowed_ms or window.suppressed is not None or at >= window.closes_at + allowed_ms:
         return False
@@ -223,8 +223,8 @@ def _set_timers(context: StepContext, following: RoomWindow | None) -> None:
         context.clear_timer(TimerKind.WINDOW)
     ahead_ms = 0
     if following is not None and context.room.schedule.reminded_at != following.opens_at:
-        rules = [rule for rule in schedule_rules(context) if rule.name in following.rules]
-        ahead_ms = max((rule.remind_s or 0 for rule in rules), default=0) * 1000
+        triggers = [trigger for rule, trigger in schedule_rules(context) if rule.name in following.rules]
+        ahead_ms = max((trigger.remind_s or 0 for trigger in triggers), default=0) * 1000
     if following is not None and ahead_ms and following.opens_at > at:
         context.set_timer(TimerKind.REMIND, max(at, following.opens_at - ahead_ms))
     else:
@@ -233,6 +233,6 @@ def _set_timers(context: StepContext, following: RoomWindow | None) -> None:
 
 def _set_late_timer(context: StepContext, window: OpenWindow, *, since: int) -> None:
     """Emit `broadcast.late` at most once; if the window closes first, `broadcast.missed` covers it."""
-    due = since + min((rule.late_after_s for rule in rules_of_window(context, window)), default=60) * 1000
+    due = since + min((trigger.late_after_s for trigger in triggers_of_window(context, window)), default=60) * 1000
     if due < window.closes_at and not is_playable(context.room):
         context.set_timer(TimerKind.LATE, max(context.event.at, due))

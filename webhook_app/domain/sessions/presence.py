@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from webhook_app.domain.rules.rule import Rule
+from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.sessions.session import Session
 
@@ -21,7 +21,7 @@ def seems_empty(session: Session | None, means: EmptyMeans) -> bool:
     return is_empty(session, means)
 
 
-def empty_means(rules: Iterable[Rule]) -> EmptyMeans:
+def empty_means(triggers: Iterable[ScheduleTrigger]) -> EmptyMeans:
     """The meaning of "empty" for rules that share a window: the one that keeps the stream on air longest."""
-    meanings = {rule.empty_means for rule in rules}
+    meanings = {trigger.empty_means for trigger in triggers}
     return EmptyMeans.NO_HOSTS if meanings == {EmptyMeans.NO_HOSTS} else EmptyMeans.NOBODY

@@ -145,7 +145,7 @@ def _write_calls(pipe: Client, batch: Batch) -> None:
 
 
 def _write_config(pipe: Client, old: Config, new: Config, rules_changed: set[str]) -> None:
-    changed = {name: codec.encode(new.rules[name]) for name in sorted(rules_changed) if name in new.rules}
+    changed = {name: codec.encode_rule(new.rules[name]) for name in sorted(rules_changed) if name in new.rules}
     deleted = sorted(name for name in rules_changed if name not in new.rules)
     if changed:
         pipe.hset(keys.RULES, mapping=changed)

@@ -6,7 +6,7 @@ import msgspec
 import redis
 
 from webhook_app.domain.alarms.alarm import Alarm
-from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings, make_config, with_error_code
+from webhook_app.domain.rules.rule import ConfiguredRoom, RuleState, Settings, make_config, with_error_code
 from webhook_app.domain.schedules.calendars.calendar import Calendar, encode_calendar
 from webhook_app.domain.state import SystemState
 from webhook_app.store import codec, keys
@@ -25,7 +25,7 @@ class Snapshots:
         if not raw:
             return SystemState(), "0-0"
         config = make_config(
-            _rules(raw[b"rules"]),
+            codec.rules_of(raw[b"rules"]),
             _names(raw[b"names"]),
             codec.settings_of(raw[b"settings"]),
             _calendars(raw[b"calendars"], int(raw[b"at"].partition(b"-")[0])),
@@ -65,7 +65,6 @@ class Snapshots:
         return True
 
 
-_rules = codec.decoder(dict[str, Rule])
 _names = codec.decoder(dict[str, ConfiguredRoom])
 _stored_rule_states = codec.decoder(dict[str, RuleState])
 _stored_alarms = codec.decoder(dict[str, msgspec.Raw])
@@ -93,7 +92,7 @@ def _fields(state: SystemState, at: str) -> dict[str, Any]:
     settings: Settings = state.config.settings
     return {
         "at": at,
-        "rules": codec.encode(dict(state.config.rules)),
+        "rules": codec.encode_rules(state.config.rules),
         "names": codec.encode(state.config.names),
         "settings": codec.encode(settings),
         "calendars": codec.encode({name: encode_calendar(kept) for name, kept in state.config.calendars.items()}),
