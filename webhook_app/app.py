@@ -41,8 +41,8 @@ from webhook_app.ops.metrics import metrics
 from webhook_app.ops.reachability_check import reachability_check
 from webhook_app.problems import problems
 from webhook_app.problems.problems import Problem, ProblemApi
-from webhook_app.providers.videosdk.provider import VIDEOSDK
-from webhook_app.providers.videosdk.public_key import KeyRing, fetch_from
+from webhook_app.providers.port import KeyedVerifier, KeyStorage
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.receiver.receiver import Receiver, handles_path
 from webhook_app.receiver.webhook_counters import WebhookCounters
 from webhook_app.runtime.loops import Loops
@@ -88,13 +88,13 @@ class Web:
 
     app: Flask
     front: Front
-    keyring: KeyRing
+    verifier: KeyedVerifier
     counts: WebhookCounters
     broadcaster: EventBroadcaster
 
     def start(self) -> None:
         """Fetch the public key, and start writing the webhook counts."""
-        self.keyring.start()
+        self.verifier.start()
         self.counts.start()
 
     def stop(self) -> None:
@@ -113,12 +113,8 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
     loops = Loops()
     wakeups = BackgroundWakeups(Wakeups(make_client()), loops)
     appender = Appender(Journal(make_client(timeout_s=APPEND_TIMEOUT_S), ack_replicas=settings.ack_replicas), wakeups)
-    keyring = KeyRing(
-        pinned=settings.videosdk_public_key,
-        fetch=fetch_from(settings.videosdk_api_url, settings.proxies),
-        remembered=lambda: load_public_key(client),
-        remember=lambda pem: _remember(client, pem),
-    )
+    keys = KeyStorage(load=lambda: load_public_key(client), save=lambda pem: _remember(client, pem))
+    verifier = PROVIDER.webhook_verifier(settings, keys)
     counts = WebhookCounters(client, loops)
     broadcaster = EventBroadcaster(client, replace(limits.sse, slots=settings.viewers_held))
     app = Flask(__name__, static_folder=None)
@@ -128,15 +124,15 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
     middleware.install(app)
     health_client = make_client(timeout_s=STORE_TIMEOUT_S)
     receiver_only = settings.surface == "receiver"
-    app.register_blueprint(health(client=health_client, keyring=keyring, receiver_only=receiver_only, loops=loops))
+    app.register_blueprint(health(client=health_client, verifier=verifier, receiver_only=receiver_only, loops=loops))
     app.register_blueprint(reachability_check(client))
     tokens = _tokens(settings, limits.api_rate)
     app.register_blueprint(metrics(client, tokens, host=settings.host, public_url=settings.public_url))
     webhooks: WebhookApp | None = None
     if settings.surface != "console":
         receiver = Receiver(
-            provider=VIDEOSDK,
-            verifier=keyring,
+            reader=PROVIDER.webhook_reader(),
+            verifier=verifier,
             append=_group_appender(settings, wakeups, generation).append,
             append_now=appender.append,
             count=counts.count,
@@ -167,7 +163,7 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
     app.wsgi_app = with_prefix(app.wsgi_app)  # type: ignore[method-assign, assignment]
     forwarding = Forwarding(settings.public_url, settings.trusted_proxies)
     front = Front(app, webhooks, threads=settings.web_threads, forwarding=forwarding)
-    return Web(app, front, keyring, counts, broadcaster)
+    return Web(app, front, verifier, counts, broadcaster)
 
 
 def _group_appender(settings: Settings, wakeups: Wake, generation: Generation) -> GroupAppender:

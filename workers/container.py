@@ -70,15 +70,12 @@ class WorkerContainer:
     @cached_property
     def caller(self) -> "Caller":
         """The worker that calls VideoSDK; without credentials it answers every call as refused."""
-        from webhook_app.providers.videosdk.client import Token, VideoSDK
+        from webhook_app.providers.registry import PROVIDER
         from workers.calls.caller import Caller, StartOptions
 
-        settings, videosdk = self.settings, None
-        if settings.videosdk_api_key and settings.videosdk_secret:
-            token = Token(settings.videosdk_api_key, settings.videosdk_secret)
-            videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
-        options = StartOptions(webhook_url(settings))
-        return Caller(self.client, videosdk, self.wakeups, options=options, ack_replicas=settings.ack_replicas)
+        settings = self.settings
+        options, connect = StartOptions(webhook_url(settings)), PROVIDER.client(settings)
+        return Caller(self.client, connect, self.wakeups, options=options, ack_replicas=settings.ack_replicas)
 
     @cached_property
     def event_loop(self) -> asyncio.AbstractEventLoop:

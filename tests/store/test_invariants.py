@@ -33,6 +33,7 @@ from webhook_app.domain.ids import order
 from webhook_app.domain.notices.notice import Notice, make_notice
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.providers.videosdk.client import Token, VideoSDK
+from webhook_app.providers.videosdk.room_client import VideoSDKRoomClient
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, StoreUnavailableError, connect, connect_async
@@ -386,7 +387,7 @@ def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: C
         videosdk = VideoSDK(
             f"http://127.0.0.1:{silent.getsockname()[1]}", Token("key", "a secret of 32 bytes or more .....")
         )
-        caller = Caller(client, videosdk, WakeRecorder(), options=StartOptions())
+        caller = Caller(client, partial(VideoSDKRoomClient, videosdk), WakeRecorder(), options=StartOptions())
         work = pool.submit(caller.run, stopping=over.is_set)
         wait_until(lambda: leased(client) >= THREADS, LIMIT_S, "every thread having a call")
         over.wait(0.3)  # a dozen further looks

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.support.product import API_KEY, SECRET, webhook
 from tests.support.web_client import ROOM, NullWake, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.providers.videosdk.client import Token, VideoSDK
+from webhook_app.providers.videosdk.room_client import VideoSDKRoomClient
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
@@ -86,14 +88,14 @@ class CallHarness:
 
     def __init__(self, client: Client, url: Any, *, webhook_url: Any = None, credentials: bool = True) -> None:
         self.client = client
-        self._api = VideoSDK(url, Token(API_KEY, SECRET)) if credentials else None
+        self._connect = partial(VideoSDKRoomClient, VideoSDK(url, Token(API_KEY, SECRET))) if credentials else None
         self._options = StartOptions(webhook_url)
         self.limit()
 
     def limit(self, **changes: Any) -> None:
         """Begin anew with other limits."""
         limits = replace(LIMITS, **changes)
-        self.caller = Caller(self.client, self._api, NullWake(), options=self._options, limits=limits)
+        self.caller = Caller(self.client, self._connect, NullWake(), options=self._options, limits=limits)
 
     def decided_call(
         self, room: Any = ROOM, session: str = "s1", *, run: Any = None, start: Any = None, command: str = "start"

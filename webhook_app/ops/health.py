@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from flask import Blueprint, Response, jsonify
 
-from webhook_app.providers.videosdk.public_key import KeyRing
+from webhook_app.providers.port import KeyedVerifier
 from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.health import StoreHealth, problem_of, read_health
@@ -19,7 +19,7 @@ STORE_TIMEOUT_S = 0.6  # for each read and write of the client that health uses
 ANSWER_WITHIN_S = 0.8
 
 
-def health(*, client: Client, keyring: KeyRing, receiver_only: bool, loops: Loops | None = None) -> Blueprint:
+def health(*, client: Client, verifier: KeyedVerifier, receiver_only: bool, loops: Loops | None = None) -> Blueprint:
     """`/healthz` and `/readyz`; a receiver is ready with store and key alone, so a dead worker turns nothing away.
 
     `readyz` answers within a second whatever the store does. `loops` are those of this process.
@@ -34,7 +34,7 @@ def health(*, client: Client, keyring: KeyRing, receiver_only: bool, loops: Loop
     @blueprint.get("/readyz")
     def readyz() -> Response:
         store_health = store()
-        checks: dict[str, dict[str, Any]] = {"store": _store(store_health), "public_key": {"ok": keyring.ready}}
+        checks: dict[str, dict[str, Any]] = {"store": _store(store_health), "public_key": {"ok": verifier.ready}}
         if not receiver_only:
             own = {} if loops is None else {f"web: {name}": why for name, why in loops.failing().items()}
             checks |= _product(store_health, own)

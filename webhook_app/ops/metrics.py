@@ -18,7 +18,7 @@ from webhook_app.access.host_check import HostCheck
 from webhook_app.config.settings import LOOPBACK
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.problems.problems import Problem
-from webhook_app.providers.videosdk.objects import STREAM_WEBHOOKS
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.receiver.webhook_counters import KEPT, KNOWN_TYPES
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
@@ -134,7 +134,7 @@ class StoreMetrics:
         webhooks = CounterMetricFamily(
             "tallylight_webhooks", "Webhooks by VideoSDK type and outcome.", labels=["type", "outcome"]
         )
-        counts = dict.fromkeys((f"{kind}|{KEPT}" for kind in STREAM_WEBHOOKS), 0)
+        counts = dict.fromkeys((f"{kind}|{KEPT}" for kind in PROVIDER.facts.stream_types), 0)
         counts |= webhook_counts(self._client)
         for label, count in sorted(counts.items()):
             kind, _, outcome = label.partition("|")

@@ -2,21 +2,27 @@
 
 A provider verifies webhooks, reads them for the journal, and translates what the journal quotes of the vendor into our
 own facts. The journal keeps the vendor's bytes; a fold translates them anew, so a translator is pure and never raises.
+It also validates start options, and makes the client for calls and probes (`client_port.py`).
 
-To add a vendor: write its `Provider` in a package of its own, give it a `Source`, and register its translator in
-`registry.py`. Its calls (start, end, probe) are made by a client in the same package.
+To add a vendor: write its `Provider` in a package of its own, give it a `Source`, and name it in `registry.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from webhook_app.domain.events import Source
 from webhook_app.domain.facts.provider import ProviderFact
 from webhook_app.domain.facts.results import AnswerStatus, Picture, WebhookDeliveries
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
+from webhook_app.providers.client_port import ConnectClient
+
+if TYPE_CHECKING:
+    from marshmallow import Schema
+
+    from webhook_app.config.settings import Settings
 
 JSON = Mapping[str, Any]
 UNREADABLE = "unreadable"  # the type under which a body that cannot be read is journaled
@@ -40,6 +46,27 @@ class WebhookVerifier(Protocol):
     def check(self, header: str | None, body: bytes) -> SignatureCheck:
         """Check a body under its signature header; MalformedSignatureError when no key could have made it."""
         ...
+
+
+class KeyedVerifier(WebhookVerifier, Protocol):
+    """A verifier with a key that it fetches by itself."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a key."""
+        ...
+
+    def start(self) -> None:
+        """Use the stored key at once, and fetch the newest in the background."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStorage:
+    """Where a verifier keeps the key that it fetched last, for the next start."""
+
+    load: Callable[[], str | None]
+    save: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +127,12 @@ class Translator(Protocol):
         ...
 
 
-class Provider(Protocol):
-    """One vendor, as far as webhooks and the journal are concerned."""
+class WebhookReader(Protocol):
+    """Reads webhooks for the journal."""
 
     @property
     def source(self) -> Source:
-        """The source of its webhooks in the journal."""
+        """The source of the vendor's webhooks in the journal."""
         ...
 
     @property
@@ -113,11 +140,60 @@ class Provider(Protocol):
         """The name of the header with a webhook's signature, in lower case."""
         ...
 
+    def receive(self, body: bytes) -> ReceivedWebhook:
+        """Read an authentic body for the journal. Never raises: what cannot be read is kept unchanged."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFacts:
+    """What is fixed about a vendor: its limits, and the types of its webhooks.
+
+    `stream_types` report a state of a stream, `followed_types` any change of a room's state; `documented_types` are all
+    that rules and subscribers may expect.
+    """
+
+    id_max_chars: int
+    stream_max_s: int
+    webhook_url_max_chars: int
+    stream_types: tuple[str, ...]
+    participant_types: tuple[str, ...]
+    followed_types: tuple[str, ...]
+    documented_types: tuple[str, ...]
+
+
+class Provider(Protocol):
+    """One vendor.
+
+    Most processes need its facts and its translator alone, so everything else is imported when it is asked for.
+    """
+
+    @property
+    def facts(self) -> ProviderFacts:
+        """Its limits and the types of its webhooks."""
+        ...
+
     @property
     def translator(self) -> Translator:
         """Reads what it wrote."""
         ...
 
-    def receive(self, body: bytes) -> ReceivedWebhook:
-        """Read an authentic body for the journal. Never raises: what cannot be read is kept unchanged."""
+    def webhook_reader(self) -> WebhookReader:
+        """Reads its webhooks for the journal."""
+        ...
+
+    def webhook_verifier(self, settings: "Settings", keys: KeyStorage) -> KeyedVerifier:
+        """Verifies its webhooks, with the key that the settings pin or the one that the vendor publishes."""
+        ...
+
+    def key_fingerprint(self, key: str) -> str:
+        """The fingerprint of a key that verifies its webhooks; ValueError when it is no key that we would trust."""
+        ...
+
+    def start_schema(self) -> "type[Schema]":
+        """Validates the options of a start, and says what would be right."""
+        ...
+
+    def client(self, settings: "Settings") -> ConnectClient | None:
+        """Makes clients for calls, probes and new rooms; None when the settings hold no credentials."""
         ...

@@ -18,7 +18,7 @@ from webhook_app.error_reasons import ErrorReason
 from webhook_app.middleware import REQUEST_ID, request_id_of
 from webhook_app.problems import problems
 from webhook_app.problems.reasons import reason_of
-from webhook_app.providers.port import MalformedSignatureError, Provider, SignatureCheck, WebhookVerifier
+from webhook_app.providers.port import MalformedSignatureError, SignatureCheck, WebhookReader, WebhookVerifier
 from webhook_app.runtime.logs import logger
 from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, RefusalError, WebhookApp
 from webhook_app.server.handoff import HANDOFF, Exchange, HandedOffResponse, Headers, send_response
@@ -61,7 +61,7 @@ class Receiver:
     def __init__(
         self,
         *,
-        provider: Provider,
+        reader: WebhookReader,
         verifier: WebhookVerifier,
         append: Append,
         append_now: AppendNow,
@@ -72,10 +72,10 @@ class Receiver:
         self.append = append
         self.append_now = append_now
         self.count = count
-        self._provider = provider
+        self._reader = reader
         self._verifier = verifier
-        self._signature_header = provider.signature_header.encode()
-        self._signature_variable = "HTTP_" + provider.signature_header.upper().replace("-", "_")
+        self._signature_header = reader.signature_header.encode()
+        self._signature_variable = "HTTP_" + reader.signature_header.upper().replace("-", "_")
         self._token = token
         self._is_ours = _room_matcher(rooms)
         self._wrong_address_logged = False
@@ -109,7 +109,7 @@ class Receiver:
             return self._wrong_address(path)
         if not any(name == self._signature_header for name, _ in headers):
             self.count("unknown", "unsigned", "header-missing")
-            return RefusalError(401, f"the header {self._provider.signature_header} is missing")
+            return RefusalError(401, f"the header {self._reader.signature_header} is missing")
         return None
 
     def _wrong_address(self, path: str) -> RefusalError:
@@ -147,11 +147,11 @@ class Receiver:
         if check is SignatureCheck.UNDECIDED:
             self.count("unknown", "no-key")
             return refuse(503, "VideoSDK's public key is being fetched. Retry.")
-        received = self._provider.receive(body)
+        received = self._reader.receive(body)
         if received.room_id is not None and not self._is_ours(received.room_id):
             self.count(received.type, "not-ours", received.room_id)
             return Response(b'{"id":null}', 200, content_type=JSON)
-        entry = Entry(self._provider.source, received.type, received.room_id, body)
+        entry = Entry(self._reader.source, received.type, received.room_id, body)
         return AppendResponse(self, entry, request_id_of(request.environ.get("HTTP_X_REQUEST_ID", "")))
 
 

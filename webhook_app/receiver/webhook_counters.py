@@ -5,7 +5,7 @@ from collections import Counter
 from time import time
 
 from webhook_app.providers.port import UNREADABLE
-from webhook_app.providers.videosdk.types import FOLLOWED_TYPES
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.webhook_counts import RefusedWebhook, add_webhook_counts
@@ -13,7 +13,7 @@ from webhook_app.store.operations.webhook_counts import RefusedWebhook, add_webh
 FLUSH_EVERY_S = 2.0
 KEPT = "kept"
 DETAIL_MAX_CHARS = 80
-KNOWN_TYPES = frozenset({*FOLLOWED_TYPES, UNREADABLE, "unknown"})
+KNOWN_TYPES = frozenset({*PROVIDER.facts.followed_types, UNREADABLE, "unknown"})
 
 
 class WebhookCounters:

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from webhook_app.providers.videosdk.start_schema import StartSchema
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.schemas.fields import Moment, RequestSchema, is_in_the_future
 
 
@@ -15,4 +15,4 @@ class OverrideSchema(RequestSchema):
 class StartOverrideSchema(OverrideSchema):
     """An override to start, with options of the stream."""
 
-    start = fields.Nested(StartSchema, load_default=None)
+    start = fields.Nested(PROVIDER.start_schema(), load_default=None)

@@ -3,10 +3,11 @@
 from marshmallow import ValidationError, fields, validate
 
 from webhook_app.domain.globs import name_fault
-from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.schemas.fields import RequestSchema, is_name
 
 GROUPS_MAX = 50
+ID_MAX_CHARS = PROVIDER.facts.id_max_chars
 ROOM_ID_RULE = f"must have 1 to {ID_MAX_CHARS} characters"
 
 

@@ -14,7 +14,7 @@ from webhook_app.domain.rules.messages import split_message
 from webhook_app.domain.rules.triggers import TriggerKind
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.view_examples import room_shapes
-from webhook_app.providers.videosdk.start_schema import StartSchema
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.schemas.fields import Duration, is_glob_pattern, is_name
 from webhook_app.schemas.schedule import ScheduleSchema, is_timezone
 
@@ -72,7 +72,7 @@ class RuleSchema(Schema):
     empty_means = fields.String(validate=validate.OneOf([meaning.value for meaning in EmptyMeans]))
     message = fields.String(validate=validate.Length(max=MESSAGE_MAX_CHARS))
     cooldown = Duration(attribute="cooldown_s")
-    start = fields.Nested(StartSchema)
+    start = fields.Nested(PROVIDER.start_schema())
     timezone = fields.String(validate=is_timezone)
     paused = fields.Boolean()
 

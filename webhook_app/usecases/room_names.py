@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import ID_PREFIX, Config, ConfiguredRoom
 from webhook_app.error_reasons import ErrorReason
-from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.store.state.store import StateStore
 from webhook_app.usecases.errors import NotFoundError
 
@@ -37,7 +37,8 @@ def lookup_room(state: StateStore, reference: str, config: Config | None = None)
     """Resolve a reference to a room that need not exist."""
     config = state.names() if config is None else config
     room_id = config.resolve_room(reference)
-    return ResolvedRoom(room_id, config.named(room_id), state.room(room_id) if len(room_id) <= ID_MAX_CHARS else None)
+    is_id = len(room_id) <= PROVIDER.facts.id_max_chars
+    return ResolvedRoom(room_id, config.named(room_id), state.room(room_id) if is_id else None)
 
 
 def find_room(state: StateStore, reference: str, config: Config | None = None) -> ResolvedRoom:
@@ -76,7 +77,7 @@ def unknown_room(state: StateStore, config: Config, reference: str) -> NotFoundE
 
 def closest_room(reference: str, config: Config, seen_ids: Iterable[str] = ()) -> str | None:
     """Return the name or id most similar to a reference, or None. Configured rooms are suggested by name."""
-    if len(reference) > ID_MAX_CHARS:
+    if len(reference) > PROVIDER.facts.id_max_chars:
         return None
     candidates = {room_id: config.room_name(room_id) or room_id for room_id in [*seen_ids, *config.by_room]}
     candidates |= {room.name: room.name for room in config.names.values() if room.name is not None}

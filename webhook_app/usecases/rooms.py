@@ -9,7 +9,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.globs import any_glob_matches
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom
 from webhook_app.error_reasons import ErrorReason
-from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError, InvalidInputError, NotFoundError
 from webhook_app.usecases.room_names import find_room, find_usable_room, lookup_room
@@ -34,7 +34,7 @@ def command_room(context: AppContext, reference: str, command: RoomCommand, data
     `data` is a validated override, without the fields that are not set.
     """
     room_id = context.state.names().resolve_room(reference)
-    if not any_glob_matches(room_id, context.rooms) or len(room_id) > ID_MAX_CHARS:
+    if not any_glob_matches(room_id, context.rooms) or len(room_id) > PROVIDER.facts.id_max_chars:
         detail = f"Room {room_id} is not managed here (see the setting ROOMS)."
         raise NotFoundError(detail, reason=ErrorReason.ROOM_NOT_OURS)
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from webhook_app.domain.rules.rule import Config, Rule
-from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.store.queries.rooms import known_room_ids
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.rule_warnings import KnownRooms, RuleWarning, rule_quota_warning, rule_warnings
@@ -42,7 +42,7 @@ def rooms_with_windows(context: AppContext, config: Config) -> list[str]:
 def warnings_of(context: AppContext, rule: Rule, config: Config) -> list[RuleWarning]:
     """Return the warnings of `config check`, and those that need the store. `config` need not contain the rule."""
     known_rooms = KnownRooms(config, _seen_without_rule(context, rule, config), context.rooms)
-    warnings = rule_warnings(rule, known_rooms, types=DOCUMENTED_TYPES)
+    warnings = rule_warnings(rule, known_rooms, types=PROVIDER.facts.documented_types)
     if context.max_streams is not None and rule.schedule_trigger is not None:
         with_rule = config.with_rule(rule)
         rooms = rooms_with_windows(context, with_rule)

@@ -5,7 +5,7 @@ from typing import Any
 from webhook_app.config.settings import Settings
 from webhook_app.domain.times import rfc3339
 from webhook_app.masking.masking import masked
-from webhook_app.providers.videosdk.signature import fingerprint
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations import webhook_counts
 from webhook_app.store.operations.public_key import load_public_key
@@ -18,7 +18,7 @@ def public_key_view(client: Client, settings: Settings) -> dict[str, Any]:
     return {
         "known": pem is not None,
         "pinned": pinned is not None,
-        "fingerprint": None if pem is None else fingerprint(pem),
+        "fingerprint": None if pem is None else PROVIDER.key_fingerprint(pem),
     }
 
 

@@ -9,10 +9,7 @@ from typing import Any, assert_never
 from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import Source
 from webhook_app.domain.facts.results import CallOutcome, ProbeOutcome
-from webhook_app.providers.videosdk.answers import ActivityReading, ApiAnswer, StreamActivity
-from webhook_app.providers.videosdk.call_answers import read_call_answer, read_capture_answer, read_failed_check
-from webhook_app.providers.videosdk.client import VideoSDK
-from webhook_app.providers.videosdk.probe_client import ProbeClient
+from webhook_app.providers.client_port import CallAnswer, ConnectClient, RoomClient
 from webhook_app.runtime.logs import logger
 from webhook_app.store.calls import TOO_OLD_MS, Calls, ClaimedCall, MarkResult
 from webhook_app.store.connection.clients import Client
@@ -51,7 +48,7 @@ class Caller:
     def __init__(
         self,
         client: Client,
-        videosdk: VideoSDK | None,
+        connect: ConnectClient | None,
         wake: Wake,
         *,
         options: StartOptions,
@@ -61,14 +58,11 @@ class Caller:
     ) -> None:
         self._limits = limits
         self._calls = Calls(client, ack_replicas=ack_replicas, too_old_ms=limits.too_old_ms)
-        self._videosdk = videosdk
-        self._observe_answer = rate_limit_observer(self._calls, probe_limits)
-        self._probe_client: ProbeClient | None = None
-        if videosdk is not None:
-            self._probe_client = ProbeClient(
-                videosdk, observe_answer=self._observe_answer, deadline_s=limits.probe_deadline_s
-            )
-        self._prober = Prober(self._calls, Journal(client), self._probe_client, self._answer, limits=probe_limits)
+        self._room_client: RoomClient | None = None
+        if connect is not None:
+            pause_probes = rate_limit_observer(self._calls, probe_limits)
+            self._room_client = connect(on_rate_limit=pause_probes, probe_deadline_s=limits.probe_deadline_s)
+        self._prober = Prober(self._calls, Journal(client), self._room_client, self._answer, limits=probe_limits)
         self._wake = wake
         self._options = options
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="call")
@@ -115,22 +109,22 @@ class Caller:
             )
 
     def _call(self, call: Call) -> None:
-        if self._probe_client is None:
+        room_client = self._room_client
+        if room_client is None:
             self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
             return
         deadline = monotonic() + self._limits.deadline_s
         if call.kind is CallKind.START:
-            answer, reading = self._probe_client.active(call.room_id, deadline=deadline)
-            if reading.activity is StreamActivity.ACTIVE:
-                self._answer(call, CallOutcome.ALREADY, status=answer.status, stream=reading.stream)
-                return
-            if reading.activity is not StreamActivity.NONE:
-                self._check_failed(call, answer, reading)
+            check = room_client.check_start(call.room_id, deadline=deadline)
+            if check is not None:
+                if check.outcome is not CallOutcome.ALREADY:
+                    self._record_attempt(call, check, self._calls.now_ms())
+                self._answer(call, check.outcome, **check.data)
                 return
         result, now = self._calls.mark(call)
         match result:
             case MarkResult.MARKED:
-                self._send_marked(call, deadline, now)
+                self._complete(call, self._send(room_client, call, deadline, now), now)
             case MarkResult.MARKED_BEFORE:
                 self._answer(call, CallOutcome.UNKNOWN, message="its sender left no answer")
             case MarkResult.SUPERSEDED:
@@ -140,38 +134,33 @@ class Caller:
             case _:
                 assert_never(result)
 
-    def _send_marked(self, call: Call, deadline: float, now: int) -> None:
-        answer = self._send(call, deadline)
-        self._observe_answer(answer)
-        self._calls.record_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})
-        result = read_call_answer(answer, call.kind, deadline_at=now + int(self._limits.deadline_s * 1000))
-        self._answer(call, result.outcome, **result.data)
-
     def _capture(self, call: Call) -> None:
         """Capture a thumbnail. Doing that twice does no harm, so there is no mark, and a lost answer is not probed."""
-        if self._videosdk is None:
+        if self._room_client is None:
             self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
             return
         at = self._calls.now_ms()
-        answer = self._videosdk.capture(call.room_id, deadline=monotonic() + self._limits.deadline_s)
-        self._observe_answer(answer)
-        self._calls.record_attempt(call.call_id, {"at": at, "status": answer.status, "message": answer.message})
-        result = read_capture_answer(answer)
-        self._answer(call, result.outcome, **result.data)
+        answer = self._room_client.capture(call.room_id, deadline=monotonic() + self._limits.deadline_s)
+        self._complete(call, answer, at)
 
-    def _send(self, call: Call, deadline: float) -> ApiAnswer:
-        assert self._videosdk is not None
+    def _send(self, room_client: RoomClient, call: Call, deadline: float, now: int) -> CallAnswer:
+        deadline_at = now + int(self._limits.deadline_s * 1000)
         if call.kind is CallKind.END:
-            return self._videosdk.end(call.room_id, call.body.get("id"), deadline=deadline)
-        webhook_url = self._options.webhook_url
-        return self._videosdk.start(call.room_id, call.body, webhook_url=webhook_url, deadline=deadline)
-
-    def _check_failed(self, call: Call, answer: ApiAnswer, reading: ActivityReading) -> None:
-        self._calls.record_attempt(
-            call.call_id, {"at": self._calls.now_ms(), "status": answer.status, "message": f"check: {answer.message}"}
+            return room_client.end(call.room_id, call.body.get("id"), deadline=deadline, deadline_at=deadline_at)
+        return room_client.start(
+            call.room_id,
+            call.body,
+            webhook_url=self._options.webhook_url,
+            deadline=deadline,
+            deadline_at=deadline_at,
         )
-        result = read_failed_check(answer, reading)
-        self._answer(call, result.outcome, **result.data)
+
+    def _complete(self, call: Call, answer: CallAnswer, at: int) -> None:
+        self._record_attempt(call, answer, at)
+        self._answer(call, answer.outcome, **answer.data)
+
+    def _record_attempt(self, call: Call, answer: CallAnswer, at: int) -> None:
+        self._calls.record_attempt(call.call_id, {"at": at, "status": answer.status, "message": answer.message})
 
     def _answer(self, call: Call, outcome: CallOutcome | ProbeOutcome, **data: Any) -> None:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from time import monotonic
 from typing import Any, Protocol
 
@@ -12,8 +13,7 @@ import structlog
 from webhook_app.domain.control.call import Call
 from webhook_app.domain.facts.results import ProbeOutcome
 from webhook_app.domain.probing.probe_request import read_request
-from webhook_app.providers.videosdk.answers import RATE_LIMITED, ApiAnswer
-from webhook_app.providers.videosdk.probe_client import ProbeClient
+from webhook_app.providers.client_port import Answer, RateLimitObserver, RoomClient
 from webhook_app.store.calls import Calls
 from webhook_app.store.journal.journal import Journal
 
@@ -39,15 +39,14 @@ class ResultRecorder(Protocol):
         """Journal a probe's outcome."""
 
 
-def rate_limit_observer(calls: Calls, limits: ProbeLimits) -> Callable[[ApiAnswer], None]:
-    """Return a function that pauses probing in all processes after a 429, for as long as its Retry-After says."""
+def rate_limit_observer(calls: Calls, limits: ProbeLimits) -> RateLimitObserver:
+    """Return a function that pauses probing in all processes, for as long as the provider asks to wait."""
 
-    def observe_answer(answer: ApiAnswer) -> None:
-        if answer.code == RATE_LIMITED:
-            wait_s = limits.pause_first_s if answer.retry_after_s is None else max(1.0, answer.retry_after_s)
-            calls.pause_probes(int(min(wait_s, limits.pause_max_s) * 1000))
+    def pause_probes(retry_after_s: float | None) -> None:
+        wait_s = limits.pause_first_s if retry_after_s is None else max(1.0, retry_after_s)
+        calls.pause_probes(int(min(wait_s, limits.pause_max_s) * 1000))
 
-    return observe_answer
+    return pause_probes
 
 
 class Prober:
@@ -57,7 +56,7 @@ class Prober:
         self,
         calls: Calls,
         journal: Journal,
-        probe_client: ProbeClient | None,
+        room_client: RoomClient | None,
         record_result: ResultRecorder,
         *,
         limits: ProbeLimits = ProbeLimits(),
@@ -65,7 +64,7 @@ class Prober:
         self._limits = limits
         self._calls = calls
         self._journal = journal
-        self._probe_client = probe_client
+        self._room_client = room_client
         self._record_result = record_result
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="probe")
         self._lock = threading.Lock()
@@ -120,26 +119,26 @@ class Prober:
                 probe,
                 ProbeOutcome.PROBED,
                 reached=False,
-                status=RATE_LIMITED,
+                status=HTTPStatus.TOO_MANY_REQUESTS.value,
                 message=message,
                 retry_after_ms=probe_pause_ms,
             )
 
     def _probe(self, probe: Call) -> None:
-        if self._probe_client is None:
+        if self._room_client is None:
             self._record_result(probe, ProbeOutcome.REFUSED, reached=False, message="no VideoSDK credentials")
             return
         sent = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
-        answer, findings = self._probe_client.probe(probe)
+        answer, findings = self._room_client.probe(probe)
         self._record(probe, answer, sent, findings, None)
 
     def _probe_many(self, probes: Sequence[Call]) -> None:
-        if self._probe_client is None:
+        if self._room_client is None:
             for probe in probes:
                 self._probe(probe)
             return
         sent = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
-        answer, findings_by_call = self._probe_client.probe_many(probes)
+        answer, findings_by_call = self._room_client.probe_many(probes)
         if answer.lists_nothing:
             self._list_retry_at = monotonic() + self._limits.list_retry_after_s
             log.info("VideoSDK does not list all streams, probing rooms individually", status=answer.status)
@@ -153,7 +152,7 @@ class Prober:
                 self._record(probe, answer, sent, findings, f"by one list for {len(probes)} rooms")
 
     def _record(
-        self, probe: Call, answer: ApiAnswer, sent: dict[str, Any], findings: dict[str, Any], how: str | None
+        self, probe: Call, answer: Answer, sent: dict[str, Any], findings: dict[str, Any], how: str | None
     ) -> None:
         message = None if findings["reached"] else answer.message
         attempt = {"at": sent["asked_at"], "status": answer.status, "message": message or how}

@@ -13,8 +13,7 @@ from webhook_app.domain.globs import is_glob
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, make_config
 from webhook_app.domain.rules.rule import Settings as Folding
 from webhook_app.event_decoding.rules import decode_rule
-from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
-from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.schemas.fields import NAME_PATTERN, is_name
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.schemas.subscriber import SubscribeSchema
@@ -39,7 +38,7 @@ class RoomNameSchema(Schema):
 
     error_messages = {"type": "a room is a mapping, such as {room_id: abcd-efgh-ijkl}"}  # noqa: RUF012 - marshmallow's way
 
-    room_id = fields.String(required=True, validate=validate.Length(1, ID_MAX_CHARS))
+    room_id = fields.String(required=True, validate=validate.Length(1, PROVIDER.facts.id_max_chars))
     groups = fields.List(fields.String(validate=is_name))
 
 
@@ -92,7 +91,7 @@ def warnings(
     known_rooms = KnownRooms(config, seen_ids, settings.rooms)
     messages: list[str] = []
     for rule in config.rules.values():
-        for warning in rule_warnings(rule, known_rooms, types=DOCUMENTED_TYPES):
+        for warning in rule_warnings(rule, known_rooms, types=PROVIDER.facts.documented_types):
             messages.append(f"rules.{rule.name}.{warning.field}: {warning.message}")
     for subscriber in subscribers:
         for warning in room_warnings(subscriber["rooms"], known_rooms):

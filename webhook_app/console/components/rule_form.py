@@ -5,7 +5,7 @@ from typing import Any
 
 from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.domain.rules.triggers import TriggerKind
-from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES, PARTICIPANT_TYPES
+from webhook_app.providers.registry import PROVIDER
 from webhook_app.schemas.rule import WINDOW_FIELDS
 
 TRIGGERS = tuple(kind.value for kind in TriggerKind)
@@ -37,11 +37,11 @@ LABELS: Mapping[str, str] = {
 TYPES = tuple(
     dict.fromkeys(
         (
-            *PARTICIPANT_TYPES,
+            *PROVIDER.facts.participant_types,
             "session.started",
             "session.ended",
             *(kind for kind in NOTICE_TYPES if not kind.startswith(("alarm.", "subscriber."))),
-            *DOCUMENTED_TYPES,
+            *PROVIDER.facts.documented_types,
         )
     )
 )

@@ -12,7 +12,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.triggers import ScheduleTrigger, Trigger
 from webhook_app.domain.schedules.calendars.calendar import Calendars
 
-MAX_STREAM_S = 7_200  # VideoSDK's own limit
+MAX_STREAM_S = 7_200  # until the journal has the setting
 
 ACTIONS_MAX_PER_MINUTE = 12
 _OLD_SCHEDULE_ERROR = "schedule: "
@@ -106,7 +106,7 @@ class Settings:
     """What the reducer depends on outside the journal; a change of it is journaled.
 
     `paused`: VideoSDK does not accept our token, so nothing is called until a probe is answered again.
-    `max_stream_s`: how long VideoSDK lets a stream run.
+    `max_stream_s`: how long the provider lets a stream run.
     `observing`: this copy of the product records only; then `calls` is false, and no notice leaves it.
     """
 

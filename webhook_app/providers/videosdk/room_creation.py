@@ -1,25 +1,13 @@
 """Creates a room at VideoSDK, the one place where a room's webhooks can be registered."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from webhook_app.providers.client_port import CreatedRoom, RoomCreationError
 from webhook_app.providers.videosdk.answers import answered_object, room_ids_in
 from webhook_app.providers.videosdk.client import VideoSDK
 
 EVERY_EVENT = ("*",)  # types that VideoSDK adds later too: a room's events cannot be changed afterwards
 CREDENTIALS_REJECTED = frozenset({401, 403})
-
-
-class RoomCreationError(Exception):
-    """VideoSDK created no room; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class CreatedRoom:
-    """A room at VideoSDK: its id, and the id that we chose for it."""
-
-    room_id: str
-    custom_id: str | None
 
 
 def create_room(videosdk: VideoSDK, webhook_url: str, custom_id: str | None, *, deadline: float) -> CreatedRoom:

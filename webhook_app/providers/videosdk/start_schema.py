@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
+from webhook_app.providers.videosdk.facts import WEBHOOK_URL_MAX_CHARS
 from webhook_app.text.json_depth import JSON_DEPTH_MAX, exceeds_json_depth
 
 GRID_MAX = 25
 URL_MAX_CHARS = 2_048
-WEBHOOK_URL_MAX_CHARS = 512
 NAME_MAX_CHARS = 100  # of an option unknown to this version
 SIMILARITY_MIN = 0.85  # above it, an unknown name is taken for a misspelt option
 LAYOUT_HINT = (

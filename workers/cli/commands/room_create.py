@@ -13,10 +13,9 @@ from workers.cli.context import CommandError
 from workers.webhook_address import webhook_url
 
 if TYPE_CHECKING:
-    from webhook_app.providers.videosdk.room_creation import CreatedRoom
+    from webhook_app.providers.client_port import CreatedRoom
 
 DEADLINE_S = 15.0
-ENDPOINT_MAX_CHARS = 512  # VideoSDK's limit
 
 
 @click.command()
@@ -65,14 +64,17 @@ def _add(room_id: str, name: str | None, groups: tuple[str, ...]) -> None:
 
 def endpoint(settings: Settings) -> str:
     """Return the webhook URL to register. Raises `CommandError` that says what is missing."""
+    from webhook_app.providers.registry import PROVIDER  # reading JSON costs other commands start-up
+
     url = webhook_url(settings)
     if url is None:
         raise CommandError(
             "PUBLIC_URL is not set: VideoSDK needs the address of its webhooks, such as https://tally.example.org"
         )
-    if len(url) > ENDPOINT_MAX_CHARS:
+    chars_max = PROVIDER.facts.webhook_url_max_chars
+    if len(url) > chars_max:
         raise CommandError(
-            f"the webhook address has {len(url)} characters, but VideoSDK accepts at most {ENDPOINT_MAX_CHARS}: "
+            f"the webhook address has {len(url)} characters, but VideoSDK accepts at most {chars_max}: "
             "use a shorter PUBLIC_URL"
         )
     if settings.videosdk_api_url.startswith("https://") and not url.startswith("https://"):
@@ -87,14 +89,14 @@ def masked(end_point: str) -> str:
 
 
 def _create(settings: Settings, custom_id: str | None) -> "CreatedRoom":
-    from webhook_app.providers.videosdk.client import Token, VideoSDK  # the HTTP client costs other commands start-up
-    from webhook_app.providers.videosdk.room_creation import RoomCreationError, create_room
+    from webhook_app.providers.client_port import RoomCreationError
+    from webhook_app.providers.registry import PROVIDER
 
-    if settings.videosdk_api_key is None or settings.videosdk_secret is None:
+    connect = PROVIDER.client(settings)
+    if connect is None:
         raise CommandError("No VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET.")
-    token = Token(settings.videosdk_api_key, settings.videosdk_secret)
-    videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
+    room_client = connect(on_rate_limit=lambda retry_after_s: None, probe_deadline_s=DEADLINE_S)
     try:
-        return create_room(videosdk, endpoint(settings), custom_id, deadline=monotonic() + DEADLINE_S)
+        return room_client.create_room(endpoint(settings), custom_id, deadline=monotonic() + DEADLINE_S)
     except RoomCreationError as error:
         raise CommandError(f"{settings.videosdk_api_url}: {error}") from None
