@@ -58,7 +58,7 @@ MEANINGS: Mapping[ErrorReason, str] = {
     R.NO_SCHEDULE: "the rule has no schedule",
     R.SCHEDULE_NOT_COMPUTABLE: "the schedule's windows cannot be computed",
     R.SUBSCRIBER_DISABLED: "the subscriber is disabled",
-    R.NOTICE_GONE: "the notification was removed by retention",
+    R.NOTICE_GONE: "the notice was removed by retention",
     R.LIMIT_REACHED: "the maximum number of resources has been reached",
     R.TOO_LARGE: "the request is too large",
     R.INVALID: "the request is invalid; `errors` names the fields",

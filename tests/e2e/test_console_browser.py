@@ -103,7 +103,7 @@ def test_a_mistake_in_a_rule_is_explained_as_it_is_typed(browser: Any, tally: An
     expect(feedback).to_contain_text("on_ari")
     expect(feedback.locator("b")).to_have_text("Condition")
     expect(page.get_by_role("textbox", name="Condition")).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#why-when")).to_contain_text("do you mean room.on_air?")
+    expect(page.locator("#why-when")).to_contain_text("did you mean room.on_air?")
     assert visit.faults() == []
     visit.picture(f"rule-mistake-{screen['color_scheme']}")
     text = page.get_by_role("textbox", name="YAML or JSON")
@@ -147,7 +147,7 @@ def test_an_unknown_room_is_warned_of_at_its_field_before_it_is_saved(visit: Any
     page.get_by_label("Name").fill("warned")
     page.get_by_role("textbox", name="Condition").fill("room.on_air")
     page.get_by_label("Rooms").fill("warned-rooom")
-    expect(page.locator("#why-rooms")).to_contain_text("do you mean warned-room?")
+    expect(page.locator("#why-rooms")).to_contain_text("did you mean warned-room?")
     expect(page.locator("#feedback")).to_contain_text("Valid, with 1 warning")
     assert visit.faults() == []
     page.get_by_label("Rooms").fill("warned-room")

@@ -40,14 +40,14 @@ def reasons(patterns: Any, known_rooms: Any) -> Any:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("lobbby", "do you mean lobby?"),
-        ("halll", "do you mean hall?"),
-        ("group:chanel", "do you mean group:channel?"),
-        ("group:webinars", "do you mean group:webinar?"),
+        ("lobbby", "did you mean lobby?"),
+        ("halll", "did you mean hall?"),
+        ("group:chanel", "did you mean group:channel?"),
+        ("group:webinars", "did you mean group:webinar?"),
         ("group:nobody", "no room is in group:nobody"),
-        ("rlyb-xgxu-zpze", "do you mean lobby?"),
+        ("rlyb-xgxu-zpze", "did you mean lobby?"),
         ("nope-nope", "it is taken for a room's id"),
-        ("seen-rooom-one", "do you mean seen-room-one?"),
+        ("seen-rooom-one", "did you mean seen-room-one?"),
         ("lob*", "a pattern matches room ids, not names: list the names (lobby)"),
         ("zzz*", "no room known so far has such an id"),
         ("other-room-here", "outside the setting ROOMS"),
@@ -100,7 +100,7 @@ WRONG = {
     "rooms": ["lobbby", "group:chanel"],
     "schedule": {"cron": "0 9 1 * SUN", "duration": "2h", "timezone": "UTC"},
 }
-EXPECTED = {"do you mean lobby?", "do you mean group:channel?", "on every day that matches"}
+EXPECTED = {"did you mean lobby?", "did you mean group:channel?", "on every day that matches"}
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def register_actions(blp: Blueprint, context: AppContext) -> None:
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
     def recover(body: dict[str, Any], subscriber_id: str) -> Response:
-        """Resend failed and missed notifications in a time range."""
+        """Resend dead and missed notices in a time range."""
         return accepted(request_recovery(context, subscriber_id, body["from_"], body["to"]))
 
     @blp.route("/<subscriber_id>/retry-dead", methods=["POST"])

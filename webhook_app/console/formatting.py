@@ -13,7 +13,6 @@ from webhook_app.domain.times import from_rfc3339, rfc3339
 
 SHORT_ID_CHARS = 7
 _OUR_ID = re.compile(r"\b(?:st|msg|call|dlv|sub)_[0-9a-f]{12,}\b")
-DELIVERY_STATES = {"pending": "queued", "dead": "failed"}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -116,11 +115,6 @@ def _today(at: datetime) -> bool:
     return at.date() == datetime.now(UTC).date()
 
 
-def delivery_state(state: str) -> str:
-    """Name the state of a delivery: `queued`, `delivered` or `failed`."""
-    return DELIVERY_STATES.get(state, state)
-
-
 FILTERS: dict[str, Callable[..., Any]] = {
     "clock": clock,
     "minute": minute,
@@ -132,6 +126,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "how_it_ended": stop_cause_text,
     "is_past": is_past,
     "pretty": pretty,
-    "delivery_state": delivery_state,
     "short": short,
 }

@@ -17,7 +17,7 @@ def requeue_delivery(context: AppContext, delivery_id: str) -> None:
         raise NotFoundError(f"Delivery {delivery_id} not found.")
     delivery, notice = stored[0]
     if notice is None:
-        raise ConflictError("The notification was removed by retention.", reason=ErrorReason.NOTICE_GONE)
+        raise ConflictError("The notice was removed by retention.", reason=ErrorReason.NOTICE_GONE)
     if delivery.state is DeliveryState.PENDING:
         context.deliveries.make_due_now(delivery, now=context.now())
     else:

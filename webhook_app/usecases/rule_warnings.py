@@ -129,7 +129,7 @@ def _group_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarni
     groups = {name for room in known_rooms.config.names.values() for name in room.groups}
     if group not in groups:
         meant = _meant(group, groups)
-        suffix = f"; do you mean {GROUP}{meant}?" if meant else ""
+        suffix = f"; did you mean {GROUP}{meant}?" if meant else ""
         yield RuleWarning("rooms", WarningReason.EMPTY_GROUP, f"no room is in {pattern}{suffix}")
 
 
@@ -158,7 +158,7 @@ def _room_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarnin
     if meant is None and known_rooms.seen_ids is None and _looks_like_an_id(pattern):
         return  # without a store, whether it was seen is unknown
     what = "not a configured room" if known_rooms.seen_ids is None else "neither configured nor seen"
-    hint = f"do you mean {meant}?" if meant else "it is taken for a room's id (`tally rooms add` adds it)"
+    hint = f"did you mean {meant}?" if meant else "it is taken for a room's id (`tally rooms add` adds it)"
     yield RuleWarning("rooms", WarningReason.UNKNOWN_ROOM, f"{pattern} is {what}; {hint}")
 
 
@@ -167,7 +167,7 @@ def _type_warnings(kind: str, types: Collection[str]) -> Iterator[RuleWarning]:
     if kind in known_types or kind.startswith("rule."):
         return
     meant = _meant(kind, known_types)
-    hint = f"do you mean {meant}?" if meant else "the rule runs only if VideoSDK sends it"
+    hint = f"did you mean {meant}?" if meant else "the rule runs only if VideoSDK sends it"
     yield RuleWarning("on", WarningReason.UNKNOWN_TYPE, f"{kind} is not a documented VideoSDK event type; {hint}")
 
 

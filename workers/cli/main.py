@@ -19,7 +19,7 @@ from workers.cli.commands import alarms, config, deliveries, doctor, events, pro
 )
 @click.pass_context
 def main(context: click.Context, url: str | None) -> None:
-    """Tallylight: status and control of VideoSDK HLS rooms, rules and notifications.
+    """Tallylight: status and control of VideoSDK HLS rooms, rules and notices.
 
     Commands that read or change something use the API of the running product, with ADMIN_TOKEN or the token in
     DATA_DIR. Exit status: 0 success, 1 failure, 2 usage error.

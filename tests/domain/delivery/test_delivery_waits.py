@@ -160,11 +160,11 @@ def test_a_type_filter_that_is_no_glob_is_ignored_by_the_page(page: Any) -> None
 
 def test_the_subscribers_page_names_the_room_and_says_the_state_in_words(filled: Any, page: Any) -> None:
     well, down = page("/subscribers/sub_well"), page("/subscribers/sub_down")
-    assert re.search(r"stream\.started lobby queued", well)
+    assert re.search(r"stream\.started lobby pending", well)
     assert re.search(r"stream\.failed lobby failed 4 times, next attempt ", well)
     assert re.search(r"stream\.stopped lobby waiting for an earlier delivery of this room", well)
-    assert re.search(r"broadcast\.late lobby failed after 9 attempts", well)
-    assert re.search(r"broadcast\.missed other failed", well)
+    assert re.search(r"broadcast\.late lobby dead after 9 attempts", well)
+    assert re.search(r"broadcast\.missed other dead", well)
     assert re.search(r"stream\.stopped lobby paused after repeated failures, next attempt ", down)
     assert "pending · next" not in well + down
 
@@ -180,7 +180,7 @@ def test_the_walls_newest_deliveries_say_the_same(filled: Any, page: Any) -> Non
 
 
 def test_all_dead_ones_of_a_subscriber_are_retried_together(filled: Any, page: Any) -> None:
-    assert "Retry all 2 failed" in page("/subscribers/sub_well")
+    assert "Retry all 2 dead" in page("/subscribers/sub_well")
     answer = filled.web_client.api("POST", "/subscribers/sub_well/retry-dead")
     assert (answer.status_code, answer.json) == (200, {"retried": 2})
     assert filled.web_client.get("/deliveries?state=dead")["items"] == []

@@ -95,8 +95,8 @@ def test_a_field_with_one_letter_missing_is_refused_at_any_depth(path: Any) -> N
 @pytest.mark.parametrize(
     ("condition", "why"),
     [
-        ("room.stream.snapshot.urll == 'x'", "do you mean room.stream.snapshot.url"),
-        ("room.session.participants.exists(p, p.nmae == 'x')", "do you mean name"),
+        ("room.stream.snapshot.urll == 'x'", "did you mean room.stream.snapshot.url"),
+        ("room.session.participants.exists(p, p.nmae == 'x')", "did you mean name"),
         ("room.groups.webinar == 'x'", "it is a list"),
         ("room.state.name == 'x'", "it is a plain value"),
         ("room.state > 3", "can never be true"),

@@ -656,7 +656,7 @@ def test_a_subscriber_is_made_changed_tried_and_deleted(client: Client, web_clie
     assert "Disabled." in admin.after(admin.post(path + "/disable"))
     assert "Enable it first" in admin.after(admin.post(path + "/test"))
     assert "Resending what was missed" in admin.after(admin.post(path + "/enable", span="24h"))
-    assert "Resending failed and missed" in admin.after(admin.post(path + "/recover", span="1h"))
+    assert "Resending dead and missed" in admin.after(admin.post(path + "/recover", span="1h"))
     assert "deleted." in admin.after(admin.post(path + "/delete"))
     assert web_client.get("/subscribers")["items"] == []
 

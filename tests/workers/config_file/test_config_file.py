@@ -49,7 +49,7 @@ WRONG = [
     (ON + "    cooldwn: 5m\n", 6, "rules.r1.cooldwn", "did you mean cooldown?"),
     (RULE + "    on: stream.playble\n    do: start\n", 4, "rules.r1.on", "stream.playable"),
     (RULE + "    on: participant-joined\n    do: strat\n", 5, "rules.r1.do", "'strat': must be one of: start"),
-    (ON + '    if: event.data.name.startsWth("H")\n', 6, "rules.r1.if", "do you mean startsWith()?"),
+    (ON + '    if: event.data.name.startsWth("H")\n', 6, "rules.r1.if", "did you mean startsWith()?"),
     (RULE + "    when: room.on_airr\n    do: end\n", 4, "rules.r1.when", "room.on_airr does not exist"),
     (RULE + "    when: room.on_air\n    for: 300\n    do: end\n", 5, "rules.r1.for", "such as 90s"),
     (
@@ -206,7 +206,7 @@ def test_check_warns_of_more_windows_at_once_than_the_account_may_have(tally: An
 def test_check_warns_of_names_that_name_nothing(tally: Any, tmp_path: Path) -> None:
     path = written(tmp_path, GOOD.replace("rooms: [main-hall]", "rooms: [main-hal, group:webinars]"))
     _, _, err = tally("config", "check", path)
-    assert "do you mean main-hall?" in err
+    assert "did you mean main-hall?" in err
     assert "no room is in group:webinars" in err
 
 

@@ -49,7 +49,7 @@ ADVICE: Mapping[str, str] = {
     AlarmName.DELIVERIES_CUT_OFF: (
         "No subscriber is reachable on any host. Check this machine's network and DNS. Deliveries use no proxy: if "
         "HTTPS_PROXY is the only way out, the firewall must let them through. No subscriber is disabled because of "
-        "this, and queued notifications will be sent automatically."
+        "this, and queued notices will be sent automatically."
     ),
     AlarmName.BROADCAST_LATE: (
         "The room's page says what the start is waiting for. Usually nobody has opened the session yet; when someone "

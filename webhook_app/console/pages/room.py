@@ -1,4 +1,4 @@
-"""One room: its stream, session, target and timeline; and the page of a notification."""
+"""One room: its stream, session, target and timeline; and the page of a notice."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ RUNS_SHOWN = 8
 
 
 def add(blueprint: Blueprint, console: ConsoleContext) -> None:
-    """Add the page, its live part, and the page of a notification."""
+    """Add the page, its live part, and the page of a notice."""
 
     @blueprint.get("/rooms/<room:room_id>")
     def room(room_id: str) -> str:
@@ -36,7 +36,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     def notice(notice_id: str) -> str:
         deliveries = deliveries_of(console.context, notice_id)
         if not deliveries:
-            detail = f"Notification {notice_id} not found. It had no subscribers, or was removed by retention."
+            detail = f"Notice {notice_id} not found. It had no subscribers, or was removed by retention."
             raise NotFoundError(detail)
         return page(
             "notice.html", here="wall", notice_id=notice_id, notice=_notice_of(deliveries), deliveries=deliveries

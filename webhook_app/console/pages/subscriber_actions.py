@@ -39,7 +39,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     def retry_dead(subscriber_id: str) -> BaseResponse:
         def run() -> str:
             count = retry_all_dead(context, subscriber_id)
-            return f"{count} failed {'delivery' if count == 1 else 'deliveries'} queued for sending now."
+            return f"{count} dead {'delivery' if count == 1 else 'deliveries'} queued for sending now."
 
         return run_action(run, f"/subscribers/{subscriber_id}")
 
@@ -72,8 +72,8 @@ def _run(console: ConsoleContext, subscriber_id: str, action: str) -> str:
             return "Enabled." if since is None else f"Enabled. Resending what was missed in the {PERIODS[period][0]}."
         case "disable":
             update_subscriber(context, subscriber_id, {"enabled": False})
-            return "Disabled. Missed notifications can be resent later."
+            return "Disabled. Missed notices can be resent later."
         case _:
             request_recovery(context, subscriber_id, since or context.now() - DAY, None)
             title = PERIODS.get(period, PERIODS[DEFAULT_PERIOD])[0]
-            return f"Resending failed and missed notifications of the {title}."
+            return f"Resending dead and missed notices of the {title}."

@@ -94,14 +94,14 @@ def _queues(console: ConsoleContext, now: int) -> list[tuple[str, int, str]]:
     figures = read_queue_figures(console.context.client, now=now)
     overdue = figures.timers_overdue
     counts = console.context.deliveries.counts()
-    outbox = "all queued" if figures.is_outbox_expanded else "some not yet queued"
+    outbox = "all expanded" if figures.is_outbox_expanded else "some not yet expanded"
     return [
         ("Job signals", sum(figures.wakeups.values()), ", ".join(f"{q} {n}" for q, n in figures.wakeups.items())),
         ("Pending calls", figures.calls, "to VideoSDK"),
         ("Pending status checks", figures.probes, "to VideoSDK"),
         ("Timers", figures.timers, f"{overdue} overdue" if overdue else "none overdue"),
-        ("Queued deliveries", counts["pending"], f"notifications: {outbox}"),
-        ("Failed deliveries", counts["dead"], f"{counts['delivered']} delivered"),
+        ("Pending deliveries", counts["pending"], f"notices: {outbox}"),
+        ("Dead deliveries", counts["dead"], f"{counts['delivered']} delivered"),
     ]
 
 

@@ -74,7 +74,7 @@ def unknown_field(name: str, source: str) -> str | None:
     if name not in selected or name in available:
         return None
     close = get_close_matches(name, sorted(available), n=1)
-    return f"there is no field {name}" + (f"; do you mean {close[0]}?" if close else "")
+    return f"there is no field {name}" + (f"; did you mean {close[0]}?" if close else "")
 
 
 def event_names_in(source: str) -> list[str]:
@@ -87,5 +87,5 @@ def _check_field(at: str, name: str, shape: ViewShape) -> None:
         return
     available = sorted(shape.fields)
     close = get_close_matches(name, available, n=1, cutoff=0.75)
-    hint = f"do you mean {at}.{close[0]}?" if close else f"{at} has {', '.join(available)}"
+    hint = f"did you mean {at}.{close[0]}?" if close else f"{at} has {', '.join(available)}"
     raise PathError(f"{at}.{name} does not exist; {hint}")

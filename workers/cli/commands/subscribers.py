@@ -65,7 +65,7 @@ def test(subscriber_id: str, as_json: bool) -> None:
 @click.option("--watch/--no-watch", default=True, help="Wait until all are delivered, at most 10 minutes.")
 @output.as_json_option
 def recover(subscriber_id: str, since: str, until: str | None, watch: bool, as_json: bool) -> None:
-    """Resend undelivered notifications for a time range.
+    """Resend undelivered notices for a time range.
 
     \b
     Example:

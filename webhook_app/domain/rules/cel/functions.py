@@ -22,7 +22,7 @@ def check_functions(names: Iterable[str]) -> None:
     for name in names:
         close = get_close_matches(name, FUNCTIONS, n=1, cutoff=0.8)
         if name.isidentifier() and name not in FUNCTIONS and close:
-            raise FunctionError(f"{name}() does not exist; do you mean {close[0]}()?")
+            raise FunctionError(f"{name}() does not exist; did you mean {close[0]}()?")
 
 
 def _zoned(moment: datetime, zone: str | None) -> datetime:
