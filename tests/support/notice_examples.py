@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, Scenario
+from tests.support.scheduled_room import HOUR, ONE, ScheduledRoom
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice, notice_body
 
@@ -32,9 +32,9 @@ def notice_examples() -> dict[str, dict[str, Any]]:
 def _a_window() -> list[Notice]:
     """Sunday's service as it should be, up to the moment when everybody has left."""
     scheduled = ScheduledRoom()
-    scheduled.plan("sunday-service", remind_s=600)
+    scheduled.put_schedule("sunday-service", remind_s=600)
     scheduled.until(ONE - 5 * MINUTE)
-    scheduled.opened("host-ada").until(ONE)
+    scheduled.open_session("host-ada").until(ONE)
     scheduled.webhook("hls-starting", after=0)
     scheduled.playable("6581a3f2c4b0e7a1d2c3b4a5").until(ONE + HOUR)
     scheduled.answer("succeeded")
@@ -54,28 +54,28 @@ def _a_failure() -> list[Notice]:
 
 def _a_window_without_a_session() -> list[Notice]:
     scheduled = ScheduledRoom()
-    scheduled.plan("sunday-service")
+    scheduled.put_schedule("sunday-service")
     scheduled.until(ONE + HOUR + MINUTE)
     return scheduled.announced
 
 
 def _a_late_window() -> list[Notice]:
     scheduled = ScheduledRoom()
-    scheduled.plan("sunday-service").opened()
+    scheduled.put_schedule("sunday-service").open_session()
     scheduled.until(ONE + 2 * MINUTE)
     return scheduled.announced
 
 
 def _a_person_who_stops() -> list[Notice]:
     scheduled = ScheduledRoom()
-    scheduled.plan("sunday-service").opened().until(ONE)
+    scheduled.put_schedule("sunday-service").open_session().until(ONE)
     scheduled.playable().stopped()
     return scheduled.announced
 
 
 def _refusals() -> list[Notice]:
     scheduled = ScheduledRoom()
-    scheduled.plan("sunday-service").opened().until(ONE)
+    scheduled.put_schedule("sunday-service").open_session().until(ONE)
     for _ in range(60):
         if "call.given-up" in scheduled.notices:
             break

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, ROOM, SECOND, Scenario
+from tests.support.scheduled_room import HOUR, ONE, ScheduledRoom
 from webhook_app.domain.alarms.alarm import ALARMS_ACTIVE_MAX, AlarmName
 from webhook_app.domain.alarms.room_alarms import forbidden_key
 from webhook_app.domain.alarms.summaries import AlarmSummary
@@ -27,7 +27,7 @@ UNKNOWN = f"start-unknown:{ROOM}"
 
 def late_room(**rule: Any) -> Any:
     """A hall whose window has been open for two minutes while nobody came."""
-    scheduled = ScheduledRoom().plan(**rule)
+    scheduled = ScheduledRoom().put_schedule(**rule)
     scheduled.until(ONE + 2 * MINUTE)
     return scheduled
 
@@ -100,14 +100,14 @@ def test_a_late_broadcast_clears_when_its_rule_is_gone_or_asks_for_another_time(
         case "pause":
             scheduled.process(Source.OPERATOR, "rule-paused", {"name": "show"}, room=None)
         case "move":
-            scheduled.plan(at=["20:00"])
+            scheduled.put_schedule(at=["20:00"])
     assert LATE not in scheduled.world.alarms
 
 
 def test_a_rule_that_is_changed_inside_its_window_leaves_the_room_late() -> None:
     scheduled = late_room()
     since = scheduled.world.alarms[LATE].since
-    scheduled.plan(late_after_s=30)
+    scheduled.put_schedule(late_after_s=30)
     assert scheduled.world.alarms[LATE].since == since
     assert notices_of(scheduled, "raised") == ["broadcast-late"]
 
@@ -150,7 +150,7 @@ def test_a_missed_broadcast_replaces_the_late_one_and_clears_a_day_later() -> No
 
 
 def test_a_missed_broadcast_clears_at_the_next_opening() -> None:
-    scheduled = ScheduledRoom().plan(at=["13:00", "15:00"])
+    scheduled = ScheduledRoom().put_schedule(at=["13:00", "15:00"])
     scheduled.until(ONE + HOUR + SECOND)
     assert MISSED in scheduled.world.alarms
     scheduled.until(ONE + 2 * HOUR + SECOND)
@@ -175,7 +175,7 @@ def test_a_refused_start_is_an_alarm_until_the_room_is_on_air() -> None:
 
 
 def test_a_room_that_has_gone_off_air_inside_its_window_and_is_refused_is_critical() -> None:
-    scheduled = ScheduledRoom().plan()
+    scheduled = ScheduledRoom().put_schedule()
     scheduled.until(ONE + SECOND)
     scheduled.joined("ada")
     scheduled.answer("succeeded", run="a")
@@ -254,7 +254,7 @@ def test_an_acknowledged_alarm_stays_and_does_not_count() -> None:
     alarm = scheduled.world.alarms[LATE]
     assert (alarm.acknowledged_by, alarm.acknowledged_at) == ("ann", scheduled.now)
     assert alarm.is_acknowledged(scheduled.now + HOUR)
-    scheduled.plan(late_after_s=30)
+    scheduled.put_schedule(late_after_s=30)
     assert scheduled.world.alarms[LATE].acknowledged_by == "ann"
 
 
@@ -336,16 +336,16 @@ def test_an_alarm_of_a_room_that_is_forgotten_clears() -> None:
 
 
 def test_a_room_that_is_late_because_calls_are_paused_says_so() -> None:
-    scheduled = ScheduledRoom().opened()
+    scheduled = ScheduledRoom().open_session()
     scheduled.world.config = replace(scheduled.world.config, settings=Settings(calls=True, paused=True))
-    scheduled.plan()
+    scheduled.put_schedule()
     scheduled.until(ONE + 2 * MINUTE)
     assert scheduled.reason("late") == Reason.CALLS_PAUSED
     assert scheduled.world.alarms[LATE].reason == Reason.CALLS_PAUSED
 
 
 def test_a_room_is_late_because_calls_are_paused_whatever_its_own_start_was_answered() -> None:
-    scheduled = ScheduledRoom().opened().plan()
+    scheduled = ScheduledRoom().open_session().put_schedule()
     scheduled.until(ONE)
     scheduled.answer("refused", status=401, message="Token is invalid or expired")
     scheduled.until(ONE + 2 * MINUTE)

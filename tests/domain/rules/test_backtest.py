@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.domain.schedules.test_window_scenarios import NOON, ScheduledRoom
+from tests.support.scheduled_room import NOON, ScheduledRoom
 from tests.support.web_client import WebClient
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest
@@ -191,7 +191,7 @@ NOTIFY = {"name": "draft", "on": "stream.started", "do": "notify", "message": "o
 def late_rule(scenario: Any) -> None:
     """A schedule that nobody comes to, put two hours after the span has begun."""
     scenario.until(NOON + 2 * HOUR)
-    scenario.plan("hourly", at=["12:30", "13:30", "14:30", "15:30"], long=HOUR // 2)
+    scenario.put_schedule("hourly", at=["12:30", "13:30", "14:30", "15:30"], long=HOUR // 2)
     scenario.until(NOON + 5 * HOUR)
 
 
@@ -206,7 +206,7 @@ def test_another_rule_is_not_judged_before_it_was_put() -> None:
 
 def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did() -> None:
     def tell(scenario: Any) -> None:
-        scenario.plan("hourly", at=["12:30", "13:30", "14:30"], long=HOUR // 2)
+        scenario.put_schedule("hourly", at=["12:30", "13:30", "14:30"], long=HOUR // 2)
         scenario.until(NOON + HOUR + 10 * MINUTE)
         scenario.delete("hourly")
         scenario.until(NOON + 5 * HOUR)
@@ -219,7 +219,7 @@ def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did() -> Non
 @pytest.mark.parametrize("paused", [True, False])
 def test_a_change_of_the_drafts_own_rule_is_left_out_of_what_it_would_do(paused: bool) -> None:
     def tell(scenario: Any) -> None:
-        scenario.plan("hourly", at=["12:30"], long=HOUR // 2)
+        scenario.put_schedule("hourly", at=["12:30"], long=HOUR // 2)
         if paused:
             scenario.pause("hourly")
         scenario.until(NOON + 5 * HOUR)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.domain.schedules.test_window_scenarios import DAY, HIGH, HOUR, NOON, ONE, ROOM, ScheduledRoom
 from tests.support.scenario import MINUTE, SECOND
+from tests.support.scheduled_room import DAY, HIGH, HOUR, NOON, ONE, ROOM, ScheduledRoom
 from webhook_app.domain.schedules.broadcast_results import WindowNotice, match_notices
 from webhook_app.domain.schedules.schedule import RoomWindow, merge_windows, next_windows
 from webhook_app.domain.times import from_rfc3339
@@ -104,7 +104,7 @@ def planned_and_announced(scenario: Any, since: Any) -> Any:
 
 
 def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before() -> None:
-    scenario = ScheduledRoom().plan("first").plan("second", at=["14:00"], start=HIGH)
+    scenario = ScheduledRoom().put_schedule("first").put_schedule("second", at=["14:00"], start=HIGH)
     scenario.until(ONE + HOUR)
     assert planned_and_announced(scenario, NOON) == [
         (("first",), ["armed", "late", "missed"]),
@@ -115,7 +115,12 @@ def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before() -> Non
 
 
 def test_a_window_that_cuts_another_short_leaves_it_its_verdict() -> None:
-    scenario = ScheduledRoom().opened().plan("long", long=2 * HOUR).plan("inside", at=["13:30"], start=HIGH)
+    scenario = (
+        ScheduledRoom()
+        .open_session()
+        .put_schedule("long", long=2 * HOUR)
+        .put_schedule("inside", at=["13:30"], start=HIGH)
+    )
     scenario.until(ONE)
     scenario.playable()
     scenario.until(ONE + HOUR / 2)
@@ -123,14 +128,14 @@ def test_a_window_that_cuts_another_short_leaves_it_its_verdict() -> None:
 
 
 def test_overlapping_rules_of_one_stream_share_one_verdict() -> None:
-    scenario = ScheduledRoom().plan("early").plan("later", at=["13:30"])
+    scenario = ScheduledRoom().put_schedule("early").put_schedule("later", at=["13:30"])
     scenario.until(ONE + 2 * HOUR)
     assert planned_and_announced(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
 
 
 def test_a_rule_that_is_put_inside_a_window_which_another_opened_keeps_one_verdict() -> None:
-    scenario = ScheduledRoom().plan("early")
+    scenario = ScheduledRoom().put_schedule("early")
     scenario.until(ONE + 10 * MINUTE)
-    scenario.plan("later", at=["13:05"], long=2 * HOUR)
+    scenario.put_schedule("later", at=["13:05"], long=2 * HOUR)
     scenario.until(ONE + 3 * HOUR)
     assert planned_and_announced(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
 from tests.support.scenario import MINUTE
+from tests.support.scheduled_room import HOUR, ONE, ScheduledRoom
 from tests.support.web_client import ROOM, WebClient, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.domain.reasons import Reason
@@ -24,7 +24,7 @@ def skip(scenario: Any, opens_at: Any, *, back: bool = False, rule: str = "show"
 
 
 def hourly(*, at: Any = ("13:00", "14:30", "16:00"), **more: Any) -> Any:
-    return ScheduledRoom().opened().plan(at=at, **more)
+    return ScheduledRoom().open_session().put_schedule(at=at, **more)
 
 
 def test_a_skipped_window_does_not_open_and_the_others_do() -> None:
@@ -94,12 +94,12 @@ def test_a_skip_of_a_rule_that_is_gone_or_has_no_schedule_changes_nothing() -> N
 def test_a_skip_is_dropped_when_the_schedule_loses_its_occurrence(at: Any, kept: Any) -> None:
     scenario = hourly()
     skip(scenario, ONE)
-    scenario.plan(at=at)
+    scenario.put_schedule(at=at)
     assert skips_of(scenario.world.config.rules["show"]) == kept
 
 
 def test_a_skip_of_a_file_s_rule_stays_when_the_file_is_applied_again() -> None:
-    scenario = ScheduledRoom().opened()
+    scenario = ScheduledRoom().open_session()
     schedule = {"at": ["2026-11-22T13:00", "2026-11-22T15:00"], "duration_s": 3600}
     rule = {"name": "show", "rooms": [ROOM], "schedule": schedule}
     scenario.process(Source.CONFIG, "file-applied", {"rules": [rule]}, room=None)

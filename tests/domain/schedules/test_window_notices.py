@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.domain.schedules.test_window_scenarios import (
+from tests.support.scenario import MINUTE, Scenario
+from tests.support.scheduled_room import (
     DAY,
     HIGH,
     HOUR,
@@ -15,7 +16,6 @@ from tests.domain.schedules.test_window_scenarios import (
     after_show,
     on_show,
 )
-from tests.support.scenario import MINUTE, Scenario
 from webhook_app.domain.notices.text import render_notice
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.times import rfc3339
@@ -103,7 +103,7 @@ def test_a_window_without_an_end_that_a_change_ends_is_told_with_the_moment_it_e
 
 @pytest.mark.parametrize("start", [{}, HIGH])
 def test_a_window_that_ends_where_another_stream_begins_has_its_own_end(start: Any) -> None:
-    scenario = ScheduledRoom().plan("first").plan("second", at=["14:00"], start=HIGH)
+    scenario = ScheduledRoom().put_schedule("first").put_schedule("second", at=["14:00"], start=HIGH)
     scenario.until(ONE + 2 * MINUTE)
     assert notice(scenario, "late").data["closes_at"] == "2026-11-22T14:00:00.000Z"
     scenario.until(ONE + HOUR + 2 * MINUTE)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
-from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, SECOND, SESSION, Scenario, on_air, rest, url, with_session
+from tests.support.scheduled_room import HOUR, ONE, ScheduledRoom
 from tests.support.values import present
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import RuleState
@@ -224,7 +224,7 @@ class Show(ScheduledRoom):
 
     inside: dict[str, str | None]
 
-    def see(self) -> None:
+    def answer_probe(self) -> None:
         live = [run for run in self.runs if run.live]
         active = {**rest(live[-1].videosdk_id), "sessionId": live[-1].session_id} if live else None
         asks = self.room.probing.probe is not None and self.room.probing.probe.body.get("session")
@@ -233,12 +233,12 @@ class Show(ScheduledRoom):
     def comes(self, who: str, mode: str | None) -> None:
         self.inside[who] = mode
         self.joined(who)
-        self.look()
+        self.answer_probes()
 
     def goes(self, who: str) -> None:
         del self.inside[who]
         self.left(who)
-        self.look()
+        self.answer_probes()
 
 
 def show(**more: Any) -> Show:
@@ -248,7 +248,7 @@ def show(**more: Any) -> Show:
     scenario.webhook("session-started")
     scenario.comes("ada", "CONFERENCE")
     scenario.comes("eve", "VIEWER")
-    scenario.plan(**more)
+    scenario.put_schedule(**more)
     scenario.until(ONE)
     scenario.playable("a")
     scenario.until(ONE + MINUTE)
@@ -318,7 +318,7 @@ def test_without_empty_means_viewers_keep_the_room_on() -> None:
 
 def test_where_rules_share_a_window_the_one_that_ends_last_counts() -> None:
     scenario = show(end_when_empty_s=60, empty_means="no-hosts")
-    scenario.plan("other", end_when_empty_s=60)
+    scenario.put_schedule("other", end_when_empty_s=60)
     scenario.goes("ada")
     scenario.until(ONE + HOUR - MINUTE)
     assert scenario.ends == []

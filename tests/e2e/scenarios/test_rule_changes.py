@@ -77,7 +77,7 @@ def test_a_stream_that_an_event_rule_wanted_is_started_again_when_it_breaks(scen
     assert len(scenario.starts) == 2
 
 
-def test_a_window_that_is_made_longer_goes_on(scenario: ScenarioRoom) -> None:
+def test_a_window_that_is_extended_continues(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=6)
     scenario.on_air()
@@ -90,7 +90,7 @@ def test_a_window_that_is_made_longer_goes_on(scenario: ScenarioRoom) -> None:
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 
 
-def test_a_window_that_is_made_shorter_closes_earlier(scenario: ScenarioRoom) -> None:
+def test_a_window_that_is_shortened_closes_earlier(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=300)
     scenario.on_air()

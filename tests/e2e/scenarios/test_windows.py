@@ -186,7 +186,7 @@ def test_a_window_runs_over_while_somebody_is_there(scenario: ScenarioRoom) -> N
     assert scenario.desires(None)
 
 
-def test_a_window_runs_over_no_longer_than_it_may(scenario: ScenarioRoom) -> None:
+def test_a_window_runs_over_no_longer_than_its_limit(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=6, overrun="5s")
     scenario.off_air(limit_s=30)

@@ -3,8 +3,8 @@
 import random
 from typing import Any
 
-from tests.domain.schedules.test_window_scenarios import ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, Scenario
+from tests.support.scheduled_room import ONE, ScheduledRoom
 from webhook_app.console.components.lamps import urgency
 from webhook_app.console.pages.wall import tile
 from webhook_app.domain.explanations import explain
@@ -21,7 +21,7 @@ def scenario(room: Any, *states: Any) -> Any:
 
 def test_failed_comes_first_then_late_refused_starting_armed_on_air_and_off() -> None:
     failed = scenario("failed", "starting", "failed").room
-    scheduled = ScheduledRoom().plan()
+    scheduled = ScheduledRoom().put_schedule()
     scheduled.until(ONE + 2 * MINUTE)
     refused = Scenario(room="refused")
     refused.joined("ada")
@@ -30,7 +30,7 @@ def test_failed_comes_first_then_late_refused_starting_armed_on_air_and_off() ->
     refused.answer("refused", status=409)
     armed = ScheduledRoom(room="armed")
     armed.operator("start")
-    armed.look()
+    armed.answer_probes()
     on_air, off = scenario("on", "started", "playable").room, scenario("off").room
     rooms = [failed, scheduled.room, refused.room, starting, armed.room, on_air, off]
     shuffled = random.Random(1).sample(rooms, len(rooms))
@@ -39,7 +39,7 @@ def test_failed_comes_first_then_late_refused_starting_armed_on_air_and_off() ->
 
 
 def test_a_late_rooms_tile_says_since_when_and_why() -> None:
-    scheduled = ScheduledRoom().plan()
+    scheduled = ScheduledRoom().put_schedule()
     scheduled.until(ONE + 2 * MINUTE)
     shown = tile(scheduled.room, scheduled.world.config, scheduled.now)
     assert (shown["late_since"], shown["late_reason"]) == ("2026-11-22T13:01:00.000Z", explain(Reason.NO_SESSION).text)
