@@ -18,39 +18,54 @@ if (redis.call('GET', cursor) or '0-0') ~= before then return -1 end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 lease, park = now + lease, now + park
-for i = 1, #latest, 2 do redis.call('HSET', prefix .. 'outbox:latest', latest[i], latest[i + 1]) end
-for i = 1, #recoveries, 2 do redis.call('HSET', prefix .. 'recoveries', recoveries[i], recoveries[i + 1]) end
+
+-- Run a command with many values: a call costs several times as much as a value. `unpack` takes 8,000 at most.
+local function run(command, key, values)
+  for first = 1, #values, 1000 do
+    redis.call(command, key, unpack(values, first, math.min(first + 999, #values)))
+  end
+end
+
+local function append_pair(values, score, member)
+  local count = #values
+  values[count + 1], values[count + 2] = score, member
+end
+
+run('HSET', prefix .. 'outbox:latest', latest)
+run('HSET', prefix .. 'recoveries', recoveries)
 local subscribers = {}
 for i = 1, #packed_subscribers, 2 do
   local id, slots = packed_subscribers[i], packed_subscribers[i + 1]
   local key = prefix .. 'subscriber:' .. id
   local subscriber = {id = id, key = key, slots = slots, is_parked = slots < 0, due = key .. ':due'}
+  subscriber.created, subscriber.new_due = {}, {}
   subscriber.open_until = redis.call('HGET', prefix .. 'subscribers:open', id)
   local head = redis.call('ZRANGE', subscriber.due, 0, 0, 'WITHSCORES')
   if subscriber.open_until or (#head > 0 and tonumber(head[2]) <= now) then subscriber.slots = 0 end
   subscribers[#subscribers + 1] = subscriber
 end
-local answer, records = {}, prefix .. 'delivery:'
-local pending, all = prefix .. 'deliveries:pending', prefix .. 'deliveries:all'
+local answer, records, created = {}, prefix .. 'delivery:', {}
 for i = 1, #deliveries, 5 do
   local subscriber, id = subscribers[deliveries[i]], deliveries[i + 1]
   local made_at, room = deliveries[i + 3], deliveries[i + 4]
   local result = 0
   if redis.call('SET', records .. id, deliveries[i + 2], 'NX') then
-    redis.call('ZADD', pending, made_at, id)
-    redis.call('ZADD', all, made_at, id)
-    redis.call('ZADD', subscriber.key .. ':deliveries', made_at, id)
+    append_pair(created, made_at, id)
+    append_pair(subscriber.created, made_at, id)
     result = 1
     if room == '' or redis.call('RPUSH', subscriber.key .. ':queue:' .. room, id) == 1 then
       if subscriber.slots > 0 then subscriber.slots, result = subscriber.slots - 1, 2 end
-      redis.call('ZADD', subscriber.due, result == 2 and lease or now, id)
-      subscriber.is_changed = true
+      append_pair(subscriber.new_due, result == 2 and lease or now, id)
     end
   end
   answer[#answer + 1] = result
 end
+run('ZADD', prefix .. 'deliveries:pending', created)
+run('ZADD', prefix .. 'deliveries:all', created)
 for _, subscriber in ipairs(subscribers) do
-  if subscriber.is_changed then
+  run('ZADD', subscriber.key .. ':deliveries', subscriber.created)
+  if #subscriber.new_due > 0 then
+    run('ZADD', subscriber.due, subscriber.new_due)
     if subscriber.open_until then
       redis.call('ZADD', prefix .. 'subscribers:due', 'LT', subscriber.open_until, subscriber.id)
     elseif subscriber.is_parked then

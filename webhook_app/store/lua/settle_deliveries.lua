@@ -28,18 +28,34 @@ local function is_enabled(record)
   return fields.enabled ~= false
 end
 
+-- Run a command with many values: a call costs several times as much as a value. `unpack` takes 8,000 at most.
+local function run(command, key, values)
+  for first = 1, #values, 1000 do
+    redis.call(command, key, unpack(values, first, math.min(first + 999, #values)))
+  end
+end
+
 for i = 1, #packed_subscribers, 7 do
   subscribers[#subscribers + 1] = {
     id = packed_subscribers[i], key = prefix .. 'subscriber:' .. packed_subscribers[i],
     answered = packed_subscribers[i + 1], failed = packed_subscribers[i + 2], score = packed_subscribers[i + 3],
     error = packed_subscribers[i + 4], lag = packed_subscribers[i + 5], jitter = packed_subscribers[i + 6],
+    no_longer_due = {},
   }
+end
+local made, no_longer_pending = {}, {}
+for first = 1, #deliveries, 6000 do
+  local ids = {}
+  for i = first, math.min(first + 5999, #deliveries), 6 do ids[#ids + 1] = deliveries[i + 1] end
+  for at, made_at in ipairs(redis.call('ZMSCORE', prefix .. 'deliveries:pending', unpack(ids))) do
+    made[ids[at]] = made_at
+  end
 end
 for i = 1, #deliveries, 6 do
   local subscriber, id, state = subscribers[deliveries[i]], deliveries[i + 1], deliveries[i + 2]
   local record, room = deliveries[i + 3], deliveries[i + 5]
   local due = subscriber.key .. ':due'
-  local made_at = redis.call('ZSCORE', prefix .. 'deliveries:pending', id)
+  local made_at = made[id]
   if not made_at then
     redis.call('ZREM', due, id)  -- what is not pending is never due, or it would be claimed again and again
     if state == 'delivered' and redis.call('ZREM', prefix .. 'deliveries:dead', id) == 1 then
@@ -50,10 +66,13 @@ for i = 1, #deliveries, 6 do
     redis.call('ZADD', due, deliveries[i + 4], id)
   else
     redis.call('SET', prefix .. 'delivery:' .. id, record, 'EX', retention)
-    redis.call('ZREM', due, id)
     if state == 'dead' then redis.call('ZADD', prefix .. 'deliveries:dead', made_at, id) end
-    redis.call('ZREM', prefix .. 'deliveries:pending', id)
-    if room ~= '' then
+    made[id] = nil
+    no_longer_pending[#no_longer_pending + 1] = id
+    if room == '' then
+      subscriber.no_longer_due[#subscriber.no_longer_due + 1] = id
+    else
+      redis.call('ZREM', due, id)
       local ordered = subscriber.key .. ':queue:' .. room
       redis.call('LREM', ordered, 1, id)
       local head = redis.call('LINDEX', ordered, 0)
@@ -61,7 +80,9 @@ for i = 1, #deliveries, 6 do
     end
   end
 end
+run('ZREM', prefix .. 'deliveries:pending', no_longer_pending)
 for _, subscriber in ipairs(subscribers) do
+  run('ZREM', subscriber.key .. ':due', subscriber.no_longer_due)
   local health, breakers = subscriber.key .. ':health', prefix .. 'subscribers:open'
   local record = redis.call('HGET', prefix .. 'subscribers', subscriber.id)
   if not record or not is_enabled(record) then
