@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from webhook_app.domain.control.call import Call, CallKind, CallState
-from webhook_app.domain.frozen import replace
+from webhook_app.domain.frozen import fast_init, replace
 from webhook_app.domain.room import Room
 from webhook_app.domain.sessions.session import Session, SessionHistory
 from webhook_app.domain.streams.machine import StreamState
@@ -20,6 +20,23 @@ KEPT = [
     Stream("st_1", "abcd", "s1", StreamState.STARTED, 1, "1-0"),
     Call("call_1", "abcd", CallKind.START, "operator", CallState.WAITING, 1, "1-0"),
 ]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plain:
+    """Fields without a default, with one, and with one that is made anew."""
+
+    name: str
+    count: int = 3
+    names: list[str] = dataclasses.field(default_factory=list)
+
+
+@fast_init
+@dataclasses.dataclass(frozen=True, slots=True)
+class Quick(Plain):
+    """The same, and one field more."""
+
+    last: str | None = None
 
 
 def as_kept_before(value: Any) -> Any:
@@ -47,3 +64,20 @@ def test_a_name_that_is_no_field_is_refused() -> None:
     for value in (*KEPT, as_kept_before(KEPT[2])):
         with pytest.raises(TypeError, match="has no colour"):
             replace(value, colour="red")
+
+
+def test_a_quickly_made_value_has_the_given_fields_and_the_defaults_of_the_others() -> None:
+    assert dataclasses.astuple(Quick("a")) == ("a", 3, [], None)
+    assert dataclasses.astuple(Quick("a", 4, last="z", names=["b"])) == ("a", 4, ["b"], "z")
+    assert Quick("a").names is not Quick("a").names
+
+
+def test_a_quickly_made_value_is_frozen_and_refuses_names_that_are_no_fields() -> None:
+    quick = Quick("a")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        quick.name = "b"  # type: ignore[misc]
+    with pytest.raises(TypeError, match=r"Quick.__init__\(\) got an unexpected keyword argument 'colour'"):
+        Quick("a", colour="red")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'name'"):
+        Quick()  # type: ignore[call-arg]
+    assert dataclasses.replace(quick, count=5) == Quick("a", 5)

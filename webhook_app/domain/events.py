@@ -14,6 +14,7 @@ from webhook_app.domain.facts.configuration import ConfigurationFact
 from webhook_app.domain.facts.provider import ProviderFact
 from webhook_app.domain.facts.results import ResultFact
 from webhook_app.domain.facts.system import ReconcileWindows, SystemFact, TimerFired
+from webhook_app.domain.frozen import fast_init
 
 JSON = Mapping[str, Any]
 RoomFact = ProviderFact | RoomCommand | ResultFact | TimerFired | ReconcileWindows
@@ -32,6 +33,7 @@ class Source(StrEnum):
     SYSTEM = "system"
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Event:
     """One record of the journal; `at` is the store's time of its append, in ms since 1970."""
@@ -44,6 +46,7 @@ class Event:
     data: JSON
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class JournalEvent(Event):
     """One record of the journal with what it says; `raw_webhook` is a webhook in its provider's own form."""

@@ -7,6 +7,7 @@ from typing import Any
 from webhook_app.domain.alarms.summaries import SUMMARY_TEXTS
 from webhook_app.domain.delivery.disabled_reasons import DISABLED_TEXTS
 from webhook_app.domain.failures import FAILURE_TEXTS
+from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.reason_texts import REASON_TEXTS
 from webhook_app.domain.rules.condition_faults import CONDITION_FAULT_TEXTS
 from webhook_app.domain.schedules.faults import SCHEDULE_FAULT_TEXTS
@@ -21,6 +22,7 @@ TEXTS: Mapping[str, str] = {
 }
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """A `Reason` or an `AlarmSummary` as its code, with the arguments that fill the fields of its text.

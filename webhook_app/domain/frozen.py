@@ -1,4 +1,4 @@
-"""Fast changed copies of frozen dataclasses."""
+"""Fast changed copies and fast construction of frozen dataclasses."""
 
 import dataclasses
 from typing import Any, TypeVar
@@ -25,3 +25,29 @@ def replace(value: T, /, **changes: Any) -> T:
     copy = _new(value.__class__)
     _set(copy, "__dict__", fields)
     return copy
+
+
+def fast_init(cls: type[T]) -> type[T]:
+    """Decorate a frozen dataclass with slots, of which every event makes some, to be made in half the time.
+
+    The `__init__` that `dataclasses` generates finds each field by its name; this one calls the slots' own setters.
+    """
+    parameters, lines = [], []
+    names: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        name, value = field.name, field.name
+        parameter = name
+        if field.default is not dataclasses.MISSING:
+            names[f"_default_{name}"] = field.default
+            parameter = f"{name}=_default_{name}"
+        elif field.default_factory is not dataclasses.MISSING:
+            names[f"_make_{name}"], names["_missing"] = field.default_factory, dataclasses.MISSING
+            parameter, value = f"{name}=_missing", f"_make_{name}() if {name} is _missing else {name}"
+        names[f"_set_{name}"] = getattr(cls, name).__set__
+        parameters.append(parameter)
+        lines.append(f"    _set_{name}(self, {value})")
+    source = "\n".join([f"def __init__(self, {', '.join(parameters)}):", *lines])
+    exec(source, names)  # noqa: S102 - as `dataclasses` does it; the source has the names of fields alone
+    names["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
+    cls.__init__ = names["__init__"]  # type: ignore[method-assign]
+    return cls

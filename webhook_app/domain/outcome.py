@@ -7,6 +7,7 @@ from typing import Any
 from webhook_app.domain.alarms.alarm import Alarm, AlarmReport
 from webhook_app.domain.control.call import Call
 from webhook_app.domain.explanations import Explanation, explain, joined_text, render
+from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
@@ -16,6 +17,7 @@ from webhook_app.domain.schedules.schedule import Window
 from webhook_app.domain.streams.stream import Stream
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a rule or the controller did at an event, or why it did nothing.
@@ -37,6 +39,7 @@ class Decision:
         return self.did if self.did is not None else render(self.reason or "", self.arguments)
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class DomainEvent:
     """A change in a room that notices announce and rules react to."""

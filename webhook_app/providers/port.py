@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from webhook_app.domain.events import Source
 from webhook_app.domain.facts.provider import ProviderFact
 from webhook_app.domain.facts.results import AnswerStatus, Picture, WebhookDeliveries
+from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.providers.client_port import ConnectClient
@@ -78,6 +79,7 @@ class ReceivedWebhook:
     reason: str | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class WebhookBody:
     """What a body says: its type, its room if it names one, its data; or why it could not be read."""

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook_app.domain.explanations import text_of
+from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.types import AnyNoticeType
 from webhook_app.domain.times import rfc3339
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One domain event for subscribers. `notice_id` is the `webhook-id` of every delivery of it."""

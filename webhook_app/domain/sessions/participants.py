@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from webhook_app.domain.frozen import fast_init
+
 # Participants beyond these are counted, not listed: a room's state stays small and cheap to change.
 LISTED_MAX = 1_000
 # Joins and leaves kept while a probe is under way, or while some participants are not listed.
@@ -43,6 +45,7 @@ def short_name(name: str | None) -> str | None:
     return None if name is None else name[:NAME_MAX_CHARS]
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Move:
     """A join or a leave that a webhook reported; `event_id` is the webhook's."""

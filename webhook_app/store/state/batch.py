@@ -8,6 +8,7 @@ from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.control.call import Call, CallState
 from webhook_app.domain.events import Event
 from webhook_app.domain.explanations import Explanation, joined_text
+from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import Decision, StepOutcome
 from webhook_app.domain.overlay import Overlay
@@ -19,6 +20,7 @@ from webhook_app.store.operations import metrics
 EventAndRoom = tuple[str, str]  # the event's id; the room's, or "" for none
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Effect:
     """A row of a timeline: what an event did to a room, and what was decided."""
