@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 from bench.bodies import room_id
 from bench.http_client import percentile
@@ -64,7 +65,7 @@ async def watch(port: int, count: int, token: str) -> None:
     for room in range(count):
         path = f"/api/v1/events/stream?room_id={room_id(room)}"
         request = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\r\n".encode()
-        await loop.create_connection(lambda request=request: Watcher(totals, request), "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(partial(Watcher, totals, request), "127.0.0.1", port)
     while await loop.run_in_executor(None, sys.stdin.readline):
         print(json.dumps(totals.report()), flush=True)
         totals.events, totals.lags = 0, []

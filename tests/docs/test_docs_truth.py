@@ -9,8 +9,9 @@ from tests.domain.control.test_refusals import SESSION_LIVE, refuse
 from tests.support.product import TREE
 from tests.support.scenario import with_session
 from tests.tools.reference_pages import REFERENCE, alarms_page, description
-from webhook_app.console.components.alarm_advice import ADVICE, ALARM_TITLES
+from webhook_app.console.components.alarm_advice import ADVICE
 from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.alarms.titles import ALARM_TITLES
 
 DOCS = TREE / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *TREE.glob("*.md")])

@@ -1,8 +1,8 @@
 """The generated reference pages are up to date; `make docs` regenerates them."""
 
+from tests.support.paths import ROOT
 from tests.tools.reference_pages import (
     REFERENCE,
-    TREE,
     api_page,
     env_example,
     metrics_page,
@@ -21,7 +21,7 @@ def test_the_settings_page_is_up_to_date() -> None:
 
 
 def test_the_example_file_is_up_to_date() -> None:
-    assert (TREE / ".env.example").read_text("utf-8") == env_example()
+    assert (ROOT / ".env.example").read_text("utf-8") == env_example()
 
 
 def test_every_setting_is_documented() -> None:

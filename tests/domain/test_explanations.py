@@ -45,14 +45,14 @@ def journal() -> Iterator[Event]:
     """A recorded journal, and then the reports."""
     yield from events_of(load(ROOT / "tests" / "fixtures" / "golden" / "history-1.json.gz")["journal"])
     for number, (kind, data) in enumerate(reports()):
-        yield codec.journal_event(Event(f"{2**60 + number}-0", Source.SYSTEM, kind, None, 2**40, data))
+        yield Event(f"{2**60 + number}-0", Source.SYSTEM, kind, None, 2**40, data)
 
 
 def stored_bytes() -> Iterator[tuple[str, bytes]]:
     """What folding a journal stores, outcome by outcome."""
     state = SystemState()
     for event in journal():
-        outcome = fold_one(state, event)
+        outcome = fold_one(state, codec.journal_event(event))
         apply(state, outcome)
         parts = (outcome.decisions, outcome.notices, outcome.alarms, outcome.calls, outcome.rooms, outcome.memory)
         yield event.id, b"".join([encode_arguments(outcome.effects), *map(codec.encode, parts)])

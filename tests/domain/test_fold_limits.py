@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.replay import differences, refold
+from tests.support.web_client import NullWake
 from webhook_app.domain import reducer
 from webhook_app.domain import room_events as steps
 from webhook_app.domain.budget import spend, step_budget
@@ -19,11 +20,6 @@ from workers.reduce.reducer import Reducer
 
 AT = 1_795_871_583_549
 MANY = 10_000
-
-
-class NullWake:
-    def wake(self, queue: str) -> None:
-        pass
 
 
 def endless(*_: object, **__: object) -> None:

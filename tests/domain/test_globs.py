@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -76,11 +77,12 @@ POSSIBLE = ["Große Halle", "hello?x", "team/standup", "🎻", "👨\u200d👩\u
 @pytest.mark.parametrize("pattern", IMPOSSIBLE)
 def test_a_pattern_that_can_match_no_room_is_refused_everywhere(pattern: Any) -> None:
     assert check_glob(pattern) is not None
-    for refuse in (
+    refusals: list[Callable[[], object]] = [
         lambda: rule(rooms=[pattern]),
         lambda: subscriber(rooms=[pattern]),
         lambda: room(pattern.removeprefix("group:")),
-    ):
+    ]
+    for refuse in refusals:
         with pytest.raises(ValidationError):
             refuse()
     if pattern.strip() == pattern:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, BrowserPage, a_browser
-from tests.support.polling import scaled_limit
-from tests.support.product import ADMIN_TOKEN, product, wait_until, webhook
+from tests.support.polling import scaled_limit, wait_until
+from tests.support.product import ADMIN_TOKEN, product, webhook
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason
 
@@ -159,7 +160,12 @@ def test_unsaved_text_is_asked_about_before_it_is_lost(visit: Any) -> None:
     visit.log_in()
     visit.open("/new-rule")
     page, requests = visit.page, []
-    page.on("dialog", lambda dialog: (requests.append(dialog.type), dialog.accept()))
+
+    def accept(dialog: Any) -> None:
+        requests.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", accept)
     visit.open("/rules")
     assert requests == []
     visit.open("/new-rule")
@@ -253,7 +259,7 @@ def test_a_dialog_is_left_by_keyboard_and_gives_its_place_back(visit: Any, tally
 def test_the_place_is_kept_when_the_page_is_replaced_under_a_dialog(visit: Any, tally: Any) -> None:
     for room in ("under-a", "under-b"):
         signed(tally, "session-started", room)
-        wait_until(lambda room=room: tally.room(room), 10, "the room being known")
+        wait_until(partial(tally.room, room), 10, "the room being known")
     visit.log_in()
     visit.page.goto(tally.url + "/?q=under-")
     link = visit.room("under-b").get_by_role("link", name="Start")

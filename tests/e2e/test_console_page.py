@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
 
 from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, BrowserPage, a_browser
 from tests.support.deliverer_factory import put_delivery, subscribers_of
@@ -47,11 +48,11 @@ def site(web_client: WebClient) -> Iterator[Any]:
         answer = web_client.web.app(environ, start_response)
         if not environ["PATH_INFO"].startswith("/static/"):
             return answer
-        with closing(answer):  # the server of the tests leaves a file open when the browser hangs up on it
-            return [b"".join(answer)]
+        # The server of the tests leaves a file open when the browser hangs up on it.
+        with closing(ClosingIterator(answer)) as body:
+            return [b"".join(body)]
 
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,8 +18,8 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from tests.support.polling import scaled_limit
-from tests.support.product import Product, Sandbox, children_of, product, signature, wait_until, webhook
+from tests.support.polling import scaled_limit, wait_until
+from tests.support.product import Product, Sandbox, children_of, product, signature, webhook
 from tests.support.replay import Refolded, differences, refold
 from webhook_app.domain.control.call import CallKind
 from webhook_app.domain.ids import order
@@ -92,6 +93,10 @@ class Storm:
     @property
     def age_s(self) -> float:
         return time.monotonic() - self._began
+
+    def lasts(self, for_s: float) -> bool:
+        """Whether the storm is at least so old."""
+        return self.age_s >= for_s
 
     def _send_all(self) -> None:
         with closing(http.client.HTTPConnection(self._address, timeout=ANSWER_LIMIT_S)) as line:
@@ -169,11 +174,11 @@ class Reaper:
 
     def work(self, storm: Storm) -> None:
         for at, name in self._plan:
-            wait_until(lambda at=at: storm.age_s >= at, STORM_S, f"second {at:.1f} of the storm")
+            wait_until(partial(storm.lasts, at), STORM_S, f"second {at:.1f} of the storm")
             if name in LIVE_ROOMS:
                 self._sandbox.join(name)
             else:
-                pid = wait_until(lambda name=name: self._living(name), SETTLE_LIMIT_S, f"{name} being alive")
+                pid = wait_until(partial(self._living, name), SETTLE_LIMIT_S, f"{name} being alive")
                 self._one.kill(pid)
                 self.killed[name] += 1
 

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.product import Answer, Product, product, wait_until, webhook
+from tests.support.polling import wait_until
+from tests.support.product import Answer, Product, product, webhook
 
 pytestmark = pytest.mark.process
 ROOM = "abcd-efgh-ijkl"
@@ -109,6 +111,6 @@ def test_a_full_disk_ends_nothing_and_loses_nothing(tmp_path: Path) -> None:
         running.wait_ready(BACK_LIMIT_S)
         assert running.pids()["web"] == web, "the web process was restarted"
         for event_id in kept:
-            wait_until(lambda event_id=event_id: running.get(f"/events/{event_id}")["effect"], 30, "the fold")  # type: ignore[misc]
+            wait_until(partial(running.effect, event_id), 30, "the fold")
         assert "Traceback" not in running.output()
         assert running.stop() == 0

@@ -2,13 +2,15 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from tests.support.product import Product, Sandbox, SinkRequest, product, wait_until, webhook
+from tests.support.polling import wait_until
+from tests.support.product import Product, Sandbox, SinkRequest, product, webhook
 from webhook_app.domain.reasons import Reason
 
 pytestmark = pytest.mark.process
@@ -182,16 +184,16 @@ def test_the_configuration_file_is_applied_at_start_and_on_change_and_a_wrong_on
         assert "tally.yaml:" in alarm["summary"] and "live-with-the-host.do" in alarm["summary"]
         assert [item["name"] for item in running.items("/rules")] == ["of-the-api", "live-with-the-host"]
         assert [item["name"] for item in running.items("/subscribers")] == ["av-team"]
-        room = running.room(ROOM)
-        assert room is not None and room["on_air"]
+        on_air = running.room(ROOM)
+        assert on_air is not None and on_air["on_air"]
 
         file.write_text(CHANGED)
         wait_until(lambda: not running.items("/alarms?active=true"), LIMIT_S, "the end of the alarm")
         rules = {item["name"] for item in running.items("/rules")}
         assert rules == {"told-when-on-air", "of-the-api"}
         assert [item["name"] for item in running.items("/subscribers")] == ["producers"]
-        room = running.room(ROOM)
-        assert room is not None and room["on_air"] and room["desired"] is None
+        on_air = running.room(ROOM)
+        assert on_air is not None and on_air["on_air"] and on_air["desired"] is None
         assert running.post_webhook(webhook("hls-playable", "stud-stud-stud", id="run-1")).status == 200
         (rule_notice,) = wait_until(lambda: running.sink.notices("rule.told-when-on-air"), LIMIT_S, "the rule's notice")
         assert rule_notice["data"]["message"] == "studio is on air"
@@ -256,7 +258,7 @@ def test_a_start_of_unknown_outcome_never_makes_a_second_run_and_the_room_goes_o
             spoilt = {"path": "start", "fault": fault, "times": 1, "after_s": 8}
             sandbox.faults(rest=[spoilt])
             sandbox.join(room)
-            wait_until(lambda room=room: sandbox.starts(room), LIMIT_S, f"the start in {room}")
+            wait_until(partial(sandbox.starts, room), LIMIT_S, f"the start in {room}")
         for room in rooms:
             running.wait_state(room, "playable", 60.0)
         assert time.monotonic() - began > 25  # a start nobody answered is not taken for failed any sooner

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.product import Product, product, wait_until, webhook
+from tests.support.polling import wait_until
+from tests.support.product import Product, product, webhook
 from tests.support.scenario import Scenario
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.delivery.subscriber import Ordering
@@ -63,7 +64,8 @@ def test_a_rule_that_matched_while_observing_starts_nothing_later_and_new_matche
     scenario.process(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
     scenario.webhook("session-started")
     scenario.joined("ada")
-    assert scenario.room.desires.event is not None
+    desired_by_rule = scenario.room.desires.event
+    assert desired_by_rule is not None
     scenario.process(Source.SYSTEM, "settings", {"calls": True, "observing": False}, room=None)
     assert (scenario.room.desires.event, scenario.starts) == (None, [])
     scenario.joined("grace")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import Product, ask, product, wait_until, webhook
+from tests.support.polling import wait_until
+from tests.support.product import Product, ask, product, webhook
 
 LIMIT_S = 150.0
 

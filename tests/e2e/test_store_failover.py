@@ -1,10 +1,12 @@
 """The whole product on a store whose roles are switched behind one address, and on one that refuses for a while."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.product import Product, product, wait_until, webhook
+from tests.support.polling import wait_until
+from tests.support.product import Product, product, webhook
 from tests.support.store_servers import Pair, Server, running
 
 pytestmark = pytest.mark.process
@@ -35,7 +37,7 @@ class Sender:
     def wait_folded(self) -> None:
         """Wait until each that was acknowledged has had its effect."""
         for event_id in self.kept:
-            wait_until(lambda event_id=event_id: self._tally.get(f"/events/{event_id}")["effect"], LIMIT_S, event_id)  # type: ignore[misc]
+            wait_until(partial(self._tally.effect, event_id), LIMIT_S, event_id)
 
 
 def goes_on(tally: Product, room: str) -> None:

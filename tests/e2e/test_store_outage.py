@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import Product, product, wait_until, webhook
+from tests.support.polling import wait_until
+from tests.support.product import Product, product, webhook
 from webhook_app.store.connection.clients import connect
 from workers.dev.embedded_store.server import EmbeddedStore
 

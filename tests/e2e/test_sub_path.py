@@ -4,7 +4,7 @@ import html
 import http.client
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -40,12 +40,14 @@ class Mounted:
         self._port, self._strips, self._headers = port, strips, headers
         self.cookies: dict[str, str] = {}
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         assert path == PREFIX or path.startswith(f"{PREFIX}/"), f"{path} is outside the prefix"
         sent = path.removeprefix(PREFIX) or "/" if self._strips else path
         cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        connection.request(method, sent, body, self._headers | (cookies if self.cookies else {}) | headers)
+        connection.request(
+            method, sent, body, {**self._headers, **(cookies if self.cookies else {}), **(headers or {})}
+        )
         answer = connection.getresponse()
         text = "" if answer.headers.get_content_type() == "text/event-stream" else answer.read().decode()
         answer.close()
@@ -64,9 +66,7 @@ class Mounted:
         return reply
 
     def submit(self, path: str, **fields: str) -> Reply:
-        return self.ask(
-            "POST", path, urlencode(fields).encode(), **{"Content-Type": "application/x-www-form-urlencoded"}
-        )
+        return self.ask("POST", path, urlencode(fields).encode(), {"Content-Type": "application/x-www-form-urlencoded"})
 
 
 PROXIES = {
@@ -111,7 +111,7 @@ def test_the_console_stays_under_its_path_behind_a_proxy_that(proxy: str, port: 
     reply = log_in(browser, "/rules")
     assert (reply.status, reply.headers["Location"]) == (303, f"{PREFIX}/rules")
 
-    created = browser.ask("POST", f"{PREFIX}/api/v1/subscribers", b'{"url": "https://subscriber.example/in"}', **TOKEN)
+    created = browser.ask("POST", f"{PREFIX}/api/v1/subscribers", b'{"url": "https://subscriber.example/in"}', TOKEN)
     assert created.headers["Location"].startswith(f"{PREFIX}/api/v1/subscribers/")
     visited: set[str] = set()
     to_visit = [f"{PREFIX}/", f"{PREFIX}/rules"]
@@ -142,14 +142,14 @@ def test_the_console_stays_under_its_path_behind_a_proxy_that(proxy: str, port: 
 def test_api_and_webhooks_answer_under_the_path_behind_a_proxy_that(proxy: str, port: int) -> None:
     strips, headers = PROXIES[proxy]
     browser = Mounted(port, strips=strips, headers=headers)
-    paused = browser.ask("POST", f"{PREFIX}/api/v1/rules/{RULE}/pause", b"{}", **TOKEN)
+    paused = browser.ask("POST", f"{PREFIX}/api/v1/rules/{RULE}/pause", b"{}", TOKEN)
     assert paused.status == 202
     assert paused.headers["Location"] == f"{PREFIX}/api/v1/events/{json.loads(paused.body)['id']}"
-    assert browser.ask("GET", paused.headers["Location"], **TOKEN).status == 200
+    assert browser.ask("GET", paused.headers["Location"], headers=TOKEN).status == 200
     assert json.loads(browser.ask("GET", f"{PREFIX}/openapi.json").body)["servers"] == [{"url": PREFIX}]
     body = webhook("hls-started", ROOM)
     path = f"{PREFIX}/webhooks/videosdk/tok-en_12345"
-    assert browser.ask("POST", path, body, **{"videosdk-signature": signature(body)}).status == 200
+    assert browser.ask("POST", path, body, {"videosdk-signature": signature(body)}).status == 200
     assert browser.ask("GET", f"{PREFIX}/readyz").status in (200, 503)
 
 

@@ -8,7 +8,7 @@ from sandbox import model
 from sandbox.demo import GUEST, HOST, SCRIPT, DemoStep, perform
 from sandbox.faults import Faults, read_faults
 from sandbox.json_views import iso, stream_json, webhook_json
-from sandbox.model import Outcome, Pace, RefusedError, SandboxState, ScheduledStep, StreamState
+from sandbox.model import Outcome, Pace, RefusedError, SandboxState, ScheduledStep, Stream, StreamState
 from sandbox.recipients import receivers
 
 ROOM = "abcd-efgh-ijkl"
@@ -72,6 +72,12 @@ def on_air() -> Scenario:
     return scenario
 
 
+def live_stream(scenario: Scenario) -> Stream:
+    stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
+    assert stream is not None
+    return stream
+
+
 def test_a_stream_takes_its_time_from_start_to_stop() -> None:
     scenario = Scenario()
     scenario.join()
@@ -111,7 +117,7 @@ def test_two_streams_of_a_session_stop_in_the_same_words() -> None:
     scenario = on_air()
     for _ in range(2):
         model.end(scenario.world, scenario.now, ROOM)
-        stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
+        stream = live_stream(scenario)
         due = ScheduledStep(scenario.now, stream.id, model.Step.STOPPED)
         webhooks += model.advance(scenario.world, scenario.now, due).webhooks
         scenario.start()
@@ -155,7 +161,7 @@ def test_an_end_is_refused_while_the_stream_starts_and_while_it_stops() -> None:
 def test_an_end_may_name_its_stream_and_then_means_no_other() -> None:
     scenario = on_air()
     assert refused(lambda: scenario.end(stream_id="another")) == (404, None)
-    stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
+    stream = live_stream(scenario)
     assert scenario.end(stream_id=stream.id) is stream
 
 
@@ -266,7 +272,7 @@ def test_a_custom_id_makes_one_room() -> None:
 
 def test_only_a_stream_that_is_over_can_be_deleted() -> None:
     scenario = on_air()
-    stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
+    stream = live_stream(scenario)
     assert refused(lambda: model.delete_stream(scenario.world, stream.id)) == (400, None)
     scenario.leave()
     scenario.pass_time(1)

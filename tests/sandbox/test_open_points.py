@@ -9,8 +9,8 @@ from sandbox import model
 from sandbox.answer_forms import none_active, start_answer, success_response
 from sandbox.faults import read_faults, read_room_faults
 from sandbox.json_views import participant_json, started_json, stream_json, webhook_json
-from sandbox.model import RefusedError, SandboxState, ScheduledStep, StreamState
-from sandbox.open_points import Forms, describe_forms
+from sandbox.model import Outcome, RefusedError, SandboxState, ScheduledStep, Stream, StreamState
+from sandbox.open_points import Forms, NoneActive, StartAnswer, describe_forms
 
 ROOM = "abcd-efgh-ijkl"
 NOTHING = "No active HLS found"
@@ -20,7 +20,7 @@ def world_with(**forms: Any) -> Any:
     return SandboxState(forms=Forms(**forms))
 
 
-def started(world: Any) -> Any:
+def started(world: SandboxState) -> tuple[Stream, Outcome]:
     model.join(world, 0, ROOM, participant_id="ada")
     return model.start(world, 0, ROOM)
 
@@ -46,8 +46,11 @@ def type_names(*outcomes: Any) -> Any:
         ("unknown", 200, {"state": "idle"}),
     ],
 )
-def test_no_active_stream_is_answered_in_the_chosen_form(form: str, status: int, body: dict[str, Any] | None) -> None:
+def test_no_active_stream_is_answered_in_the_chosen_form(
+    form: NoneActive, status: int, body: dict[str, Any] | None
+) -> None:
     answer = none_active(Forms(none_active=form), ROOM)
+    assert answer.text is not None
     assert (answer.status, json.loads(answer.text)) == (status, body)
 
 
@@ -60,7 +63,7 @@ def test_no_active_stream_may_be_an_answer_without_a_body() -> None:
     ("form", "key"),
     [("object", "id"), ("_id", "_id"), ("recordingId", "recordingId"), ("string", None), ("empty", None)],
 )
-def test_a_start_is_answered_in_the_chosen_form(form: str, key: str | None) -> None:
+def test_a_start_is_answered_in_the_chosen_form(form: StartAnswer, key: str | None) -> None:
     stream, _ = started(SandboxState())
     answer = start_answer(Forms(start_answer=form), started_json(stream, ""))
     if key is None:

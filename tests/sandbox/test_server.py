@@ -18,6 +18,7 @@ import jwt
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -42,7 +43,7 @@ def token(secret: Any = SECRET, **changes: Any) -> Any:
 
 
 class Sandbox:
-    def __init__(self, address: str, process: subprocess.Popen) -> None:
+    def __init__(self, address: str, process: subprocess.Popen[str]) -> None:
         self.address = address
         self.process = process
         self.http = requests.Session()
@@ -85,6 +86,7 @@ def sandbox_process(*options: Any) -> Iterator[Any]:
     command = [sys.executable, "-W", "error", "-m", "sandbox", "--port", "0", *options]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
+            assert process.stdout is not None
             sandbox = Sandbox(process.stdout.readline().split()[-1], process)
             with sandbox.http:
                 yield sandbox
@@ -116,8 +118,8 @@ class Receiver(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), ReceiverHandler)
-        self.got = []
-        self.statuses = []
+        self.got: list[tuple[bytes, str]] = []
+        self.statuses: list[int] = []
         self.url = f"http://127.0.0.1:{self.server_port}/hook"
 
     def types(self) -> Any:
@@ -125,6 +127,8 @@ class Receiver(ThreadingHTTPServer):
 
 
 class ReceiverHandler(BaseHTTPRequestHandler):
+    server: Receiver
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append((body, self.headers["videosdk-signature"]))
@@ -195,6 +199,7 @@ def test_webhooks_are_signed_over_their_raw_bytes_and_sent_in_order(sandbox: Any
     assert pem.startswith("\n-----BEGIN RSA PUBLIC KEY-----\n")
     assert pem.endswith("-----END RSA PUBLIC KEY-----\n")
     key = load_pem_public_key(pem.strip().encode())
+    assert isinstance(key, RSAPublicKey)
     for body, signature in receiver.got:
         key.verify(base64.b64decode(signature), body, PKCS1v15(), SHA256())
         assert "id" not in json.loads(body)["data"]

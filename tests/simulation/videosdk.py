@@ -7,11 +7,11 @@ from typing import Any
 from sandbox import model
 from sandbox.json_views import stream_json, webhook_json
 from sandbox.model import Outcome, RefusedError, StreamState
-from sandbox.open_points import Forms
+from sandbox.open_points import Forms, SessionEnd
 from tests.simulation.agenda import SECOND, Agenda
 
 OnWebhook = Callable[[str, str, dict[str, Any]], None]
-SESSION_ENDS = ("events", "stopped", "silent", "first")
+SESSION_ENDS: tuple[SessionEnd, ...] = ("events", "stopped", "silent", "first")
 ON_AIR = (StreamState.STARTED, StreamState.PLAYABLE)
 OTHER_ID = "composer-"
 LATE_MAX_MS = 30 * SECOND

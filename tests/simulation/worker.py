@@ -1,6 +1,6 @@
 """Journal, worker and clock of the simulated world: events are folded and committed, and the worker dies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.simulation.agenda import SECOND, Agenda, Broken
@@ -98,7 +98,7 @@ class Worker:
                 continue
             self._commit(after, events, outcomes)
 
-    def _commit(self, after: SystemState, events: list[Event], outcomes: list[StepOutcome]) -> None:
+    def _commit(self, after: SystemState, events: Sequence[Event], outcomes: list[StepOutcome]) -> None:
         before, now = self.world, self.agenda.now
         self.world = after
         self.cursor += len(events)

@@ -20,8 +20,8 @@ from structlog.testing import capture_logs
 
 from tests.support.deliverer_factory import SECRET, deliverer, subscribers_of
 from tests.support.journal_generator import JournalGenerator
-from tests.support.polling import scaled_limit
-from tests.support.product import Sink, wait_until, webhook
+from tests.support.polling import scaled_limit, wait_until
+from tests.support.product import Sink, webhook
 from tests.support.replay import differences, outbox, refold
 from webhook_app.app import build
 from webhook_app.config.settings import Settings

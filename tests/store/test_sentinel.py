@@ -4,13 +4,15 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.support.product import Answer, product, wait_until, webhook
+from tests.support.polling import wait_until
+from tests.support.product import Answer, product, webhook
 from tests.support.store_servers import Server, running
 from webhook_app.config.sentinel_url import Login
 from webhook_app.config.settings import Settings
@@ -155,7 +157,7 @@ def test_a_primary_that_hangs_is_replaced_and_nothing_acknowledged_is_lost(tmp_p
                 post()
             tally.wait_ready(FAILOVER_LIMIT_S)
             for event_id in kept:
-                wait_until(lambda event_id=event_id: folded(event_id), 30, "the fold")  # type: ignore[misc]
+                wait_until(partial(folded, event_id), 30, "the fold")
             assert tally.stop() == 0
 
 

@@ -5,13 +5,15 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from tests.support.product import wait_until, webhook
+from tests.support.polling import wait_until
+from tests.support.product import webhook
 from tests.support.store_servers import Pair, Server, running
 from tests.support.web_client import WebClient, configure_room
 from webhook_app.domain.events import Source
@@ -391,7 +393,7 @@ def test_the_reducer_follows_a_switch_of_roles(pair: Pair) -> None:
     client = connect(pair.address.url)
     journal, reducer = Journal(client), Reducer(client, NullWake())
     for number in range(6):
-        _until_taken(lambda number=number: journal.append([_join(f"p{number}")]))  # type: ignore[misc]
+        _until_taken(partial(journal.append, [_join(f"p{number}")]))
         if number % 2:
             pair.switch()
         assert _until_taken(reducer.reduce) == 1

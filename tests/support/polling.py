@@ -26,7 +26,7 @@ def scaled_limit(usual_s: float) -> float:
 
 
 def wait_until(
-    condition: Callable[[], T],
+    condition: Callable[[], T | None],
     usual_s: float,
     what: str = "the condition",
     *,

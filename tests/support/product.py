@@ -402,6 +402,11 @@ class Product:
         view: Json | None = answer.json if answer.status == 200 else None
         return view
 
+    def effect(self, event_id: str) -> str | None:
+        """An event's effect, None until the event is folded."""
+        effect: str | None = self.get(f"/events/{event_id}")["effect"]
+        return effect
+
     def wait_state(self, room: str, state: str, limit_s: float = 15.0) -> Json:
         """The room once it is in this state."""
 

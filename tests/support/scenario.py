@@ -41,6 +41,12 @@ def rest(run: str, session: str | None = SESSION) -> dict[str, Any]:
     }
 
 
+def shown(run: Stream) -> dict[str, Any]:
+    """A run whose VideoSDK id is known, as VideoSDK's REST API shows it."""
+    assert run.videosdk_id is not None
+    return rest(run.videosdk_id, run.session_id)
+
+
 class Scenario:
     """A room whose events are processed as they come. `after` is the time since the previous event, in ms."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.scenario import MINUTE, NOON, ROOM, SESSION, Scenario, rest, url
+from tests.support.scenario import MINUTE, NOON, ROOM, SESSION, Scenario, shown, url
 
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -33,7 +33,7 @@ class ScheduledRoom(Scenario):
 
     def answer_probe(self) -> None:
         live = [run for run in self.runs if run.live]
-        active = {**rest(live[-1].videosdk_id), "sessionId": live[-1].session_id} if live else None
+        active = shown(live[-1]) if live else None
         session = self.room.session
         session_data = None
         if session is not None and session.live and self.pending_probe.body.get("session"):

@@ -41,7 +41,8 @@ def _read(path: Path) -> DecisionPage:
     head = re.match(r"# (.+)\n\n- Status: (.+)\n- Date: (\d{4}-\d\d-\d\d)", text)
     if head is None:
         raise ValueError(f"{path.name}: expected '# title', then '- Status: …' and '- Date: YYYY-MM-DD'")
-    return DecisionPage(path, *head.groups(), headings=tuple(re.findall(r"^## (.+)$", text, re.M)))
+    title, status, date = head.groups()
+    return DecisionPage(path, title, status, date, headings=tuple(re.findall(r"^## (.+)$", text, re.M)))
 
 
 def index_page() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.index_page import NOTES, SANDBOX, VIDEOSDK, Endpoint
 from sandbox.open_points import describe_forms
-from tests.support.product import TREE
+from tests.support.paths import ROOT
 from tests.support.web_client import WebClient
 from tests.tools.reference_texts import (
     ALARMS_HEAD,
@@ -25,8 +25,9 @@ from tests.tools.reference_texts import (
     SETTINGS_HEAD,
 )
 from webhook_app.config.variables import VARIABLES
-from webhook_app.console.components.alarm_advice import ADVICE, ALARM_TITLES
+from webhook_app.console.components.alarm_advice import ADVICE
 from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.alarms.titles import ALARM_TITLES
 from webhook_app.domain.reason_texts import REASON_TEXTS
 from webhook_app.domain.reasons import Reason
 from webhook_app.error_reasons import MEANINGS
@@ -34,7 +35,7 @@ from webhook_app.ops.metrics import StoreMetrics
 from webhook_app.store.connection.clients import Client, connect
 from workers.dev.embedded_store.server import EmbeddedStore
 
-REFERENCE = TREE / "docs" / "reference"
+REFERENCE = ROOT / "docs" / "reference"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -111,7 +112,8 @@ def metrics_page(client: Client) -> str:
 
 def description() -> dict[str, Any]:
     """The OpenAPI description; needs no store."""
-    spec: Any = WebClient("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json").json
+    response = WebClient("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json")
+    spec: dict[str, Any] = json.loads(response.get_data())
     return spec
 
 
@@ -166,7 +168,7 @@ def _schema(media: dict[str, Any]) -> str:
 def main() -> None:
     """Write all pages."""
     REFERENCE.mkdir(parents=True, exist_ok=True)
-    (TREE / ".env.example").write_text(env_example(), "utf-8")
+    (ROOT / ".env.example").write_text(env_example(), "utf-8")
     (REFERENCE / "settings.md").write_text(settings_page(), "utf-8")
     (REFERENCE / "alarms.md").write_text(alarms_page(), "utf-8")
     (REFERENCE / "reasons.md").write_text(reasons_page(), "utf-8")

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from tests.support import paths
 from tests.support.browser import DESKTOP, BrowserPage, a_browser
-from tests.support.product import ADMIN_TOKEN, Product, product, wait_until, webhook
+from tests.support.polling import wait_until
+from tests.support.product import ADMIN_TOKEN, Product, product, webhook
 
 IMAGES = paths.ROOT / "docs" / "images"
 IMAGE_MAX_BYTES = 200_000

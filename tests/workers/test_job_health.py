@@ -8,7 +8,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from tests.support.product import wait_until
+from tests.support.polling import wait_until
 from webhook_app.config.settings import Settings
 from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import Client

@@ -1,11 +1,11 @@
 """Jobs are named by string: each name must lead to a function."""
 
+import time
 from importlib import import_module
 from inspect import signature
 
 import pytest
 import redis
-from rq import worker as rq_worker
 from rq.serializers import JSONSerializer
 
 from webhook_app.store.connection.clients import Client
@@ -27,7 +27,7 @@ def test_the_thread_for_rqs_commands_outlives_whatever_the_store_does(
     client: Client, monkeypatch: pytest.MonkeyPatch, error: redis.RedisError
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(rq_worker.base.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     worker = WakeWorker(["process"], connection=client, serializer=JSONSerializer)
     worker._pubsub_exception_handler(error, None, None)
     assert pauses  # it is tried again after a pause, and nothing was raised

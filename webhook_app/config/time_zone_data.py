@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import tzdata  # type: ignore[import-untyped]
+import tzdata
 
 PACKAGE = "the tzdata package"
 # Where a directory of zone files says which release it holds: on Linux, on macOS and the BSDs.

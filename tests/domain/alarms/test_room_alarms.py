@@ -11,7 +11,7 @@ from webhook_app.domain.alarms.room_alarms import forbidden_key
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
-from webhook_app.domain.explanations import explain
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.notices.matching import SubscriberIndex
@@ -72,9 +72,11 @@ def test_a_rule_without_an_end_is_late_since_it_was_entered() -> None:
     scheduled = ScheduledRoom()
     scheduled.put_rule({"name": "show", "rooms": [ROOM], "schedule": {"always": True}})
     scheduled.wait(2 * MINUTE)
-    entered = scheduled.room.schedule.window.entered_at
-    assert scheduled.room.schedule.window.endless and entered != scheduled.room.schedule.window.opens_at
-    assert scheduled.world.alarms[LATE].summary.arguments["opened_at"] == moment_text(entered)
+    window = scheduled.room.schedule.window
+    assert window is not None and window.endless and window.entered_at != window.opens_at
+    summary = scheduled.world.alarms[LATE].summary
+    assert isinstance(summary, Explanation)
+    assert summary.arguments["opened_at"] == moment_text(window.entered_at)
 
 
 def test_a_late_broadcast_clears_when_somebody_can_watch() -> None:
@@ -233,7 +235,8 @@ def test_a_start_whose_outcome_stays_unknown_is_an_alarm_until_it_is_known() -> 
     scenario.answer("unknown")
     assert scenario.world.alarms == {}
     scenario.timer("start-unknown")
-    assert scenario.world.alarms[UNKNOWN].summary.code == AlarmSummary.START_UNKNOWN
+    summary = scenario.world.alarms[UNKNOWN].summary
+    assert isinstance(summary, Explanation) and summary.code == AlarmSummary.START_UNKNOWN
     scenario.hls("started", id="a")
     assert scenario.world.alarms == {}
     assert "start-unknown" not in scenario.room.timers

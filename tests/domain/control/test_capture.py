@@ -10,7 +10,10 @@ from webhook_app.domain.control.capture import CAPTURE_LOST_MS
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.streams.stream import Snapshot
 
-PICTURE = {"filePath": "https://cdn.example/pictures/1.png", "meta": {"width": 640, "height": 360, "format": "png"}}
+PICTURE: dict[str, Any] = {
+    "filePath": "https://cdn.example/pictures/1.png",
+    "meta": {"width": 640, "height": 360, "format": "png"},
+}
 
 
 def on_air() -> Any:

@@ -89,7 +89,8 @@ def test_what_a_rule_desired_is_dropped_when_the_next_session_starts() -> None:
     scenario.put_rule(START_ON_JOIN)
     scenario.joined("ada")
     scenario.webhook("session-started", session="s2")
-    assert scenario.view["desired"] is None
+    next_session = scenario.view
+    assert next_session["desired"] is None
     scenario.joined("bob", session="s2")
     assert scenario.view["desired"]["because"] == "rule:host-in"
 

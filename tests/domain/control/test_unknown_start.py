@@ -90,7 +90,8 @@ def test_a_late_webhook_that_may_belong_to_an_older_stream_does_not_settle_the_c
     scenario.operator("start")
     scenario.answer("unknown")
     scenario.hls("starting")
-    assert scenario.room.control.call is not None
+    call = scenario.room.control.call
+    assert call is not None
     scenario.probe(rest("b"))
     assert (scenario.room.control.call, scenario.states) == (None, ["stopped", "started"])
 

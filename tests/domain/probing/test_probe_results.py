@@ -79,7 +79,7 @@ def test_a_probe_that_does_not_reach_videosdk_concludes_nothing_and_is_repeated(
 def test_a_late_answer_to_a_probe_that_was_given_up_is_ignored() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
-    lost = scenario.room.probing.probe
+    lost = scenario.pending_probe
     scenario.timer("probe-lost")
     scenario.process(Source.PROBE, "probed", {"call_id": lost.call_id, "reached": True, "active": None})
     assert scenario.states == ["playable"]

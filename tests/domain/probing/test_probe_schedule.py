@@ -99,11 +99,13 @@ def test_no_probe_is_sent_before_retry_after_has_passed() -> None:
     scenario.timer("watch")
     scenario.probe(reached=False, status=429, retry_after_ms=40 * SECOND)
     quiet_until = scenario.room.probing.paused_until
+    assert quiet_until is not None
     assert scenario.now + 40 * SECOND <= quiet_until <= scenario.now + 48 * SECOND
     scenario.hls("starting", "stopped", session="s2")
     scenario.hls("starting", "stopped", session="s2")
     scenario.timer("ask:settle")
-    assert scenario.room.probing.probe is None
+    while_quiet = scenario.room.probing
+    assert while_quiet.probe is None
     assert scenario.room.timers["ask:settle"] == quiet_until
     scenario.timer("ask:settle")
     assert scenario.room.probing.probe is not None
@@ -115,7 +117,8 @@ def test_retry_after_pauses_probes_for_six_minutes_at_most() -> None:
     scenario = on_air()
     scenario.timer("watch")
     scenario.probe(reached=False, status=429, retry_after_ms=86_400 * SECOND)
-    assert scenario.room.probing.paused_until <= scenario.now + 360 * SECOND
+    quiet_until = scenario.room.probing.paused_until
+    assert quiet_until is not None and quiet_until <= scenario.now + 360 * SECOND
 
 
 def test_rooms_paused_at_the_same_time_are_probed_at_different_times_afterwards() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.scheduled_room import NOON, ScheduledRoom
+from tests.support.scenario import NOON
+from tests.support.scheduled_room import ScheduledRoom
 from tests.support.web_client import WebClient
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest

@@ -1,6 +1,7 @@
 """Conditions see exactly the fields that the API shows, with the types that it shows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from webhook_app.domain.view_shape import ViewShape
 OUTCOME = {"effect", "reason", "reasons", "unchanged"}
 # Warnings are for lists of occurrences; a room's next window has none.
 ALWAYS_NULL = {"room.next_window.warning"}
-TYPES = {
+TYPES: dict[type[fields.Field[Any]], set[type]] = {
     fields.String: {str},
     fields.Boolean: {bool},
     fields.Integer: {int},
@@ -29,13 +30,13 @@ TYPES = {
 }
 
 
-def nested_schema(name: str, field: fields.Field) -> Schema | None:
+def nested_schema(name: str, field: fields.Field[Any]) -> Schema | None:
     if isinstance(field, fields.Nested):
         return field.schema
     return OccurrenceSchema() if name == "next_window" else None
 
 
-def paths_of(schema: Schema, at: str) -> Iterator[tuple[str, fields.Field]]:
+def paths_of(schema: Schema, at: str) -> Iterator[tuple[str, fields.Field[Any]]]:
     """Every field of a schema as an expression: `room.stream.state`, `room.session.participants[0].name`."""
     for name, field in schema.fields.items():
         path = f"{at}.{name}"
@@ -58,13 +59,17 @@ ROOM_PATHS = dict(paths_of(RoomSchema(), "room"))
 EVENT_PATHS = {path: field for path, field in paths_of(EventSchema(), "event") if path.split(".")[1] not in OUTCOME}
 
 
+def read_field(room: Mapping[str, Any], name: str, inner: object) -> Any:
+    return room[name]
+
+
 def values_seen(expression: str) -> list[object]:
     """What CEL gives for an expression over all example rooms, errors and null left out."""
     condition = compile_condition(expression)
     values = []
     for room in room_shapes():
         try:
-            value = expression_value(condition, lambda name, inner, room=room: room[name], event_shapes()[0])
+            value = expression_value(condition, partial(read_field, room), event_shapes()[0])
         except CEL_ERRORS:
             continue
         if value is not None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.scenario import MINUTE, SECOND
-from tests.support.scheduled_room import DAY, HIGH, HOUR, NOON, ONE, ROOM, ScheduledRoom
+from tests.support.scenario import MINUTE, NOON, ROOM, SECOND
+from tests.support.scheduled_room import DAY, HIGH, HOUR, ONE, ScheduledRoom
 from webhook_app.domain.schedules.broadcast_results import WindowNotice, match_notices
 from webhook_app.domain.schedules.schedule import RoomWindow, merge_windows, next_windows
 from webhook_app.domain.times import from_rfc3339

@@ -64,7 +64,7 @@ def ms(utc: Any) -> Any:
     return (utc - EPOCH) // timedelta(milliseconds=1)
 
 
-def local(utc: Any, zone: Any) -> Any:
+def local(utc: datetime, zone: str) -> datetime:
     """What the clock on the wall shows at a naive time in UTC."""
     return utc.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
@@ -467,7 +467,7 @@ def test_a_calendars_recurring_entries_open_in_their_own_zone(
     ]
 
 
-def local_exists(wall: Any, zone: Any) -> bool:
+def local_exists(wall: datetime, zone: str) -> bool:
     return local(EPOCH + timedelta(milliseconds=moment(wall, zone)), zone) == wall
 
 

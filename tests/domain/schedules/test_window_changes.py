@@ -125,7 +125,8 @@ def test_a_fetched_calendar_schedules_the_room_and_a_newer_one_replaces_it() -> 
     scenario = ScheduledRoom().open_session()
     ics = {"url": "https://c.example/a.ics", "match": "Live:*"}
     scenario.put_rule({"name": "cal", "rooms": [ROOM], "schedule": {"ics": ics}})
-    assert scenario.view["next_window"] is None
+    unscheduled = scenario.view
+    assert unscheduled["next_window"] is None
     fetched(scenario, "20261122T130000Z")
     assert scenario.view["next_window"]["opens_at"] == "2026-11-22T13:00:00.000Z"
     fetched(scenario, "20261122T140000Z")

@@ -7,9 +7,11 @@ from tests.support.scheduled_room import HIGH, HOUR, ONE, ScheduledRoom
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.outcome import StepOutcome
+from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.rules.backtest import backtest
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
 from webhook_app.domain.state import SystemState
+from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.providers.registry import CALLED
 from webhook_app.store import codec
@@ -77,8 +79,8 @@ def test_a_timer_that_is_set_again_as_it_fires_is_due_later() -> None:
     due = scenario.room.timers["watch"]
     event = codec.journal_event(Event("1-0", Source.CLOCK, "timer", ROOM, due, {"timer": "watch", "due": due}))
     turn = StepContext(scenario.world, event, scenario.room, StepOutcome())
-    turn.clear_timer("watch")
-    turn.set_timer("watch", due)
+    turn.clear_timer(TimerKind.WATCH)
+    turn.set_timer(TimerKind.WATCH, due)
     assert turn.room.timers["watch"] == due + 1
-    turn.set_timer("ask:settle", due)
+    turn.set_timer(probe_timer(ProbeSubject.SETTLE), due)
     assert turn.room.timers["ask:settle"] == due

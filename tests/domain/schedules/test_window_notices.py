@@ -4,14 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.scenario import MINUTE, Scenario
+from tests.support.scenario import MINUTE, NOON, ROOM, Scenario
 from tests.support.scheduled_room import (
     DAY,
     HIGH,
     HOUR,
-    NOON,
     ONE,
-    ROOM,
     ScheduledRoom,
     after_show,
     on_show,

@@ -37,6 +37,18 @@ def of_the_sdks(people: list[Any], *, page: int = 1, last: int = 1, total: int |
     return {**documented(people, page=page, last=last, total=total), "data": people}
 
 
+class RepeatedPage:
+    """The same answer for each page; keeps the numbers of the pages."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        self.body = body
+        self.numbers: list[int] = []
+
+    def __call__(self, page: int, per_page: int | None) -> ApiAnswer:
+        self.numbers.append(page)
+        return ApiAnswer(200, self.body)
+
+
 class Pages:
     """VideoSDK's answers for `people`, in pages of at most `largest`; keeps what it was asked."""
 
@@ -151,10 +163,10 @@ def test_all_pages_are_read_whatever_their_size(form: Any, largest: int, count: 
     ],
 )
 def test_a_page_without_page_info_is_the_last(body: dict[str, Any]) -> None:
-    paths = []
-    roster = reading.read_pages(lambda page, size: paths.append(page) or ApiAnswer(200, body))
+    repeated = RepeatedPage(body)
+    roster = reading.read_pages(repeated)
     assert roster is not None
-    assert (roster.participants, roster.whole, paths) == ({"ada": ("Ada", "CONFERENCE")}, True, [1])
+    assert (roster.participants, roster.whole, repeated.numbers) == ({"ada": ("Ada", "CONFERENCE")}, True, [1])
 
 
 @pytest.mark.parametrize(
@@ -178,12 +190,11 @@ def test_an_answer_in_an_unknown_form_says_nothing_about_who_is_there(answer: An
 
 
 def test_a_server_that_repeats_one_page_is_not_asked_for_ever() -> None:
-    paths = []
-    body = documented([person("ada")], last=1_000_000, total=1_000_000)
-    roster = reading.read_pages(lambda page, size: paths.append(page) or ApiAnswer(200, body))
+    repeated = RepeatedPage(documented([person("ada")], last=1_000_000, total=1_000_000))
+    roster = reading.read_pages(repeated)
     assert roster is not None
     assert len(roster.participants) == 1
-    assert len(paths) <= 1 + reading.PAGES_AT_ONCE
+    assert len(repeated.numbers) <= 1 + reading.PAGES_AT_ONCE
 
 
 def test_pages_are_read_up_to_a_limit() -> None:

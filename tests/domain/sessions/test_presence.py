@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
-from tests.support.scenario import MINUTE, SECOND, SESSION, Scenario, on_air, rest, url, with_session
+from tests.support.scenario import MINUTE, SECOND, SESSION, Scenario, on_air, rest, shown, url, with_session
 from tests.support.scheduled_room import HOUR, ONE, ScheduledRoom
 from tests.support.values import present
 from webhook_app.domain.events import Source
@@ -66,7 +66,8 @@ def test_a_room_on_air_is_asked_now_and_then_who_is_there() -> None:
 def test_hosts_and_viewers_are_known_soon_after_a_room_is_on_air() -> None:
     scenario = on_air()
     scenario.joined("ada")
-    assert scenario.view["session"]["host_count"] is None
+    unprobed = scenario.session
+    assert unprobed.host_count is None
     assert until_asked_who(scenario, 20 * MINUTE) <= 90 * SECOND
     answer(scenario, {"ada": "CONFERENCE"})
     assert scenario.view["session"]["host_count"] == 1
@@ -226,7 +227,7 @@ class Show(ScheduledRoom):
 
     def answer_probe(self) -> None:
         live = [run for run in self.runs if run.live]
-        active = {**rest(live[-1].videosdk_id), "sessionId": live[-1].session_id} if live else None
+        active = shown(live[-1]) if live else None
         asks = self.room.probing.probe is not None and self.room.probing.probe.body.get("session")
         self.probe(active, session=session_data(self.inside) if asks and self.inside is not None else None, after=0)
 
@@ -371,7 +372,7 @@ def test_what_empty_means_is_taken_and_shown() -> None:
 def test_what_empty_cannot_mean_is_refused(more: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError) as refused:
         RuleSchema().load({"name": "a", "rooms": ["*"], **more})
-    assert why in str(refused.value.messages["empty_means"])
+    assert why in str(refused.value.messages_dict["empty_means"])
 
 
 def test_a_rule_that_an_earlier_version_stored_means_nobody() -> None:

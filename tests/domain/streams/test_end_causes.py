@@ -19,6 +19,7 @@ from tests.support.scenario import (
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.notices.text import STOP_CAUSE_TEXTS, render_notice
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.streams.end_causes import LIMIT_EARLY_MS, LIMIT_LATE_MS
 from webhook_app.domain.times import rfc3339
 
@@ -196,7 +197,7 @@ def test_a_stream_that_is_shown_again_has_not_ended() -> None:
 )
 def test_each_cause_has_its_words(because: str, line: str) -> None:
     data = {"stream": {"stopped_because": because, "session_id": SESSION}}
-    notice = make_notice("1-0", "stream.stopped", 1, room_id=ROOM, sequence=1, because="rule:start", data=data)
+    notice = make_notice("1-0", NoticeType.STREAM_STOPPED, 1, room_id=ROOM, sequence=1, because="rule:start", data=data)
     assert render_notice(notice, room_name=None, base_url=None).body.splitlines()[:2] == [
         line,
         "Started by rule start",

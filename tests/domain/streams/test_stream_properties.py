@@ -188,7 +188,7 @@ any_type = st.one_of(
     ),
     st.text(max_size=12),
 )
-RULES = [
+RULES: list[dict[str, Any]] = [
     {"name": "host", "on": "participant-joined", "if": "event.data.participantName == 'a'", "do": "start"},
     {"name": "empty", "when": "room.on_air && room.session.participant_count == 0", "for_s": 5, "do": "end"},
     {"name": "say", "on": "stream.stopped", "do": "notify", "message": "{room.room_id}: {event.data.stream.state}"},

@@ -116,6 +116,7 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJhcGlrZXkiOiJrZXkiLCJ2ZXJzaW9uIjoyfQ.c2lnbmF0dXJ
 def test_an_answer_that_quotes_our_token_is_passed_on_without_it(body: str | dict[str, Any]) -> None:
     answer = ApiAnswer(418, body)
     for text in (answer.message, answer.excerpt):
+        assert text is not None
         assert "****" in text
         assert "eyJ" not in text
 

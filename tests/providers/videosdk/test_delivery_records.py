@@ -11,6 +11,7 @@ from webhook_app.domain.probing.delivery_record import records_to_read
 from webhook_app.domain.probing.probe_request import read_request
 from webhook_app.domain.reasons import Reason
 from webhook_app.providers.videosdk.answers import ApiAnswer
+from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.providers.videosdk.delivery_records import read_record
 from webhook_app.providers.videosdk.record_reading import read_records
 
@@ -97,7 +98,7 @@ def record(run: Any, **webhooks: Any) -> dict[str, Any]:
 def expected_of(scenario: Scenario) -> Any:
     """What the next probe takes along."""
     scenario.ask()
-    return scenario.room.probing.probe.body.get("expected")
+    return scenario.pending_probe.body.get("expected")
 
 
 def test_an_end_that_a_probe_finds_quotes_the_record() -> None:
@@ -136,14 +137,15 @@ def test_records_decide_nothing_whatever_they_hold(records: Any) -> None:
     assert (with_records.states, with_records.last.effects) == (without_records.states, without_records.last.effects)
 
 
-class Reader:
+class Reader(VideoSDK):
     """A VideoSDK client that answers questions for one stream."""
 
     def __init__(self, answer: Any) -> None:
+        super().__init__("https://api.example", Token("key", "secret"))
         self.answer = answer
-        self.requested_ids: list[Any] = []
+        self.requested_ids: list[str] = []
 
-    def stream(self, videosdk_id: Any, *, deadline: Any) -> Any:
+    def stream(self, videosdk_id: str, *, deadline: float) -> Any:
         self.requested_ids.append(videosdk_id)
         return self.answer
 

@@ -287,6 +287,7 @@ def test_the_reason_of_a_session_that_a_probe_found_ended_is_added_when_the_webh
 def test_what_may_come_after_a_session_opens_none(kind: str) -> None:
     scenario = Scenario()
     scenario.webhook(kind, session=SESSION)
-    assert scenario.view["session"] is None
+    without_session = scenario.view
+    assert without_session["session"] is None
     scenario.webhook("participant-joined", session=SESSION, participantId="a")
     assert scenario.view["session"]["live"] is True

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.polling import scaled_limit
-from tests.support.product import public_pem, signature, signing_key, wait_until
+from tests.support.polling import scaled_limit, wait_until
+from tests.support.product import public_pem, signature, signing_key
 from webhook_app.providers.port import MalformedSignatureError, SignatureCheck
 from webhook_app.providers.videosdk import public_key
 from webhook_app.providers.videosdk.public_key import (
@@ -430,9 +430,11 @@ class Publisher(ThreadingHTTPServer):
 
         server = self
         super().__init__(("127.0.0.1", 0), ConsoleAuth)
-        self.handle_error = lambda request, client_address: None  # whoever asked has left
-        self.paths = []
+        self.paths: list[tuple[str, str | None]] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that has gone away is no error."""
 
 
 @pytest.fixture

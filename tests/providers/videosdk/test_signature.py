@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tests.support.product import public_pem, signature, signing_key
+from webhook_app.providers.port import MalformedSignatureError
 from webhook_app.providers.videosdk.signature import (
     PEM_MAX_CHARS,
-    MalformedSignatureError,
     PublicKeyError,
     decode_signature,
     read_key,

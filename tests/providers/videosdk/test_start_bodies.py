@@ -37,7 +37,7 @@ ACCEPTED = [
     {"webhookUrl": "https://me.example/webhooks/videosdk", "resourceId": "res_1"},
     {"somethingNewOfTheirs": {"enabled": True}, "config": {"layout": LAYOUT | {"padding": 4}, "bitrate": 2_500_000}},
 ]
-REFUSED = [
+REFUSED: list[tuple[dict[str, Any], tuple[str, ...], str]] = [
     *(
         ({"config": config} | more, ("config", "layout"), "406")
         for config in ({"quality": "high"}, {"mode": "audio"}, {"recording": {"enabled": True}}, {"layout": None})
@@ -50,7 +50,7 @@ REFUSED = [
     ({"config": {"layout": {"priority": "LOUDEST"}}}, ("config", "layout", "priority"), "SPEAKER, PIN"),
     ({"config": {"layout": LAYOUT | {"type": "CIRCLE"}}}, ("config", "layout", "type"), "SPOTLIGHT"),
     *(
-        ({"config": {"layout": LAYOUT | {"gridSize": size}}}, ("config", "layout", "gridSize"), "")
+        ({"config": {"layout": LAYOUT | dict[str, Any](gridSize=size)}}, ("config", "layout", "gridSize"), "")
         for size in (-1, 26, "4", 4.5, None)
     ),
     ({"config": {"layout": LAYOUT, "quality": "best"}}, ("config", "quality"), "ultra"),

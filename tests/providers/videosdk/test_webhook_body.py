@@ -8,6 +8,7 @@ import pytest
 from tests.support import paths
 from tests.support.scenario import MINUTE, Scenario
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.reasons import Reason
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, REASON_MAX_CHARS, clean_id, read_body
 from webhook_app.providers.videosdk.webhook_schema import parse
@@ -84,6 +85,7 @@ def test_what_cannot_be_read_says_why_in_plain_text(raw: bytes) -> None:
 def test_the_journals_decoder_reads_what_the_receiver_accepted() -> None:
     raw = rb'{"type": "hls-started", "data": {"roomId": "a\ud800", "sessionId": 5, "x": NaN}}'
     received = parse(raw)
+    assert received.room_id is not None
     fields = {b"s": b"videosdk", b"t": received.type.encode(), b"r": received.room_id.encode(), b"a": b"1", b"d": raw}
     event = event_of(b"1-0", fields)
     assert (event.type, event.room_id) == ("hls-started", "a\ufffd")
@@ -108,6 +110,7 @@ def test_unreadable_webhooks_raise_one_alarm_that_counts_them() -> None:
     alarm = scenario.world.alarms["webhooks-unreadable"]
     assert alarm.count == 3
     assert alarm.since == scenario.events[0].at
+    assert isinstance(alarm.summary, Explanation)
     assert alarm.summary.arguments["count"] == 3 and alarm.summary.arguments["since"].startswith("2026-11-22T12:00:01")
     assert alarm.summary.arguments["event"] == scenario.events[-1].id
     assert [notice.type for notice in scenario.announced] == ["alarm.raised"]

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import wait_until
+from tests.support.polling import wait_until
 from tests.support.web_client import WebClient
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import explain
 from webhook_app.ops.health import WORKERS, StoreCheck
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client, connect
@@ -22,8 +24,8 @@ from webhook_app.store.operations.processes import Processes
 from webhook_app.store.operations.system_alarms import SystemAlarms
 from workers.clock.uptime_ping import UptimePing
 from workers.dev.embedded_store.server import EmbeddedStore
-from workers.doctor.examination import check_product
 from workers.doctor.finding import Level
+from workers.doctor.product import check_product
 
 LIMIT_S = 30.0
 
@@ -132,16 +134,19 @@ def test_a_journal_that_stands_still_shows_with_its_numbers(client: Client, stor
     Journal(client).append([entry(Source.OPERATOR, "start", "a", {})] * 3)
     checks = web_client.http.get("/readyz").get_json()["checks"]
     assert checks["journal"]["ok"] is True and checks["journal"]["waiting"] == 3
-    SystemAlarms(client).raise_alarm("journal-stalled", "stands still", condition="0-0", at=1)
+    summary = explain(AlarmSummary.JOURNAL_STALLED, seconds=40, count=3, event="1-0", type="start")
+    SystemAlarms(client).raise_alarm("journal-stalled", summary, condition="0-0", at=1)
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
     assert answer.get_json()["checks"]["journal"] | {"waited_s": 0} == {
         "ok": False,
         "waiting": 3,
         "waited_s": 0,
-        "stalled": "stands still",
+        "stalled": "no event has been processed for 40 s while 3 wait; the next is 1-0 (start)",
     }
-    assert "stands still" in str(UptimePing(client, "http://127.0.0.1:9/", last_tick_at=lambda: 1e12)._unwell())
+    assert "no event has been processed for 40 s" in str(
+        UptimePing(client, "http://127.0.0.1:9/", last_tick_at=lambda: 1e12)._unwell()
+    )
     findings = {finding.name: finding for finding in check_product(client)}
     assert findings["journal"].level is Level.FAILED and findings["alarms"].level is Level.WARNING
     shown = web_client.api("GET", "/alarms?active=true").json["items"]

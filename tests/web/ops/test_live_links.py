@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.polling import scaled_limit
-from tests.support.product import ask, product, wait_until, webhook
+from tests.support.polling import scaled_limit, wait_until
+from tests.support.product import ask, product, webhook
 from tests.support.web_client import PROBLEM, ROOM, WebClient, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store.connection.clients import Client

@@ -7,7 +7,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from tests.support.product import wait_until
+from tests.support.polling import wait_until
 from webhook_app.runtime import loops as module
 from webhook_app.runtime.loops import Loop, LoopHealth, Loops
 

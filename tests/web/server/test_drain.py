@@ -9,7 +9,7 @@ import pytest
 from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import ask, signature, webhook
 from tests.support.web_process import VIEWER_TOKEN, serving_process
-from webhook_app.asgi import DRAIN_SIGNAL
+from webhook_app.server.drain import DRAIN_SIGNAL
 from webhook_app.store.connection.clients import Client
 
 pytestmark = pytest.mark.process

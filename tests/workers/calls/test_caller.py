@@ -10,8 +10,8 @@ import jwt
 import pytest
 
 from tests.support.call_harness import LIMITS, CallHarness, Stub
-from tests.support.polling import scaled_limit
-from tests.support.product import API_KEY, SECRET, Sandbox, free_ports, wait_until, webhook
+from tests.support.polling import scaled_limit, wait_until
+from tests.support.product import API_KEY, SECRET, Sandbox, free_ports, webhook
 from tests.support.web_client import ROOM, append, fold_all
 from webhook_app.domain.control.call import CallState
 from webhook_app.domain.events import Source

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.polling import scaled_limit
-from tests.support.product import API_KEY, SECRET, TREE, Product, ask, product, signature, wait_until, webhook
+from tests.support.polling import scaled_limit, wait_until
+from tests.support.product import API_KEY, SECRET, TREE, Product, ask, product, signature, webhook
 from webhook_app.config.settings import Settings
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason

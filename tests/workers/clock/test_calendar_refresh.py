@@ -20,6 +20,7 @@ from tests.support.values import present
 from tests.support.web_client import fold_all
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
+from webhook_app.domain.schedules.calendars import reading
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
 from webhook_app.outbound.calendar_address import fetch_urls
 from webhook_app.runtime.loops import Loops
@@ -453,7 +454,7 @@ def test_the_thread_outlives_whatever_one_calendar_raises(
     bad = tmp_path / "bad.ics"
     bad.write_bytes(text(event(soon())))
     harness.rule("a-bad", str(bad))
-    read = calendars.read_calendar
+    read = reading.read_calendar
 
     def read_or_raise(raw: Any, horizon: Any, *, charset: Any = None) -> Any:
         if raw == bad.read_bytes():

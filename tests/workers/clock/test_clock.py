@@ -6,7 +6,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from tests.support.product import wait_until
+from tests.support.polling import wait_until
 from webhook_app.runtime.loops import Loops
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client

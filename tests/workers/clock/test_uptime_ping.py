@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.support.product import product, wait_until
+from tests.support.polling import wait_until
+from tests.support.product import product
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.processes import Processes

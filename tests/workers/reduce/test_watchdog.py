@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import TREE, children_of, wait_until
+from tests.support.polling import wait_until
+from tests.support.product import TREE, children_of
 from tests.support.replay import differences, refold
 from tests.support.stuck_worker import STUCK_ROOM
 from tests.support.web_client import NullWake
