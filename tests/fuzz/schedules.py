@@ -7,8 +7,7 @@ from marshmallow import ValidationError
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import next_windows
-from webhook_app.event_decoding.rules import decode_schedule
-from webhook_app.schemas.schedule import ScheduleSchema
+from webhook_app.schemas.schedule import ScheduleSchema, decode_schedule
 
 AT = 1_795_348_800_000
 YEARS = 5 * 366 * 86_400_000

@@ -1,5 +1,6 @@
-"""Schema of schedules. A schedule is also checked by computing its windows."""
+"""Schema of schedules, and the decoder of their checked form. A schedule is also checked by computing its windows."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from zoneinfo import available_timezones
@@ -9,7 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 from webhook_app.domain.schedules.checks import check_cron, check_openings
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.openings import read_recurrence, read_wall_clock
-from webhook_app.domain.schedules.schedule import Schedule
+from webhook_app.domain.schedules.schedule import CalendarRef, Schedule
 from webhook_app.outbound.calendar_address import check_path, fetch_urls, is_address
 from webhook_app.schemas.fields import Duration
 
@@ -193,3 +194,24 @@ def _days(text: str) -> list[str]:
     if pair[1] < pair[0]:
         raise ValidationError(f"{text!r} ends before it starts")
     return [day.isoformat() for day in pair]
+
+
+def decode_schedule(data: Mapping[str, Any]) -> Schedule:
+    """A schedule from its checked form."""
+    return Schedule(
+        timezone=str(data.get("timezone") or "UTC"),
+        duration_s=data.get("duration_s"),
+        cron=data.get("cron"),
+        rrule=data.get("rrule"),
+        dtstart=data.get("dtstart"),
+        at=tuple(data.get("at", ())),
+        always=bool(data.get("always", False)),
+        ics=_calendar_ref(data["ics"]) if data.get("ics") else None,
+        also=tuple(data.get("also", ())),
+        except_days=tuple((str(first), str(last)) for first, last in data.get("except_days", ())),
+        except_calendars=tuple(_calendar_ref(ref) for ref in data.get("except_calendars", ())),
+    )
+
+
+def _calendar_ref(data: Mapping[str, Any]) -> CalendarRef:
+    return CalendarRef(str(data.get("url") or data.get("file")), data.get("match"))

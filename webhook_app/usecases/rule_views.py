@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any
 
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.explanations import text_of
 from webhook_app.domain.rules.rule import Config, Rule, RuleState
-from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger, Trigger
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
 from webhook_app.masking.masked_data import shown_data
+from webhook_app.schemas.trigger_formats import trigger_view
 from webhook_app.store.queries.rules import rule_states
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.rule_rooms import rooms_of_rules
@@ -23,7 +23,7 @@ LOOKAHEAD = 5  # occurrences that are read to find one that is not skipped
 def rule_view(rule: Rule, state: RuleState, next_window: dict[str, Any] | None = None) -> dict[str, Any]:
     """Render a rule in the form in which it is put, with its next window and its last run."""
     view: dict[str, Any] = {"name": rule.name, "rooms": list(rule.rooms)}
-    view |= _trigger_view(rule.trigger)
+    view |= trigger_view(rule.trigger)
     if rule.schedule_trigger is None:
         view["do"] = rule.do
     if rule.message is not None:
@@ -39,34 +39,6 @@ def rule_view(rule: Rule, state: RuleState, next_window: dict[str, Any] | None =
         "last_fired_at": maybe_rfc3339(state.last_fired_at),
         "last_error": text_of(state.last_error),
     }
-
-
-def _trigger_view(trigger: Trigger) -> dict[str, Any]:
-    match trigger:
-        case ScheduleTrigger():
-            return _schedule_view(trigger)
-        case EventTrigger(on, if_):
-            return {"on": on} | ({"if": if_} if if_ is not None else {})
-        case ConditionTrigger(when, for_s):
-            return {"when": when, "for": format_duration(for_s)}
-        case _ as never:
-            assert_never(never)
-
-
-def _schedule_view(trigger: ScheduleTrigger) -> dict[str, Any]:
-    view: dict[str, Any] = {"schedule": shown_data(dict(trigger.given))}
-    seconds = {
-        "late_after": trigger.late_after_s,
-        "remind": trigger.remind_s,
-        "end_when_empty": trigger.end_when_empty_s,
-        "overrun": trigger.overrun_s,
-        "max_run": trigger.max_run_s,
-    }
-    view |= {name: format_duration(value) for name, value in seconds.items() if value is not None}
-    view["restart"] = trigger.restart
-    if trigger.end_when_empty_s is not None or trigger.overrun_s is not None:
-        view["empty_means"] = trigger.empty_means.value
-    return view | ({"if": trigger.if_} if trigger.if_ is not None else {})
 
 
 def rule_views(context: AppContext, rules: Sequence[Rule]) -> list[dict[str, Any]]:

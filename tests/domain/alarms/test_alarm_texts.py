@@ -15,7 +15,7 @@ from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import next_windows
-from webhook_app.event_decoding.rules import decode_schedule
+from webhook_app.schemas.schedule import decode_schedule
 from webhook_app.text.error_messages import os_error_text
 from workers.clock.calendar_fetch import _reason
 

@@ -24,8 +24,8 @@ from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
 from webhook_app.domain.schedules.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, next_windows, windows
 from webhook_app.domain.state import SystemState
-from webhook_app.event_decoding.rules import decode_rule, decode_schedule
-from webhook_app.schemas.schedule import ScheduleSchema
+from webhook_app.event_decoding.rules import decode_rule
+from webhook_app.schemas.schedule import ScheduleSchema, decode_schedule
 from webhook_app.store import codec
 
 PRODUCT = [Path("webhook_app"), Path("workers")]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from webhook_app.console.components.trigger_forms import TRIGGER_FORMS, form_fields, kind_of
 from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.domain.rules.triggers import TriggerKind
 from webhook_app.providers.registry import PROVIDER
-from webhook_app.schemas.rule import WINDOW_FIELDS
 
 TRIGGERS = tuple(kind.value for kind in TriggerKind)
 # Labels of the form fields.
@@ -25,10 +25,7 @@ LABELS: Mapping[str, str] = {
     "empty_means": "Empty means",
     "max_run": "Restart every",
     "restart": "Restart",
-    "on": "Event type",
-    "if": "If",
-    "when": "Condition",
-    "for": "For at least",
+    **{form_input.name: form_input.label for form in TRIGGER_FORMS.values() for form_input in form.inputs},
     "do": "Action",
     "cooldown": "Cooldown",
     "message": "Message",
@@ -52,11 +49,7 @@ CRON_EXAMPLES: Mapping[str, str] = {
     "0 * * * *": "every hour",
     "0 10 * * SUN#1": "first Sunday of the month at 10:00",
 }
-BY_TRIGGER: Mapping[str, tuple[str, ...]] = {
-    "schedule": WINDOW_FIELDS,
-    "on": ("if", "do", "message", "cooldown"),
-    "when": ("for", "do", "message", "cooldown"),
-}
+BY_TRIGGER: Mapping[str, tuple[str, ...]] = {kind.value: form_fields(kind) for kind in TriggerKind}
 SCHEDULE_FIELDS = ("cron", "at", "duration", "timezone")
 BLANK = {"trigger": "when", "do": "end", "rooms": "*"}
 
@@ -77,9 +70,9 @@ def form_of(rule: Mapping[str, Any]) -> dict[str, str]:
     values = {name: _text(rule.get(name)) for names in BY_TRIGGER.values() for name in names}
     values |= {name: _text(schedule_fields.get(name)) for name in SCHEDULE_FIELDS}
     values["timezone"] = values["timezone"] or _text(rule.get("timezone"))
-    values |= {name: _text(rule.get(name)) for name in ("name", "on", "when")}
+    values |= {name: _text(rule.get(name)) for name in ("name", *TRIGGERS) if name != "schedule"}
     values["rooms"] = _text(rule.get("rooms"), ", ")
-    values["trigger"] = next((name for name in TRIGGERS if name in rule), "when")
+    values["trigger"] = (kind_of(rule) or TriggerKind.CONDITION).value
     return values
 
 

@@ -13,10 +13,12 @@ from webhook_app.console.auth import require_admin
 from webhook_app.console.components.rule_feedback import RuleFeedback, validate_text, validated_rule
 from webhook_app.console.components.rule_form import BLANK, CRON_EXAMPLES, LABELS, TRIGGERS, TYPES, form_of, rule_of
 from webhook_app.console.components.rule_text import TextError, as_put, read_rule, write
+from webhook_app.console.components.trigger_forms import TRIGGER_FORMS
 from webhook_app.console.context import ConsoleContext, page
 from webhook_app.console.pages import rule_backtest
 from webhook_app.console.pages.error_pages import defined_in_file_error
 from webhook_app.domain.rules.rule import Config, Rule, RuleState
+from webhook_app.schemas.trigger_formats import FORMATS
 from webhook_app.usecases.errors import ConflictError, UseCaseError
 from webhook_app.usecases.rule_lock import rule_lock
 from webhook_app.usecases.rule_rooms import seen_rooms
@@ -120,6 +122,9 @@ def _editor(
         was=was,
         base_tag=base_tag,
         labels=LABELS,
+        triggers=TRIGGER_FORMS,
+        formats=FORMATS,
+        positions={kind: position for position, kind in enumerate(TRIGGER_FORMS, 1)},
         types=TYPES,
         crons=CRON_EXAMPLES,
         zones=sorted(available_timezones()),

@@ -6,8 +6,8 @@ from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.console.auth import back, flash_and_redirect, require_admin, run_action
-from webhook_app.console.components.rule_summary import summarize
 from webhook_app.console.components.rule_text import as_put, write
+from webhook_app.console.components.trigger_forms import summarize
 from webhook_app.console.context import ConsoleContext, page, page_of
 from webhook_app.console.pages import rule_editor, skips
 from webhook_app.console.pages.skips import skip_choices

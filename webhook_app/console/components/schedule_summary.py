@@ -1,4 +1,4 @@
-"""A rule in one line, as lists and dialogs show it."""
+"""A rule with a schedule in one line, as lists and dialogs show it."""
 
 import re
 from collections.abc import Mapping
@@ -16,16 +16,11 @@ DAY_S = 86_400
 _WEEKLY = re.compile(r"(\d{1,2}) (\d{1,2}) \* \* (\S+)")
 
 
-def summarize(view: Mapping[str, Any]) -> str:
-    """Summarize a rendered rule: `Sundays 09:00–11:00 (Europe/London)`, `when room.on_air for 5m: notify`."""
-    if "schedule" in view:
-        schedule = view["schedule"]
-        timezone = schedule.get("timezone") or view.get("timezone", "UTC")
-        return f"{_weekly(schedule) or _other(schedule)} ({timezone})"
-    if "on" in view:
-        return f"on {view['on']}" + (f" if {view['if']}" if "if" in view else "") + f": {view['do']}"
-    period = f" for {view['for']}" if view.get("for", "0s") != "0s" else ""
-    return f"when {view.get('when')}{period}: {view['do']}"
+def summarize_schedule(view: Mapping[str, Any]) -> str:
+    """Summarize a rendered rule that has a schedule: `Sundays 09:00–11:00 (Europe/London)`."""
+    schedule = view["schedule"]
+    timezone = schedule.get("timezone") or view.get("timezone", "UTC")
+    return f"{_weekly(schedule) or _other(schedule)} ({timezone})"
 
 
 def _weekly(schedule: Mapping[str, Any]) -> str | None:
