@@ -1,10 +1,9 @@
 """The step context: one room at one event, as it changes, and everything the step wants to have done."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import AlarmReport, alarm_key, name_of_key
-from webhook_app.domain.control.call import Call, CallKind, CallState
+from webhook_app.domain.control.call import Call, CallRequest, CallState
 from webhook_app.domain.events import JournalEvent
 from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.facts.system import TimerFired
@@ -174,17 +173,17 @@ class StepContext:
         self.outcome.notices.append(notice)
         return notice.notice_id
 
-    def new_call(self, kind: CallKind, because: str, body: Mapping[str, Any]) -> Call:
+    def new_call(self, request: CallRequest, because: str) -> Call:
         """A call to be made; its id derives from the event, the kind and the cause alone."""
         call = Call(
-            call_id=derive("call_", self.event.id, self.room.room_id, kind, because),
+            call_id=derive("call_", self.event.id, self.room.room_id, request.kind, because),
             room_id=self.room.room_id,
-            kind=kind,
+            kind=request.kind,
             because=because,
             state=CallState.WAITING,
             created_at=self.event.at,
             event_id=self.event.id,
-            body=body,
+            body=request.body(),
         )
         self.outcome.calls[call.call_id] = call
         return call

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, assert_never
 
-from webhook_app.domain.control.call import Call, CallKind
+from webhook_app.domain.control.call import Call, CallKind, CaptureStream, EndStream, ProbeRoom, StartStream
 from webhook_app.domain.events import Source
 from webhook_app.domain.facts.results import CallOutcome, ProbeOutcome
 from webhook_app.providers.client_port import CallAnswer, ConnectClient, RoomClient
@@ -95,26 +95,30 @@ class Caller:
     def _make(self, claimed: ClaimedCall) -> None:
         call = claimed.call
         try:
-            if call.kind is CallKind.PROBE:
-                self._prober.begin([call])
-            elif call.kind is CallKind.CAPTURE:
-                self._capture(call)
-            elif claimed.marked:
-                self._answer(call, CallOutcome.UNKNOWN, message="its sender left no answer")
-            else:
-                self._call(call)
+            match call.request:
+                case ProbeRoom():
+                    self._prober.begin([call])
+                case CaptureStream():
+                    self._capture(call)
+                case StartStream() | EndStream() as request:
+                    if claimed.marked:
+                        self._answer(call, CallOutcome.UNKNOWN, message="its sender left no answer")
+                    else:
+                        self._call(call, request)
+                case _ as request:
+                    assert_never(request)
         except Exception:
             log.exception(
                 "call or its result could not be completed; retrying when its lease expires", call=call.call_id
             )
 
-    def _call(self, call: Call) -> None:
+    def _call(self, call: Call, request: StartStream | EndStream) -> None:
         room_client = self._room_client
         if room_client is None:
             self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
             return
         deadline = monotonic() + self._limits.deadline_s
-        if call.kind is CallKind.START:
+        if isinstance(request, StartStream):
             check = room_client.check_start(call.room_id, deadline=deadline)
             if check is not None:
                 if check.outcome is not CallOutcome.ALREADY:
@@ -124,7 +128,7 @@ class Caller:
         result, now = self._calls.mark(call)
         match result:
             case MarkResult.MARKED:
-                self._complete(call, self._send(room_client, call, deadline, now), now)
+                self._complete(call, self._send(room_client, call.room_id, request, deadline, now), now)
             case MarkResult.MARKED_BEFORE:
                 self._answer(call, CallOutcome.UNKNOWN, message="its sender left no answer")
             case MarkResult.SUPERSEDED:
@@ -143,17 +147,20 @@ class Caller:
         answer = self._room_client.capture(call.room_id, deadline=monotonic() + self._limits.deadline_s)
         self._complete(call, answer, at)
 
-    def _send(self, room_client: RoomClient, call: Call, deadline: float, now: int) -> CallAnswer:
+    def _send(
+        self, room_client: RoomClient, room_id: str, request: StartStream | EndStream, deadline: float, now: int
+    ) -> CallAnswer:
         deadline_at = now + int(self._limits.deadline_s * 1000)
-        if call.kind is CallKind.END:
-            return room_client.end(call.room_id, call.body.get("id"), deadline=deadline, deadline_at=deadline_at)
-        return room_client.start(
-            call.room_id,
-            call.body,
-            webhook_url=self._options.webhook_url,
-            deadline=deadline,
-            deadline_at=deadline_at,
-        )
+        match request:
+            case StartStream(options=options):
+                webhook_url = self._options.webhook_url
+                return room_client.start(
+                    room_id, options, webhook_url=webhook_url, deadline=deadline, deadline_at=deadline_at
+                )
+            case EndStream(videosdk_id=videosdk_id):
+                return room_client.end(room_id, videosdk_id, deadline=deadline, deadline_at=deadline_at)
+            case _:
+                assert_never(request)
 
     def _complete(self, call: Call, answer: CallAnswer, at: int) -> None:
         self._record_attempt(call, answer, at)

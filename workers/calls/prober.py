@@ -12,7 +12,6 @@ import structlog
 
 from webhook_app.domain.control.call import Call
 from webhook_app.domain.facts.results import ProbeOutcome
-from webhook_app.domain.probing.probe_request import read_request
 from webhook_app.providers.client_port import Answer, RateLimitObserver, RoomClient
 from webhook_app.store.calls import Calls
 from webhook_app.store.journal.journal import Journal
@@ -93,7 +92,7 @@ class Prober:
         if probe_pause_ms:
             self._run(self._postpone, probes, probe_pause_ms)
             return
-        routine = [probe for probe in probes if read_request(probe.body).routine]
+        routine = [probe for probe in probes if probe.probe_request.routine]
         if len(routine) < self._limits.list_min_rooms or monotonic() < self._list_retry_at:
             routine = []
         if routine:

@@ -1,9 +1,15 @@
-"""A call to VideoSDK: start, end, probe or capture, and how far it has got."""
+"""A call to the provider: what it requests, and how far it has got.
+
+A call is stored with its kind and a body, a JSON object. `CallRequest` is the typed form of both: one class per kind.
+`Call.request` decodes it, and nothing else reads a body by its keys.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, assert_never
+
+from webhook_app.domain.probing.probe_request import ProbeRequest, read_request
 
 
 class CallKind(StrEnum):
@@ -26,9 +32,60 @@ class CallState(StrEnum):
     GIVEN_UP = "given-up"
 
 
+@dataclass(frozen=True, slots=True)
+class StartStream:
+    """Starts a stream with these options, which the provider defines."""
+
+    kind: ClassVar = CallKind.START
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self) -> Mapping[str, Any]:
+        """The stored form."""
+        return self.options
+
+
+@dataclass(frozen=True, slots=True)
+class EndStream:
+    """Ends the stream with this id, or whatever is on air in the room."""
+
+    kind: ClassVar = CallKind.END
+    videosdk_id: str | None = None
+
+    def body(self) -> Mapping[str, Any]:
+        """The stored form."""
+        return {} if self.videosdk_id is None else {"id": self.videosdk_id}
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStream:
+    """Captures a picture of what is on air, for the stream with this id of ours."""
+
+    kind: ClassVar = CallKind.CAPTURE
+    stream_id: str | None
+
+    def body(self) -> Mapping[str, Any]:
+        """The stored form."""
+        return {"stream_id": self.stream_id}
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRoom:
+    """Probes the room."""
+
+    kind: ClassVar = CallKind.PROBE
+    probe: ProbeRequest
+
+    def body(self) -> Mapping[str, Any]:
+        """The stored form."""
+        return self.probe.body()
+
+
+CallRequest = StartStream | EndStream | CaptureStream | ProbeRoom
+
+
 @dataclass(frozen=True)
 class Call:
-    """One call to VideoSDK: decided by the controller, sent by a call job, answered through the journal.
+    """One call to the provider: decided by the controller, sent by a call job, answered through the journal.
 
     While its outcome is unknown, `negatives` counts the probes that showed no effect; one that is sent at `settle_at`
     or later may settle the call. `refusal` is the kind of refusal that a probe has to settle.
@@ -50,3 +107,36 @@ class Call:
     negatives: int = 0
     refusal: str | None = None
     retry_after_ms: int | None = None
+
+    @property
+    def request(self) -> CallRequest:
+        """What the call requests, decoded from its body."""
+        match self.kind:
+            case CallKind.START:
+                return StartStream(self.body)
+            case CallKind.END:
+                return EndStream(_text(self.body.get("id")))
+            case CallKind.CAPTURE:
+                return CaptureStream(_text(self.body.get("stream_id")))
+            case CallKind.PROBE:
+                return ProbeRoom(self.probe_request)
+            case _:
+                assert_never(self.kind)
+
+    def starts_with(self, options: Mapping[str, Any]) -> bool:
+        """Whether the call starts a stream with these options."""
+        return self.kind is CallKind.START and dict(self.body) == dict(options)
+
+    @property
+    def names_stream(self) -> bool:
+        """Whether the call ends a stream by its id."""
+        return self.kind is CallKind.END and "id" in self.body
+
+    @property
+    def probe_request(self) -> ProbeRequest:
+        """What a probe asks, decoded from its body."""
+        return read_request(self.body)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

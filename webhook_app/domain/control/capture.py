@@ -4,11 +4,11 @@ A capture changes nothing that is desired, holds up no other call, and may be re
 """
 
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.control.call import Call, CallKind, CallState
+from webhook_app.domain.control.call import Call, CallState, CaptureStream
 from webhook_app.domain.facts.results import NO_ANSWER, AnswerStatus, CallOutcome, CaptureResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.streams.stream import Snapshot
+from webhook_app.domain.streams.stream import Snapshot, Stream
 from webhook_app.domain.timers import TimerKind
 from webhook_app.domain.times import SECOND
 
@@ -28,7 +28,7 @@ def request_capture(context: StepContext) -> None:
     elif context.paused:
         context.record_effect(Reason.SNAPSHOT_CALLS_PAUSED)
     else:
-        call = context.new_call(CallKind.CAPTURE, "operator", {"stream_id": stream.stream_id})
+        call = context.new_call(CaptureStream(stream.stream_id), "operator")
         context.change_control(capture=call)
         context.set_timer(TimerKind.CAPTURE_LOST, context.event.at + CAPTURE_LOST_MS)
         context.record_effect(Reason.SNAPSHOT_REQUESTED)
@@ -46,8 +46,7 @@ def on_capture_result(context: StepContext, result: CaptureResult) -> None:
     if outcome is CallOutcome.SUCCEEDED and picture is None:
         outcome = CallOutcome.UNKNOWN
     _close(context, call, STATES.get(outcome, CallState.UNKNOWN), result.status, result.message)
-    stream_id = call.body.get("stream_id")
-    stream = next((stream for stream in context.room.streams if stream.stream_id == stream_id), None)
+    stream = _captured_stream(context, call)
     if picture is None:
         context.record_effect(Reason.SNAPSHOT_FAILED, why=result.message or outcome)
     elif stream is None:
@@ -64,6 +63,14 @@ def on_capture_overdue(context: StepContext) -> None:
     if call is not None:
         _close(context, call, CallState.UNKNOWN, NO_ANSWER, "no answer came")
     context.record_effect(Reason.SNAPSHOT_OVERDUE)
+
+
+def _captured_stream(context: StepContext, call: Call) -> Stream | None:
+    """The stream of which a capture was requested, while the room keeps it."""
+    request = call.request
+    if not isinstance(request, CaptureStream):
+        return None
+    return next((stream for stream in context.room.streams if stream.stream_id == request.stream_id), None)
 
 
 def _close(context: StepContext, call: Call, state: CallState, status: AnswerStatus, message: str | None) -> None:

@@ -1,14 +1,13 @@
 """The controller: compares what is desired of a room with what is observed, and decides the next call, or to wait."""
 
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.control.call import EndStream, StartStream
 from webhook_app.domain.control.calls import send_call
 from webhook_app.domain.control.ended_streams import settle_desired
 from webhook_app.domain.control.rejections import forget_given_up_start
 from webhook_app.domain.control.unknown_outcomes import resolve_by_own_stream
 from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.probing.probe_request import asks_for_session, read_request
 from webhook_app.domain.probing.requests import ARMED_PROBE_MS, request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
@@ -80,7 +79,7 @@ def _bring_on_air(context: StepContext, desired: Desired) -> None:
         return
     context.clear_timer(TimerKind.ARMED)
     _wait_for(context, None)
-    call = context.new_call(CallKind.START, desired.because, dict(desired.start))
+    call = context.new_call(StartStream(dict(desired.start)), desired.because)
     send_call(context, call, Reason.START_SENT)
 
 
@@ -102,7 +101,7 @@ def _probe_found_no_session(context: StepContext) -> bool:
     if not isinstance(result, ProbeResult) or not result.reached or result.session_unknown:
         return False
     probe = context.outcome.calls.get(str(result.call_id))
-    return probe is not None and asks_for_session(probe.body)
+    return probe is not None and probe.probe_request.with_session
 
 
 def _take_off_air(context: StepContext, desired: Desired, live: list[Stream]) -> None:
@@ -121,8 +120,8 @@ def _take_off_air(context: StepContext, desired: Desired, live: list[Stream]) ->
         return
     if stream.end_call_id is not None and _is_probed_about(context.room, ProbeSubject.ENDED):
         return  # VideoSDK has accepted our end: the probe shows whether it took effect
-    body = {"id": stream.videosdk_id} if stream.videosdk_id and not stream.end_by_room else {}
-    call = context.new_call(CallKind.END, desired.because, body)
+    request = EndStream(None if stream.end_by_room else stream.videosdk_id or None)
+    call = context.new_call(request, desired.because)
     context.put_stream(replace(stream, end_call_id=call.call_id, end_because=desired.because))
     send_call(context, call, Reason.END_SENT)
 
@@ -140,7 +139,7 @@ def _drop_met_schedule_desire(context: StepContext, desired: Desired) -> None:
 
 def _is_probed_about(room: Room, about: ProbeSubject) -> bool:
     probe = room.probing.probe
-    return about in room.probing.queue or (probe is not None and read_request(probe.body).subject is about)
+    return about in room.probing.queue or (probe is not None and probe.probe_request.subject is about)
 
 
 def _wait_for(context: StepContext, reason: Reason | None) -> None:

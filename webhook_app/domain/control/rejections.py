@@ -16,7 +16,7 @@ INVALID_STARTS_MAX = 2  # the first, and one more in case VideoSDK was wrong onc
 def count_rejection(context: StepContext, call: Call) -> bool:
     """Count a start that VideoSDK rejected; returns whether to give it up. One that nobody desires any more is not."""
     desired = context.room.desired
-    if desired is None or not desired.on_air or dict(desired.start) != dict(call.body):
+    if desired is None or not desired.on_air or not call.starts_with(desired.start):
         return False
     earlier = context.room.control.rejection
     count = earlier.count + 1 if earlier is not None and earlier.event_id == desired.event_id else 1

@@ -135,7 +135,7 @@ def _settle_dispute(context: StepContext, call: Call, probe: ProbeResult, *, is_
 def _settle_disputed_end(context: StepContext, call: Call, *, is_active: bool) -> None:
     target = next((stream for stream in context.room.streams if stream.end_call_id == call.call_id), None)
     if is_active and target is not None and target.live:
-        context.put_stream(replace(target, end_by_room="id" in call.body))
+        context.put_stream(replace(target, end_by_room=call.names_stream))
         on_refusal(context, call, NO_ANSWER, None, None)
         return
     close_call(context, replace(call, state=CallState.SUCCEEDED))

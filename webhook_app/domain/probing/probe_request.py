@@ -74,11 +74,6 @@ def read_request(body: Mapping[str, Any]) -> ProbeRequest:
     )
 
 
-def asks_for_session(body: Mapping[str, Any]) -> bool:
-    """Whether a probe call asks who is there."""
-    return bool(body.get("session"))
-
-
 def _expected(stream: Mapping[str, Any]) -> ExpectedStream:
     names = tuple(name for name in stream.get("names") or () if isinstance(name, str))
     return ExpectedStream(names, bool(stream.get("late")))

@@ -1,12 +1,12 @@
 """Requesting probes: one at a time for a room; further subjects wait in its queue."""
 
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.control.call import ProbeRoom
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
 from webhook_app.domain.probing.delivery_record import expected_streams
 from webhook_app.domain.probing.failure_reasons import unexplained_failure
-from webhook_app.domain.probing.probe_request import FailedStream, ProbeRequest, read_request
+from webhook_app.domain.probing.probe_request import FailedStream, ProbeRequest
 from webhook_app.domain.probing.subjects import WITH_SESSION, ProbeSubject, read_subject
 from webhook_app.domain.probing.verification import is_verification_due
 from webhook_app.domain.probing.watchdog import NOT_PLAYABLE_MS
@@ -48,7 +48,7 @@ def request_probe(context: StepContext, about: ProbeSubject) -> None:
     if request is None:
         context.record_effect(Reason.FAILURE_ALL_EXPLAINED)
         return
-    probe = context.new_call(CallKind.PROBE, about.value, request.body())
+    probe = context.new_call(ProbeRoom(request), about.value)
     context.change_probing(probe=probe, last_probe_at=context.event.at)
     context.set_timer(TimerKind.PROBE_LOST, context.event.at + PROBE_LOST_MS)
 
@@ -104,7 +104,7 @@ def probe_after_start(context: StepContext) -> None:
 def on_probe_overdue(context: StepContext) -> None:
     """Handle the timer of a probe that never had a result: probe again."""
     probe = context.room.probing.probe
-    about = ProbeSubject.AGAIN if probe is None else read_request(probe.body).subject
+    about = ProbeSubject.AGAIN if probe is None else probe.probe_request.subject
     context.change_probing(probe=None)
     context.record_effect(Reason.PROBE_LOST)
     context.set_timer(probe_timer(about), context.event.at)

@@ -13,7 +13,6 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
 from webhook_app.domain.probing.delivery_record import record_delivery_records, unended_ids
 from webhook_app.domain.probing.failure_reasons import on_failure_report
-from webhook_app.domain.probing.probe_request import read_request
 from webhook_app.domain.probing.requests import REPROBE_MS, request_next_in_queue
 from webhook_app.domain.probing.subjects import ProbeSubject, read_subject
 from webhook_app.domain.probing.watchdog import NOT_PLAYABLE_MS
@@ -54,7 +53,7 @@ def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
     if reached and context.paused:
         context.outcome.pause = False
         context.clear_alarm("videosdk-credentials")
-    request = read_request(probe.body)
+    request = probe.probe_request
     if request.failed is not None and (reached or context.room.probing.pending_failure_notice is not None):
         on_failure_report(context, request.failed.stream_id, result.failure)
     record_readability(context, result.unreadable, understood=reached)

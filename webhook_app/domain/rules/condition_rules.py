@@ -10,7 +10,6 @@
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.ids import is_after
-from webhook_app.domain.probing.probe_request import asks_for_session
 from webhook_app.domain.probing.requests import REPROBE_MS, request_probe
 from webhook_app.domain.probing.results import PROBE_RETRY_FIRST_MS
 from webhook_app.domain.probing.subjects import ProbeSubject
@@ -129,5 +128,5 @@ def _is_verified(context: StepContext, rule: Rule, trigger: ConditionTrigger) ->
 def _found_no_session(context: StepContext, probe: ProbeResult) -> bool:
     """Whether the probe asked for the room's session, VideoSDK has none, and the room has none."""
     call = context.outcome.calls.get(str(probe.call_id))
-    is_asked = call is not None and asks_for_session(call.body)
+    is_asked = call is not None and call.probe_request.with_session
     return is_asked and not probe.session_unknown and not context.room.has_live_session

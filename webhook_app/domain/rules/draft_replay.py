@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappush
+from typing import assert_never
 
-from webhook_app.domain.control.call import Call, CallKind
+from webhook_app.domain.control.call import Call, CaptureStream, EndStream, ProbeRoom, StartStream
 from webhook_app.domain.events import JSON, JournalEvent, Payload, Source
 from webhook_app.domain.facts.provider import StreamSignal
 from webhook_app.domain.facts.results import AnswerStatus, CallOutcome, CallResult, ProbeResult, SessionReport
@@ -60,29 +61,31 @@ def answer(draft: DraftReplay, call: Call, at: int) -> None:
     """Queue the answer of the simulated VideoSDK to a call, and the webhooks that follow."""
     room = draft.state.rooms[call.room_id]
     session = room.session.session_id if room.session is not None else None
-    if call.kind is CallKind.PROBE:
-        _probed(draft, call, at)
-        return
-    if call.kind is CallKind.CAPTURE:
-        return  # a snapshot changes nothing
-    if call.kind is CallKind.START:
-        stream = StreamReport(videosdk_id=derive("draft-", call.call_id), session_id=session)
-        _answered(draft, call, at, stream)
-        _reported(draft, at + STARTED_AFTER_MS, call.room_id, StreamState.STARTED, stream)
-        _reported(draft, at + PLAYABLE_AFTER_MS, call.room_id, StreamState.PLAYABLE, stream)
-    else:
-        # The id of the stream may never have been learned: then its URL names it, or a probe finds it gone.
-        live = room.live_streams
-        draft.ended |= {stream.stream_id for stream in live[-1:]}
-        playback_url = live[-1].playback_url if live else None
-        stream = StreamReport(
-            videosdk_id=call.body.get("id"),
-            url_key=url_key(playback_url) if playback_url else None,
-            session_id=session,
-            playback_url=playback_url,
-        )
-        _answered(draft, call, at, stream)
-        _reported(draft, at + ENDED_AFTER_MS, call.room_id, StreamState.STOPPED, stream)
+    match call.request:
+        case ProbeRoom():
+            _probed(draft, call, at)
+        case CaptureStream():
+            pass  # a snapshot changes nothing
+        case StartStream():
+            stream = StreamReport(videosdk_id=derive("draft-", call.call_id), session_id=session)
+            _answered(draft, call, at, stream)
+            _reported(draft, at + STARTED_AFTER_MS, call.room_id, StreamState.STARTED, stream)
+            _reported(draft, at + PLAYABLE_AFTER_MS, call.room_id, StreamState.PLAYABLE, stream)
+        case EndStream(videosdk_id=videosdk_id):
+            # The id of the stream may never have been learned: then its URL names it, or a probe finds it gone.
+            live = room.live_streams
+            draft.ended |= {stream.stream_id for stream in live[-1:]}
+            playback_url = live[-1].playback_url if live else None
+            stream = StreamReport(
+                videosdk_id=videosdk_id,
+                url_key=url_key(playback_url) if playback_url else None,
+                session_id=session,
+                playback_url=playback_url,
+            )
+            _answered(draft, call, at, stream)
+            _reported(draft, at + ENDED_AFTER_MS, call.room_id, StreamState.STOPPED, stream)
+        case _ as request:
+            assert_never(request)
 
 
 def _answered(draft: DraftReplay, call: Call, at: int, stream: StreamReport) -> None:

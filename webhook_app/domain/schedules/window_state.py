@@ -98,7 +98,7 @@ def replace_stream_for(context: StepContext, start: Mapping[str, Any]) -> None:
     call = context.room.control.call
     if stream is not None:
         context.change_control(replace_stream=stream.stream_id)
-    elif call is not None and call.kind is CallKind.START and dict(call.body) != dict(start):
+    elif call is not None and call.kind is CallKind.START and not call.starts_with(start):
         context.change_control(replace_stream=call.call_id)
 
 

@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Any
 
 from webhook_app.domain.control.call import Call
-from webhook_app.domain.probing.probe_request import FailedStream, ProbeRequest, read_request
+from webhook_app.domain.probing.probe_request import FailedStream, ProbeRequest
 from webhook_app.domain.streams.report import url_key
 from webhook_app.providers.videosdk.answers import (
     ActivityReading,
@@ -53,7 +53,7 @@ class ProbeClient:
         `records` of streams that differ from what the probe expects.
         """
         deadline = monotonic() + self._deadline_s
-        request = read_request(call.body)
+        request = call.probe_request
         answer, reading = self.active(call.room_id, deadline=deadline)
         reached = reading.activity in (StreamActivity.ACTIVE, StreamActivity.NONE)
         findings: dict[str, Any] = {"reached": reached, "active": reading.stream, "session": None}
@@ -111,7 +111,7 @@ class ProbeClient:
             for call in calls:
                 if call.call_id in findings:
                     continue
-                request = read_request(call.body)
+                request = call.probe_request
                 if call.room_id in active:
                     findings[call.call_id] = {"reached": True, "active": journaled_fields(active[call.room_id])}
                 elif request.known_ids and ended.issuperset(request.known_ids):
