@@ -5,7 +5,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from webhook_app.text.error_messages import os_error_text
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.failures import Failure
+from webhook_app.text.error_messages import explain_os_error
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -13,7 +15,11 @@ FileIdentity = tuple[int, int, int, int, int]
 
 
 class FileReadError(OSError):
-    """A file cannot be read; the message continues the sentence `the file …`."""
+    """A file cannot be read; the message continues the sentence `the file …`, and `explanation` is its code."""
+
+    def __init__(self, failure: Failure, **arguments: object) -> None:
+        self.explanation = explain(failure, **arguments)
+        super().__init__(self.explanation.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +52,12 @@ def read_changed_file(path: Path, limit: int, last_identity: FileIdentity | None
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        reason = os_error_text(error) if isinstance(error, OSError) else "its name holds a NUL"
-        raise FileReadError(f"cannot be read: {reason}") from None
+        why = explain_os_error(error) if isinstance(error, OSError) else explain(Failure.FILE_NAME_NUL)
+        raise FileReadError(Failure.FILE_UNREADABLE, why=why) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise FileReadError("cannot be read: it is a directory, a pipe or a device, not a file")
+            raise FileReadError(Failure.FILE_UNREADABLE, why=explain(Failure.FILE_IRREGULAR))
         identity = identity_of(status)
         if identity == last_identity:
             return None
@@ -59,7 +65,7 @@ def read_changed_file(path: Path, limit: int, last_identity: FileIdentity | None
     finally:
         os.close(descriptor)
     if len(content) > limit:
-        raise FileReadError(f"is larger than {limit} bytes")
+        raise FileReadError(Failure.FILE_TOO_LARGE, limit=limit)
     return RegularFile(content, identity)
 
 
@@ -70,5 +76,5 @@ def _read(descriptor: int, limit: int) -> bytes:
         while len(content) <= limit and (chunk := os.read(descriptor, min(CHUNK_BYTES, limit + 1 - len(content)))):
             content += chunk
     except OSError as error:
-        raise FileReadError(f"cannot be read: {os_error_text(error)}") from None
+        raise FileReadError(Failure.FILE_UNREADABLE, why=explain_os_error(error)) from None
     return bytes(content)

@@ -1,5 +1,6 @@
 """Explanations: codes and arguments are stored, and the texts may change without changing anything that is stored."""
 
+import errno
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,13 +16,22 @@ from webhook_app.domain.events import Event, Source
 from webhook_app.domain.explanations import Explanation, code_text, explain, render, text_of
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.reducer import apply
+from webhook_app.domain.schedules.calendars.calendar import EntryWarning, horizon_at, make_calendar
+from webhook_app.domain.schedules.calendars.components import CalendarError
+from webhook_app.domain.schedules.calendars.faults import CalendarFault
+from webhook_app.domain.schedules.calendars.reading import explain_warnings
 from webhook_app.domain.state import SystemState
 from webhook_app.outbound.proxies import Proxies
 from webhook_app.store import codec
 from webhook_app.store.state.outline import encode_arguments
+from webhook_app.text.error_messages import explain_os_error
 from workers.clock.alarm_watch import failure_of
 from workers.deliver.escalations import offline_summary
 from workers.folding import fold_one
+
+PARTLY_READ = make_calendar(
+    horizon_at(0), (), (), {EntryWarning("no-start", "Choir"), EntryWarning("bad-date", "Tea", "x")}
+)
 
 
 def reports() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -33,6 +43,16 @@ def reports() -> Iterator[tuple[str, dict[str, Any]]]:
             "subscriber-failing:sub_a",
             explain(AlarmSummary.SUBSCRIBER_FAILING, subscriber="a", why=failure_of("status 503")),
         ),
+        (
+            "calendar-a",
+            explain(
+                AlarmSummary.CALENDAR_UNREADABLE,
+                calendar="a",
+                why=CalendarError(CalendarFault.FILE, why=explain_os_error(OSError(errno.EACCES, ""))).explanation,
+                used_by=explain(AlarmSummary.CALENDAR_USED_BY, rules="r"),
+            ),
+        ),
+        ("calendar-b", explain(AlarmSummary.CALENDAR_PARTLY_READ, warnings=explain_warnings(PARTLY_READ), used_by="")),
     )
     for key, summary in summaries:
         alarm = {"key": key, "name": key.partition(":")[0], "severity": "warning"}

@@ -10,6 +10,7 @@ from webhook_app.domain.failures import FAILURE_TEXTS
 from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.reason_texts import REASON_TEXTS
 from webhook_app.domain.rules.condition_faults import CONDITION_FAULT_TEXTS
+from webhook_app.domain.schedules.calendars.faults import CALENDAR_FAULT_TEXTS
 from webhook_app.domain.schedules.faults import SCHEDULE_FAULT_TEXTS
 
 TEXTS: Mapping[str, str] = {
@@ -19,6 +20,7 @@ TEXTS: Mapping[str, str] = {
     **DISABLED_TEXTS,
     **CONDITION_FAULT_TEXTS,
     **SCHEDULE_FAULT_TEXTS,
+    **CALENDAR_FAULT_TEXTS,
 }
 
 
@@ -28,7 +30,7 @@ class Explanation:
     """A `Reason` or an `AlarmSummary` as its code, with the arguments that fill the fields of its text.
 
     Arguments are plain JSON, so that an explanation equals the one that was stored. An argument that is an explanation
-    itself is a mapping with its `code` and `arguments`.
+    itself is a mapping with its `code` and `arguments`; a list of them is shown as one text.
     """
 
     code: str
@@ -56,7 +58,7 @@ def render(code: str, arguments: Mapping[str, Any]) -> str:
     if template is None:
         return code
     try:
-        return template.format(**{name: text_of(value) for name, value in arguments.items()})
+        return template.format(**{name: _argument_text(value) for name, value in arguments.items()})
     except KeyError:
         return template
 
@@ -85,6 +87,10 @@ def stored_explanation(value: Any) -> Explanation | None:
     return Explanation(code, arguments) if isinstance(code, str) and isinstance(arguments, Mapping) else None
 
 
+def _argument_text(value: Any) -> Any:
+    return "; ".join([str(text_of(item)) for item in value]) if isinstance(value, list) else text_of(value)
+
+
 def joined_text(explanations: Sequence[Explanation]) -> str:
     """Several explanations as one text."""
     return "; ".join([explanation.text for explanation in explanations])
@@ -99,4 +105,6 @@ def _storable(value: object) -> Any:
         return value
     if isinstance(value, Explanation):
         return value.stored
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
     return value if isinstance(value, _OTHER_JSON_TYPES) else str(value)

@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.failures import Failure
 from webhook_app.outbound.addresses import Network, refused
 from webhook_app.outbound.agent import USER_AGENT
 from webhook_app.outbound.proxies import Proxies
@@ -23,7 +25,8 @@ class PrivateAddressError(OSError):
     """A host has an address inside, and ALLOW_NETWORKS does not allow it."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"{address} is private, loopback or reserved; ALLOW_NETWORKS can allow it")
+        self.explanation = explain(Failure.PRIVATE_ADDRESS, address=address)
+        super().__init__(self.explanation.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Messages for errors of the operating system and of connections, for alarms and pages; details go to the log.
+"""Explains errors of the operating system and of connections, for alarms and pages; details go to the log.
 
 The texts of libraries quote addresses and class names, and differ between versions and platforms.
 """
@@ -6,42 +6,53 @@ The texts of libraries quote addresses and class names, and differ between versi
 import errno
 import socket
 import ssl
+from collections.abc import Mapping
 
-UNFORESEEN = "unexpected error; see the log"
-_WORDS = {
-    errno.ECONNREFUSED: "the connection was refused",
-    errno.ECONNRESET: "the connection was closed by the other side",
-    errno.EPIPE: "the connection was closed by the other side",
-    errno.ECONNABORTED: "the connection was closed",
-    errno.ETIMEDOUT: "the host did not answer in time",
-    errno.EHOSTUNREACH: "there is no route to the host",
-    errno.ENETUNREACH: "there is no route to the network",
-    errno.EADDRNOTAVAIL: "there is no route to the host",
-    errno.ENOENT: "there is no such file",
-    errno.ENOTDIR: "a part of its path is not a directory",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "permission denied",
-    errno.EISDIR: "it is a directory",
-    errno.ENXIO: "it is a pipe or a device, not a file",
-    errno.ELOOP: "its links lead in a circle",
-    errno.ENAMETOOLONG: "its name is too long",
-    errno.EMFILE: "too many files are open",
-    errno.ENFILE: "too many files are open",
-    errno.EIO: "the disk reports an error",
+from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.failures import Failure
+
+_FAILURES: Mapping[int, Failure] = {
+    errno.ECONNREFUSED: Failure.CONNECTION_REFUSED,
+    errno.ECONNRESET: Failure.CLOSED_BY_PEER,
+    errno.EPIPE: Failure.CLOSED_BY_PEER,
+    errno.ECONNABORTED: Failure.CONNECTION_ABORTED,
+    errno.ETIMEDOUT: Failure.NO_ANSWER,
+    errno.EHOSTUNREACH: Failure.NO_ROUTE_TO_HOST,
+    errno.ENETUNREACH: Failure.NO_ROUTE_TO_NETWORK,
+    errno.EADDRNOTAVAIL: Failure.NO_ROUTE_TO_HOST,
+    errno.ENOENT: Failure.FILE_MISSING,
+    errno.ENOTDIR: Failure.FILE_PATH,
+    errno.EACCES: Failure.FILE_PERMISSION,
+    errno.EPERM: Failure.FILE_PERMISSION,
+    errno.EISDIR: Failure.FILE_DIRECTORY,
+    errno.ENXIO: Failure.FILE_DEVICE,
+    errno.ELOOP: Failure.FILE_LINKS,
+    errno.ENAMETOOLONG: Failure.FILE_NAME_TOO_LONG,
+    errno.EMFILE: Failure.FILES_OPEN,
+    errno.ENFILE: Failure.FILES_OPEN,
+    errno.EIO: Failure.DISK,
 }
 
 
 def os_error_text(error: OSError) -> str:
     """Describe an error of the operating system, without quoting anything."""
+    return explain_os_error(error).text
+
+
+def explain_os_error(error: OSError) -> Explanation:
+    """Explain an error of the operating system, without quoting anything."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "the host's TLS certificate is not trusted; SSL_CERT_FILE can name a further authority"
+        return explain(Failure.TLS_UNTRUSTED)
     if isinstance(error, ssl.SSLError):
-        return "TLS could not be agreed on with the host"
+        return explain(Failure.TLS_FAILED)
     if isinstance(error, socket.gaierror):
-        return "the host's name cannot be resolved"
+        return explain(Failure.UNRESOLVED)
     if isinstance(error, TimeoutError):
-        return "the host did not answer in time"
+        return explain(Failure.NO_ANSWER)
     number = error.errno
     if number is None:
-        return "the connection failed"
-    return _WORDS.get(number, f"the operating system reports {errno.errorcode.get(number, f'error {number}')}")
+        return explain(Failure.CONNECTION_FAILED)
+    failure = _FAILURES.get(number)
+    if failure is not None:
+        return explain(failure)
+    return explain(Failure.SYSTEM, name=errno.errorcode.get(number, f"error {number}"))

@@ -1,7 +1,6 @@
 """Fetch a calendar from a URL or a file, bounded in time and memory."""
 
 import asyncio
-import ssl
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,14 +10,17 @@ import aiohttp
 import structlog
 from yarl import URL
 
+from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.failures import Failure
 from webhook_app.domain.schedules.calendars.components import CalendarError
+from webhook_app.domain.schedules.calendars.faults import CalendarFault
 from webhook_app.domain.schedules.calendars.reading import CALENDAR_MAX_BYTES
 from webhook_app.outbound.addresses import Network
 from webhook_app.outbound.calendar_address import fetch_urls
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.outbound.streaming import GuardedClient, PrivateAddressError, guarded_client
 from webhook_app.store.calendar_texts import CalendarText
-from webhook_app.text.error_messages import UNFORESEEN, os_error_text
+from webhook_app.text.error_messages import explain_os_error
 from workers.regular_file import FileIdentity, FileReadError, RegularFile, read_changed_file
 
 DEADLINE_S = 20.0
@@ -27,6 +29,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"Accept": "text/calendar, */*;q=0.5", "Accept-Encoding": "gzip"}
 CHUNK_BYTES = 65_536
 VALIDATOR_MAX_CHARS = 500
+MIB = 1024 * 1024
 
 log = structlog.get_logger()
 
@@ -43,20 +46,22 @@ class CalendarClient:
 
         Raises CalendarError with the reason if it cannot be fetched within the deadline.
         """
-        reasons: list[str] = []
+        reasons: list[Explanation] = []
         try:
             async with asyncio.timeout(self._deadline_s):
                 for url in fetch_urls(source):
                     try:
                         return await self._fetch_url(url, cached)
                     except (CalendarError, aiohttp.ClientError, OSError, ValueError) as error:
-                        reasons.append(_reason(error))
+                        reasons.append(explain_fetch_error(error))
         except TimeoutError:
-            reasons.append(f"not received within {self._deadline_s:.0f} seconds")
+            reasons.append(explain(CalendarFault.NOT_RECEIVED, seconds=round(self._deadline_s)))
         except ValueError as error:
-            reasons.append(str(error))
+            reasons.append(explain(CalendarFault.ADDRESS_UNUSABLE, error=error))
         # For webcal: URLs both schemes were tried, so give both reasons.
-        raise CalendarError(reasons[0] if len(set(reasons)) == 1 else f"by https: {reasons[0]}; by http: {reasons[-1]}")
+        if reasons[0] == reasons[-1]:
+            raise CalendarError(reasons[0])
+        raise CalendarError(CalendarFault.BY_SCHEME, https=reasons[0], http=reasons[-1])
 
     async def _fetch_url(self, url: str, cached: CalendarText | None) -> CalendarText | None:
         headers = {}
@@ -73,11 +78,11 @@ class CalendarClient:
                 if response.status == 304 and cached is not None:
                     return None
                 if response.status != 200:
-                    raise CalendarError(f"the server answered {response.status}")
+                    raise CalendarError(CalendarFault.STATUS, status=response.status)
                 raw = await _body(response)
                 etag, last_modified = _validator(response, "ETag"), _validator(response, "Last-Modified")
                 return CalendarText(raw, response.charset, etag, last_modified)
-        raise CalendarError(f"more than {REDIRECTS_MAX} redirects")
+        raise CalendarError(CalendarFault.TOO_MANY_REDIRECTS, limit=REDIRECTS_MAX)
 
 
 @asynccontextmanager
@@ -94,7 +99,7 @@ def read_file(path: str, last_identity: FileIdentity | None) -> RegularFile | No
     try:
         return read_changed_file(Path(path), CALENDAR_MAX_BYTES, last_identity)
     except FileReadError as error:
-        raise CalendarError(f"the file {error}") from None
+        raise CalendarError(CalendarFault.FILE, why=error.explanation) from None
 
 
 def _redirected(address: URL, location: str) -> URL:
@@ -105,32 +110,33 @@ def _redirected(address: URL, location: str) -> URL:
         if is_http and target.origin() == address.origin() and target.raw_user is None:
             target = target.with_user(address.user).with_password(address.password)
     except ValueError:
-        raise CalendarError("redirected to an invalid address") from None
+        raise CalendarError(CalendarFault.REDIRECT_INVALID) from None
     if not is_http:
-        raise CalendarError("redirected to an address that is not http:// or https://")
+        raise CalendarError(CalendarFault.REDIRECT_NOT_HTTP)
     return target
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip"):
-        raise CalendarError(f"unsupported content encoding {encoding[:40]}")
+        raise CalendarError(CalendarFault.CONTENT_ENCODING, encoding=encoding[:40])
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if "gzip" in encoding else None
     length = response.content_length
     if inflate is None and length is not None and length > CALENDAR_MAX_BYTES:
-        raise CalendarError(_too_big(length))
+        size_mib = f"{length / MIB:.1f}"
+        raise CalendarError(CalendarFault.TOO_LARGE_BY, limit=CALENDAR_MAX_BYTES // MIB, size=size_mib)
     body = bytearray()
     try:
         async for chunk in response.content.iter_chunked(CHUNK_BYTES):
             body += chunk if inflate is None else inflate.decompress(chunk, CALENDAR_MAX_BYTES + 1 - len(body))
             if len(body) > CALENDAR_MAX_BYTES or (inflate is not None and inflate.unconsumed_tail):
-                raise CalendarError(_too_big(None))
+                raise CalendarError(CalendarFault.TOO_LARGE, limit=CALENDAR_MAX_BYTES // MIB)
     except zlib.error:
-        raise CalendarError("invalid gzip data") from None
+        raise CalendarError(CalendarFault.BAD_GZIP) from None
     except aiohttp.ClientPayloadError:
-        raise CalendarError("truncated: the connection ended early") from None
+        raise CalendarError(CalendarFault.CONNECTION_CUT_SHORT) from None
     if inflate is not None and not inflate.eof and body:
-        raise CalendarError("truncated: the gzip stream ended early")
+        raise CalendarError(CalendarFault.GZIP_CUT_SHORT)
     return bytes(body)
 
 
@@ -139,33 +145,28 @@ def _validator(response: aiohttp.ClientResponse, name: str) -> str | None:
     return value if value is not None and len(value) <= VALIDATOR_MAX_CHARS and value.isprintable() else None
 
 
-def _too_big(size: int | None) -> str:
-    limit = f"a calendar may have at most {CALENDAR_MAX_BYTES // (1024 * 1024)} MiB"
-    return limit if size is None else f"{limit}, this one has {size / (1024 * 1024):.1f} MiB"
-
-
-def _reason(error: BaseException) -> str:
-    """Describe an error without its own text, which would quote the address or received data."""
+def explain_fetch_error(error: BaseException) -> Explanation:
+    """Explain an error without its own text, which would quote the address or received data."""
     match error:
         case CalendarError() | PrivateAddressError():
-            return str(error)
+            return error.explanation
         case aiohttp.InvalidURL():
-            return "invalid address"
+            return explain(Failure.INVALID_ADDRESS)
         case aiohttp.ClientHttpProxyError():
-            return f"the proxy answered {error.status}"
+            return explain(Failure.PROXY_STATUS, status=error.status)
         case aiohttp.ClientProxyConnectionError():
-            return f"the connection to the proxy could not be made: {_reason(error.os_error)}"
+            return explain(Failure.PROXY_CONNECT_FAILED, why=explain_fetch_error(error.os_error))
         case aiohttp.ClientResponseError():
-            return "invalid HTTP response"
+            return explain(Failure.NOT_HTTP)
         case aiohttp.ConnectionTimeoutError() | TimeoutError():
-            return "the connection could not be made in time"
+            return explain(Failure.CONNECT_TIMED_OUT)
         case aiohttp.ClientConnectorCertificateError():
-            return os_error_text(ssl.SSLCertVerificationError())
+            return explain(Failure.TLS_UNTRUSTED)
         case aiohttp.ClientConnectorError():
-            return f"the connection could not be made: {_reason(error.os_error)}"
+            return explain(Failure.CONNECT_FAILED, why=explain_fetch_error(error.os_error))
         case aiohttp.ClientConnectionError():
-            return "the connection was closed before the answer was complete"
+            return explain(Failure.CLOSED_EARLY)
         case OSError():
-            return os_error_text(error)
+            return explain_os_error(error)
     log.warning("calendar could not be fetched for an unexpected reason", error=f"{type(error).__name__}: {error}")
-    return UNFORESEEN
+    return explain(Failure.UNFORESEEN)

@@ -17,7 +17,7 @@ from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import next_windows
 from webhook_app.schemas.schedule import decode_schedule
 from webhook_app.text.error_messages import os_error_text
-from workers.clock.calendar_fetch import _reason
+from workers.clock.calendar_fetch import explain_fetch_error
 
 FOREIGN = re.compile(r"\(host=|Error\b|Errno|Exception|\bNone\b|<\w+ object|\bssl:|_ssl\.c|[a-z]_[a-z]+\(|Traceback")
 KEY = ConnectionKey("calendar.example.org", 443, True, True, None, None, None)
@@ -53,7 +53,7 @@ def assert_ours(text: Any) -> None:
 
 @pytest.mark.parametrize("error", FETCH_ERRORS, ids=lambda error: f"{type(error).__name__} {str(error)[:30]}")
 def test_a_calendar_that_cannot_be_fetched_is_described_in_our_words(error: Any) -> None:
-    assert_ours(_reason(error))
+    assert_ours(explain_fetch_error(error).text)
 
 
 @pytest.mark.parametrize("error", OS_ERRORS, ids=lambda error: f"{type(error).__name__} {str(error)[:30]}")

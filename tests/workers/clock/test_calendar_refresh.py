@@ -20,8 +20,8 @@ from tests.support.values import present
 from tests.support.web_client import fold_all
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
-from webhook_app.domain.schedules.calendars import reading
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
+from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.outbound.calendar_address import fetch_urls
 from webhook_app.runtime.loops import Loops
 from webhook_app.store import codec, keys
@@ -29,9 +29,9 @@ from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
-from workers.clock import calendars
 from workers.clock.calendar_fetch import read_file
-from workers.clock.calendars import CalendarLimits, CalendarRefresher, calendar_refresher
+from workers.clock.calendar_limits import CalendarLimits
+from workers.clock.calendars import CalendarRefresher, calendar_refresher
 from workers.store_access import open_store
 
 WITHIN_S = 60
@@ -114,7 +114,10 @@ class RefreshHarness:
 
     def refresh_anew(self, **waits: Any) -> None:
         """Refresh with a new refresher, as after a restart of the process."""
-        self.calendar_refresher = CalendarRefresher(self.settings, open_store(self.settings), CalendarLimits(**waits))
+        self.refresh_with(CalendarRefresher(self.settings, open_store(self.settings), CalendarLimits(**waits)))
+
+    def refresh_with(self, refresher: CalendarRefresher) -> None:
+        self.calendar_refresher = refresher
         self._refreshers.append(self.calendar_refresher)
 
     def rule(self, name: Any, source: Any) -> None:
@@ -439,32 +442,29 @@ def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(harness: Any, we
     waits = []
     for _ in range(9):
         harness.look()
-        refresh = harness.calendar_refresher._refresh_of(web.url)
+        refresh = harness.calendar_refresher.state_of(web.url)
         waits.append(round(refresh.due_at - monotonic()))
         refresh.due_at = 0.0
     assert waits == [10, 20, 40, 80, 160, 320, 640, 900, 900]
     web.status = 200
     harness.look()
-    assert round(harness.calendar_refresher._refresh_of(web.url).due_at - monotonic()) == 900
+    assert round(harness.calendar_refresher.state_of(web.url).due_at - monotonic()) == 900
 
 
-def test_the_thread_outlives_whatever_one_calendar_raises(
-    harness: Any, web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_thread_outlives_whatever_one_calendar_raises(harness: Any, web: Any, tmp_path: Path) -> None:
     bad = tmp_path / "bad.ics"
     bad.write_bytes(text(event(soon())))
     harness.rule("a-bad", str(bad))
-    read = reading.read_calendar
 
     def read_or_raise(raw: Any, horizon: Any, *, charset: Any = None) -> Any:
         if raw == bad.read_bytes():
             raise MemoryError("nobody foresaw this")
-        return read(raw, horizon, charset=charset)
+        return read_calendar(raw, horizon, charset=charset)
 
     web.body = text(event(soon(2)))
-    monkeypatch.setattr(calendars, "read_calendar", read_or_raise)
     stop, limits = threading.Event(), CalendarLimits(check_every_s=0.05)
-    with calendar_refresher(harness.settings, open_store(harness.settings), Loops(), stop, limits=limits):
+    store = open_store(harness.settings)
+    with calendar_refresher(harness.settings, store, Loops(), stop, limits=limits, read=read_or_raise):
         harness.rule("good", web.url)
         deadline = monotonic() + WITHIN_S
         while monotonic() < deadline and (harness.begins(web.url) is None or not harness.alarms):
@@ -488,7 +488,7 @@ def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(
             change(text(*(event(soon(day % 28 + 1), f"{number} {day} " + "x" * 190) for day in range(6_000))))
             harness.look()
         assert harness.journaled("calendar-fetched") - before < 5
-        harness.calendar_refresher._refresh_of(source).allowance.bytes_left = CalendarLimits().journal_burst_bytes
+        harness.calendar_refresher.updater.record_of(source).allowance.bytes_left = CalendarLimits().journal_burst_bytes
         harness.look()
         assert StateStore(harness.client).calendars([source])[source].instants[0][2].startswith("4 ")
 
@@ -515,9 +515,7 @@ def months_later(client: Client, months: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["away", "unchanged"])
-def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(
-    harness: Any, web: Any, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(harness: Any, web: Any, kind: str) -> None:
     far = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 28 * 31 * 86_400, UTC).strftime("%Y%m%d")
     web.body, web.headers = text(event(far), event(soon())), {"ETag": '"v1"'}
     harness.rule("r", web.url)
@@ -525,8 +523,9 @@ def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(
     assert harness.begins(web.url) == [soon()]
     web.status = 503 if kind == "away" else 200
     later = months_later(harness.client, 6)
-    harness.refresh_anew(fetch_every_s=0, retry_first_s=0)
-    monkeypatch.setattr(CalendarRefresher, "_horizon", lambda self: later)
+    limits = CalendarLimits(fetch_every_s=0, retry_first_s=0)
+    store = open_store(harness.settings)
+    harness.refresh_with(CalendarRefresher(harness.settings, store, limits, horizon_of=lambda client: later))
     harness.look(times=2)
     assert harness.begins(web.url) == [far]
     assert harness.journaled("calendar-fetched") == 2

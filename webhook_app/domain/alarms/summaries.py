@@ -32,6 +32,11 @@ class AlarmSummary(StrEnum):
     ROOM_ON_AIR = "summary-room-on-air"
     CONFIGURATION_INVALID = "summary-configuration-invalid"
     CONFIGURATION_NOT_APPLIED = "summary-configuration-not-applied"
+    CALENDAR_UNREADABLE = "summary-calendar-unreadable"
+    CALENDAR_NEVER_READ = "summary-calendar-never-read"
+    CALENDAR_PARTLY_READ = "summary-calendar-partly-read"
+    CALENDAR_USED_BY = "summary-calendar-used-by"
+    CALENDAR_USED_BY_MORE = "summary-calendar-used-by-more"
     JOURNAL_STALLED = "summary-journal-stalled"
     REDUCING_HALTED = "summary-reducing-halted"
 
@@ -103,6 +108,15 @@ SUMMARY_TEXTS: Mapping[str, str] = {
     AlarmSummary.ROOM_ON_AIR: "1 room is on air, and MAX_STREAMS is {limit}",
     AlarmSummary.CONFIGURATION_INVALID: "{file} is invalid and was not applied: {error}",
     AlarmSummary.CONFIGURATION_NOT_APPLIED: "{file} could not be applied: {why}",
+    AlarmSummary.CALENDAR_UNREADABLE: (
+        "calendar {calendar} could not be read: {why} (the last good version is used){used_by}"
+    ),
+    AlarmSummary.CALENDAR_NEVER_READ: (
+        "calendar {calendar} could not be read: {why} (no earlier version is available){used_by}"
+    ),
+    AlarmSummary.CALENDAR_PARTLY_READ: "calendar {calendar} was read only in part: {warnings}{used_by}",
+    AlarmSummary.CALENDAR_USED_BY: "; used by rule {rules}",
+    AlarmSummary.CALENDAR_USED_BY_MORE: "; used by rule {rules} and {count} more",
     AlarmSummary.JOURNAL_STALLED: (
         "no event has been processed for {seconds} s while {count} wait; the next is {event} ({type})"
     ),

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support import paths
+from webhook_app.domain.explanations import joined_text
 from webhook_app.domain.schedules.calendars.calendar import (
     Horizon,
     decode_calendar,
@@ -15,7 +16,7 @@ from webhook_app.domain.schedules.calendars.calendar import (
     horizon_at,
 )
 from webhook_app.domain.schedules.calendars.components import CalendarError
-from webhook_app.domain.schedules.calendars.reading import read_calendar, warnings_text
+from webhook_app.domain.schedules.calendars.reading import explain_warnings, read_calendar
 from webhook_app.store import codec
 
 FILES = paths.ROOT / "tests" / "payloads" / "calendars"
@@ -114,6 +115,10 @@ def at(ms: Any) -> str:
     return f"{moment:%m-%dT%H:%M}"
 
 
+def warnings_text_of(calendar: Any) -> str:
+    return joined_text(explain_warnings(calendar))
+
+
 def file(name: Any) -> Any:
     return read_calendar((FILES / f"{name}.ics").read_bytes(), HORIZON)
 
@@ -136,7 +141,7 @@ def test_every_calendar_file_is_expected_to_open_something() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_calendar_opens_its_windows_without_a_warning(name: Any) -> None:
-    assert (shown(file(name)), warnings_text(file(name))) == (CASES[name], "")
+    assert (shown(file(name)), warnings_text_of(file(name))) == (CASES[name], "")
 
 
 @pytest.mark.parametrize("name", WITH_WARNINGS)
@@ -144,7 +149,7 @@ def test_an_entry_that_cannot_be_used_is_named_and_costs_no_other(name: Any) -> 
     windows, faults = WITH_WARNINGS[name]
     read = file(name)
     assert (shown(read), [warning.fault for warning in read.warnings]) == (windows, faults)
-    assert all(f"“{warning.entry}”" in warnings_text(read) for warning in read.warnings)
+    assert all(f"“{warning.entry}”" in warnings_text_of(read) for warning in read.warnings)
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() | WITH_WARNINGS.keys()))
@@ -157,7 +162,7 @@ def test_a_calendar_is_the_same_after_it_was_stored(name: Any) -> None:
 def test_an_unknown_time_zone_costs_its_entry_in_whatever_zone_the_schedule_is(zone: str) -> None:
     read = calendar(event("UID:1", "DTSTART;TZID=Nowhere/Land:20270610T120000", "SUMMARY:Live: lost"), GOOD_EVENT)
     assert shown(read, zone=zone) == [GOOD]
-    assert warnings_text(read) == "“Live: lost” left out: its time zone is not known (Nowhere/Land)"
+    assert warnings_text_of(read) == "“Live: lost” left out: its time zone is not known (Nowhere/Land)"
 
 
 def test_a_summary_is_matched_whether_its_letters_are_composed_or_not() -> None:
@@ -184,7 +189,7 @@ def test_the_charset_that_the_server_names_is_used(encoding: str, charset: str) 
     word = "放送" if encoding == "shift_jis" else "Größe"
     first_event = event("UID:1", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", f"SUMMARY:Live: {word}")
     read = calendar(first_event, charset=charset, encoding=encoding)
-    assert (shown(read, f"Live: {word}"), warnings_text(read)) == ([GOOD], "")
+    assert (shown(read, f"Live: {word}"), warnings_text_of(read)) == ([GOOD], "")
 
 
 @pytest.mark.parametrize(

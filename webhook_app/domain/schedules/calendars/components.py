@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from webhook_app.domain.budget import spend
+from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.schedules.calendars.faults import CalendarFault
 
 KEPT: Mapping[str, frozenset[str]] = {
     "VEVENT": frozenset(
@@ -35,7 +37,11 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 class CalendarError(ValueError):
-    """These octets are not a calendar that can be used; the message says why, and what would be right."""
+    """A calendar that cannot be fetched or used. `explanation` says why as a code, the message in words."""
+
+    def __init__(self, fault: CalendarFault | Explanation, **arguments: object) -> None:
+        self.explanation = fault if isinstance(fault, Explanation) else explain(fault, **arguments)
+        super().__init__(self.explanation.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ def components(raw: bytes, encoding: str = "utf-8") -> Iterator[Component]:
     was yielded). Spends a step for each line.
     """
     if raw.startswith(BOMS):
-        raise CalendarError("not UTF-8 (it looks like UTF-16): save it as UTF-8")
+        raise CalendarError(CalendarFault.UTF16)
     stack: list[_Open] = []
     calendars, ignored_depth = 0, 0
     for match in _LINE.finditer(_unfolded(raw)):
@@ -124,7 +130,7 @@ def components(raw: bytes, encoding: str = "utf-8") -> Iterator[Component]:
     if not calendars:
         raise CalendarError(_why_not(raw))
     if stack:
-        raise CalendarError("cut short: END:VCALENDAR is missing")
+        raise CalendarError(CalendarFault.CUT_SHORT)
 
 
 def _unfolded(raw: bytes) -> bytes:
@@ -192,12 +198,12 @@ def _unescaped(match: re.Match[str]) -> str:
     return "\n" if match[1] in "nN" else match[1]
 
 
-def _why_not(raw: bytes) -> str:
+def _why_not(raw: bytes) -> CalendarFault:
     begin = raw[:4_096].removeprefix(BOM).lstrip().lower()
     if not begin:
-        return "empty: it should begin with BEGIN:VCALENDAR"
+        return CalendarFault.EMPTY
     if begin.startswith((b"<!doctype html", b"<html", b"<head", b"<!--", b"<?xml")) or b"<html" in begin:
-        return "a web page, not a calendar: is a log-in in the way, or is this the address of a page about it?"
+        return CalendarFault.WEB_PAGE
     if b"\0" in begin:
-        return "not a calendar: binary, or not UTF-8 (save it as UTF-8)"
-    return "not a calendar: it does not begin with BEGIN:VCALENDAR"
+        return CalendarFault.BINARY
+    return CalendarFault.NO_CALENDAR

@@ -19,10 +19,18 @@ from datetime import timedelta
 from heapq import nsmallest
 
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
-from webhook_app.domain.schedules.calendars.calendar import Calendar, EntryWarning, Horizon, Row, make_calendar
+from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.schedules.calendars.calendar import (
+    WARNINGS_MAX,
+    Calendar,
+    EntryWarning,
+    Horizon,
+    Row,
+    make_calendar,
+)
 from webhook_app.domain.schedules.calendars.components import BOM, CalendarError, Component, components
 from webhook_app.domain.schedules.calendars.entry import Entry, read_entry
-from webhook_app.domain.schedules.calendars.faults import FAULT_TEXTS, EntryError, Fault
+from webhook_app.domain.schedules.calendars.faults import CalendarFault, EntryError, Fault, entry_fault_code
 from webhook_app.domain.schedules.calendars.series import instances
 from webhook_app.domain.schedules.calendars.values import DAY
 from webhook_app.domain.schedules.calendars.zones import Zones
@@ -59,14 +67,14 @@ def read_calendar(raw: bytes, horizon: Horizon, *, charset: str | None = None) -
     `charset` is what the server named; a byte order mark wins over it, and what is not known is read as UTF-8.
     """
     if len(raw) > CALENDAR_MAX_BYTES:
-        raise CalendarError(f"a calendar is at most {CALENDAR_MAX_BYTES} bytes, this one has {len(raw)}")
+        raise CalendarError(CalendarFault.TOO_MANY_BYTES, limit=CALENDAR_MAX_BYTES, size=len(raw))
     raw, encoding = _recoded(raw, charset)
     warnings: set[EntryWarning] = set()
     try:
         with step_budget(LINES_STEPS, "reading the lines of this calendar"):
             events, definitions = _components(raw, encoding, horizon, warnings)
     except BudgetExceededError as error:
-        raise CalendarError(f"too long: it has more than {error.limit} lines") from None
+        raise CalendarError(CalendarFault.TOO_MANY_LINES, limit=error.limit) from None
     zones = Zones(
         definitions, EPOCH + horizon.begins_at * MS - ZONES_MARGIN, EPOCH + horizon.ends_at * MS + ZONES_MARGIN
     )
@@ -91,21 +99,18 @@ def read_calendar(raw: bytes, horizon: Horizon, *, charset: str | None = None) -
     )
 
 
-def warnings_text(calendar: Calendar) -> str:
-    """What was left out or mended, in words; empty when nothing was."""
-    texts = [
-        f"“{warning.entry}” {_fault_text(warning.fault)}" + (f" ({warning.value})" if warning.value else "")
-        for warning in calendar.warnings
-    ]
-    more = calendar.warnings_total - len(calendar.warnings)
-    return "; ".join([*texts, *([f"and {more} more"] if more > 0 else [])])
+def explain_warnings(calendar: Calendar, limit: int = WARNINGS_MAX) -> list[Explanation]:
+    """Explain what was left out or mended, entry by entry, at most `limit` of them; empty when nothing was."""
+    explanations = [_explain_warning(warning) for warning in calendar.warnings[:limit]]
+    more = calendar.warnings_total - len(explanations)
+    return [*explanations, explain(CalendarFault.MORE_ENTRIES, count=more)] if more > 0 else explanations
 
 
-def _fault_text(code: str) -> str:
-    try:
-        return FAULT_TEXTS[Fault(code)]
-    except (KeyError, ValueError):
-        return code
+def _explain_warning(warning: EntryWarning) -> Explanation:
+    fault = explain(entry_fault_code(warning.fault))
+    if warning.value:
+        return explain(CalendarFault.ENTRY_VALUE, entry=warning.entry, fault=fault, value=warning.value)
+    return explain(CalendarFault.ENTRY, entry=warning.entry, fault=fault)
 
 
 def _recoded(raw: bytes, charset: str | None) -> tuple[bytes, str]:
@@ -122,7 +127,7 @@ def _recoded(raw: bytes, charset: str | None) -> tuple[bytes, str]:
         try:
             return raw.decode(encoding).removeprefix("\ufeff").encode(), "utf-8"
         except UnicodeError:
-            raise CalendarError(f"not {encoding}, though the server says so: save it as UTF-8") from None
+            raise CalendarError(CalendarFault.OTHER_ENCODING, encoding=encoding) from None
     return raw, encoding
 
 
