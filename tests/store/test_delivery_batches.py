@@ -22,10 +22,10 @@ def deliveries(count: int) -> list[Delivery]:
     return [Delivery(f"dlv_{at}", f"msg_{at}", SUBSCRIBER, created_at=at + 1, entry=f"{at}-0") for at in range(count)]
 
 
-def expand(store_url: str, made: Sequence[Delivery], free_slots: int = 0) -> Sequence[ExpandResult]:
+def expand(store_url: str, created: Sequence[Delivery], free_slots: int = 0) -> Sequence[ExpandResult]:
     """Make these deliveries in the store."""
-    latest = {f"room-{at}|stream": at for at in range(len(made))}
-    expansion = Expansion("0-0", "1-0", latest, {}, {SUBSCRIBER: free_slots}, made)
+    latest = {f"room-{at}|stream": at for at in range(len(created))}
+    expansion = Expansion("0-0", "1-0", latest, {}, {SUBSCRIBER: free_slots}, created)
 
     async def work(client: Client) -> Sequence[ExpandResult]:
         results = await Outbox(client).expand(expansion)
@@ -73,9 +73,9 @@ def test_a_batch_of_more_than_a_thousand_deliveries_is_made_whole(client: Client
 
 
 def test_a_batch_of_more_than_a_thousand_outcomes_is_written_whole(client: Client, store_url: str) -> None:
-    made = deliveries(COUNT)
-    expand(store_url, made)
-    settle(store_url, [with_state(delivery, DeliveryState.DELIVERED) for delivery in made])
+    created = deliveries(COUNT)
+    expand(store_url, created)
+    settle(store_url, [with_state(delivery, DeliveryState.DELIVERED) for delivery in created])
     assert client.zcard(keys.DELIVERIES_PENDING) == client.zcard(keys.subscriber_due(SUBSCRIBER)) == 0
     assert client.zscore(keys.SUBSCRIBERS_DUE, SUBSCRIBER) is None
 

@@ -4,6 +4,7 @@ import base64
 import hmac
 import socket
 import ssl
+from binascii import b2a_base64
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -81,9 +82,7 @@ class WebhookChannel:
 def signed_headers(notice_id: str, at_s: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
     """The headers of Standard Webhooks 1.0.0, signed with each secret (base64, without `whsec_`), the newest first."""
     content = f"{notice_id}.{at_s}.".encode() + body
-    signatures = " ".join(
-        "v1," + base64.b64encode(hmac.digest(_key(secret), content, "sha256")).decode() for secret in secrets
-    )
+    signatures = " ".join([_signature(content, secret) for secret in secrets])
     return {
         "content-type": "application/json",
         "webhook-id": notice_id,
@@ -115,6 +114,12 @@ def _masked(text: str, url: str) -> str:
     return masked_excerpt(text, url) if text else text
 
 
+def _signature(content: bytes, secret: str) -> str:
+    mac = _empty_mac(secret).copy()  # a third of the time that it takes from the key
+    mac.update(content)
+    return "v1," + b2a_base64(mac.digest(), newline=False).decode()
+
+
 @lru_cache(maxsize=SECRETS_CACHED)
-def _key(secret: str) -> bytes:
-    return base64.b64decode(secret)
+def _empty_mac(secret: str) -> hmac.HMAC:
+    return hmac.new(base64.b64decode(secret), digestmod="sha256")

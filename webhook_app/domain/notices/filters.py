@@ -57,6 +57,11 @@ def only_subscriber_of(notice: Notice) -> str | None:
     return str(notice.data.get("subscriber_id")) if notice.type in ADDRESSED else None
 
 
+def depends_on_head_only(notice: Notice) -> bool:
+    """Whether a notice's type, room and cause alone decide who gets it, and nothing in its data."""
+    return notice.type not in ADDRESSED and not notice.type.startswith("alarm.")
+
+
 @lru_cache(maxsize=10_000)
 def matches_type(patterns: tuple[str, ...], kind: str) -> bool:
     """Whether patterns select a type. Only patterns that begin with `videosdk.` select raw webhooks."""

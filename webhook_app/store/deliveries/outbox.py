@@ -28,6 +28,9 @@ class ExpandResult(IntEnum):
     LEASED = 2  # to the caller, who sends it without claiming it
 
 
+_RESULTS = (ExpandResult.EXISTED, ExpandResult.WAITING, ExpandResult.LEASED)  # by code
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
     """A notice and the id of its entry in the outbox."""
@@ -104,7 +107,7 @@ class Outbox:
         lists = [list(chain.from_iterable(mapping.items())) for mapping in mappings]
         args = [codec.pack([expansion.before, expansion.after, LEASE_MS, PARK_MS, *lists, deliveries])]
         codes = await self._expand(keys=[keys.OUTBOX_CURSOR, keys.PREFIX], args=args)
-        return None if codes == _CURSOR_MOVED else [ExpandResult(code) for code in codes]
+        return None if codes == _CURSOR_MOVED else [_RESULTS[code] for code in codes]
 
 
 def outbox_entry_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> OutboxEntry:
