@@ -5,8 +5,8 @@ the bytes it has sent.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -86,24 +86,39 @@ def announced_length(headers: list[tuple[bytes, bytes]]) -> int | None:
     return None
 
 
-@asynccontextmanager
-async def read_body(receive: Receive, memory: BodyMemory, *, max_bytes: int, timeout_s: float) -> AsyncIterator[bytes]:
+def read_body(
+    receive: Receive, memory: BodyMemory, *, max_bytes: int, timeout_s: float
+) -> AbstractAsyncContextManager[bytes]:
     """The whole body, if it comes to its end within `timeout_s` of the request's head.
 
     Its memory is held until the context ends: a complete body that waits for a thread takes as much as one that is
     still coming in. Raises BodyTooLargeError, BodyTimeoutError, BodyMemoryFullError or BodyBrokenError; nothing of the
     body is kept then.
     """
-    hold = _Hold(memory)
-    try:
+    return _BodyContext(receive, memory, max_bytes=max_bytes, timeout_s=timeout_s)
+
+
+class _BodyContext(AbstractAsyncContextManager[bytes]):
+    """The context of `read_body`; as a generator it would cost each webhook more."""
+
+    def __init__(self, receive: Receive, memory: BodyMemory, *, max_bytes: int, timeout_s: float) -> None:
+        self._receive = receive
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._hold = _Hold(memory)
+
+    async def __aenter__(self) -> bytes:
         try:
-            async with asyncio.timeout(timeout_s):
-                body = await _read(receive, max_bytes, hold)
-        except TimeoutError:
-            raise (BodyMemoryFullError if hold.is_waiting else BodyTimeoutError) from None
-        yield body
-    finally:
-        hold.release()
+            async with asyncio.timeout(self._timeout_s):
+                return await _read(self._receive, self._max_bytes, self._hold)
+        except BaseException as error:
+            self._hold.release()
+            if isinstance(error, TimeoutError):
+                raise (BodyMemoryFullError if self._hold.is_waiting else BodyTimeoutError) from None
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        self._hold.release()
 
 
 async def _read(receive: Receive, max_bytes: int, hold: _Hold) -> bytes:

@@ -8,9 +8,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,19 @@ class WebhookApp:
     count: CountOutcome
 
 
+class _Responses:
+    """Counts the requests that came in whole and have not been answered yet."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *error: object) -> None:
+        self.count -= 1
+
+
 class Front:
     """The ASGI application."""
 
@@ -104,7 +117,7 @@ class Front:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._health_pool = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
         self._requests = 0
-        self._responding = 0
+        self._responses = _Responses()
         self._draining = asyncio.Event()
         self._webhook_memory = self._body_memory()
         self._request_memory = self._body_memory()
@@ -123,7 +136,7 @@ class Front:
     @property
     def is_responding(self) -> bool:
         """Whether a request that came in whole has not been answered yet."""
-        return self._responding > 0
+        return self._responses.count > 0
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -157,7 +170,7 @@ class Front:
             raise refusal
         try:
             async with self._body(scope, receive, self._webhook_memory, self._limits.webhook_body_max_bytes) as body:
-                with self._count_response():
+                with self._responses:
                     answer = call(webhooks.app, environ_of(scope, body))
                     await self._send(answer, scope, receive, send)
         except BodyTooLargeError:
@@ -173,7 +186,7 @@ class Front:
     async def _request(self, scope: Any, receive: Receive, send: Send) -> None:
         try:
             async with self._body(scope, receive, self._request_memory, self._limits.request_body_max_bytes) as body:
-                with self._count_response():
+                with self._responses:
                     answer = await self._call_in_thread(scope, body)
         except BodyTooLargeError:
             raise RefusalError(413, f"a request is at most {self._limits.request_body_max_bytes} bytes") from None
@@ -181,16 +194,8 @@ class Front:
             raise RefusalError(408, "the request's body was not received in time") from None
         except BodyMemoryFullError:
             raise _memory_full() from None
-        with self._count_response():
+        with self._responses:
             await self._send(answer, scope, receive, send)
-
-    @contextmanager
-    def _count_response(self) -> Iterator[None]:
-        self._responding += 1
-        try:
-            yield
-        finally:
-            self._responding -= 1
 
     async def _call_in_thread(self, scope: Any, body: bytes) -> WsgiAnswer:
         is_health = scope["path"] in HEALTH_PATHS

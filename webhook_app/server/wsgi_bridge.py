@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from webhook_app.server.paths import decoded_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+HEADER_NAMES_CACHED = 256
 
 
 @dataclass(slots=True)
@@ -58,12 +61,17 @@ def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
         if name == b"content-type":
             environ["CONTENT_TYPE"] = text
         elif name not in (b"content-length", b"transfer-encoding"):
-            key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+            key = _variable(name)
             separator = "; " if name == b"cookie" else ","
             environ[key] = f"{environ[key]}{separator}{text}" if key in environ else text
     if body:
         environ["CONTENT_LENGTH"] = str(len(body))
     return environ
+
+
+@lru_cache(maxsize=HEADER_NAMES_CACHED)
+def _variable(name: bytes) -> str:
+    return "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
 
 
 def call(app: "WSGIApplication", environ: dict[str, Any]) -> WsgiAnswer:

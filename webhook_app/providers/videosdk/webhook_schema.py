@@ -1,38 +1,29 @@
 """The shape of a webhook that is ours to fold; a body of any other shape is kept as unreadable."""
 
-from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from webhook_app.providers.port import UNREADABLE, ReceivedWebhook
-from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, WEBHOOK_TYPE, read_body
+from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, IDS, WEBHOOK_TYPE, read_body
 from webhook_app.text.validation_messages import flatten_errors
 
 _a_type = validate.Regexp(WEBHOOK_TYPE, error="not a webhook type")
 _an_id = validate.Length(min=1, max=ID_MAX_CHARS)
 
 
-class WebhookDataSchema(Schema):
-    """The ids in a webhook's data that decide what it is about; everything else passes."""
+class WebhookSchema(Schema):
+    """A webhook's type, and the ids in its data that decide what it is about.
 
-    class Meta:
-        unknown = INCLUDE
+    The rest of the data is no part of it: marshmallow would copy it field by field, for each webhook.
+    """
 
+    webhookType = fields.String(required=True, validate=_a_type)  # noqa: N815
     meetingId = fields.String(validate=_an_id, allow_none=True)  # noqa: N815
     roomId = fields.String(validate=_an_id, allow_none=True)  # noqa: N815
     sessionId = fields.String(validate=_an_id, allow_none=True)  # noqa: N815
     participantId = fields.String(validate=_an_id, allow_none=True)  # noqa: N815
 
 
-class WebhookEnvelopeSchema(Schema):
-    """`{"webhookType": …, "data": {…}}`."""
-
-    class Meta:
-        unknown = INCLUDE
-
-    webhookType = fields.String(required=True, validate=_a_type)  # noqa: N815
-    data = fields.Nested(WebhookDataSchema, required=True)
-
-
-_envelope = WebhookEnvelopeSchema()
+_schema = WebhookSchema()
 
 
 def parse(raw: bytes) -> ReceivedWebhook:
@@ -41,7 +32,7 @@ def parse(raw: bytes) -> ReceivedWebhook:
     if body.reason is not None:
         return ReceivedWebhook(UNREADABLE, None, body.reason)
     try:
-        _envelope.load({"webhookType": body.type, "data": body.data})
+        _schema.load({"webhookType": body.type} | {name: body.data[name] for name in IDS if name in body.data})
     except ValidationError as error:
         wrong = "; ".join(f"{field}: {message}" for field, message in flatten_errors(error.messages_dict))
         return ReceivedWebhook(UNREADABLE, None, wrong[:300])
