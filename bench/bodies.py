@@ -20,9 +20,9 @@ def runs(rooms: int, cycles: int, *, first: int = 0) -> Iterator[bytes]:
 def sessions(rooms: int, cycles: int) -> Iterator[bytes]:
     """Yield sessions in which participants join, a stream goes through all states, and participants leave."""
     for cycle in range(cycles):
-        for at in range(len(_plan(0, 0))):
+        for at in range(len(_plan(0))):
             for room in range(rooms):
-                kind, data = _plan(room, cycle)[at]
+                kind, data = _plan(cycle)[at]
                 yield hls(kind, room, cycle) if kind in STATES else body(kind, room, cycle, **data)
 
 
@@ -47,7 +47,7 @@ def room_id(room: int) -> str:
     return f"room-{room:04d}-live"
 
 
-def _plan(room: int, cycle: int) -> list[tuple[str, dict[str, str]]]:
+def _plan(cycle: int) -> list[tuple[str, dict[str, str]]]:
     people = [("Host Ada", f"host{cycle}"), *((f"Guest {n}", f"guest{cycle}x{n}") for n in range(GUESTS))]
     people_data = [{"participantId": who, "participantName": name} for name, who in people]
     joins = [("participant-joined", participant) for participant in people_data]

@@ -35,15 +35,15 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
     arguments = ("--port", str(port), "--data", str(directory / "videosdk"))
     with children.python("sandbox", *arguments, environ=secrets, log=directory / "sandbox.log"):
         children.wait_for(lambda: children.answers(port, "/"), "the sandbox")
-        with product.up(directory, 9, videosdk=(port, "bench", secrets["SANDBOX_SECRET"])) as served:
-            lags = _measure(directory, port, served, rules)
+        with product.up(directory, 9, videosdk=(port, "bench", secrets["SANDBOX_SECRET"])):
+            lags = _measure(directory, port, rules)
     for percent, goal in GOALS.items():
         what = f"opening to POST, {OPENINGS} of {rules:,} rules in one second, p{percent}"
         detail = {"starts": len(lags), "max_ms": max(lags)}
         yield Result("openings", what, "ms", percentile(lags, percent), goal=goal, detail=detail)
 
 
-def _measure(directory: Path, sandbox: int, served: product.Served, rules: int) -> list[float]:
+def _measure(directory: Path, sandbox: int, rules: int) -> list[float]:
     run = json.loads((directory / "run.json").read_text())
     client = connect(run["store"])
     far = datetime.now(UTC) + timedelta(days=30)

@@ -15,7 +15,7 @@ ALL_WEBHOOKS_LOST = 0.15  # of so many seeds not one webhook comes while there i
 Tell = Callable[[str], None]
 
 
-class Broken(AssertionError):
+class InvariantError(AssertionError):
     """An invariant that does not hold."""
 
 

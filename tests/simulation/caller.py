@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox import model
-from tests.simulation.agenda import SECOND, Agenda, Broken
+from tests.simulation.agenda import SECOND, Agenda, InvariantError
 from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
 from webhook_app.domain.control.call import Call, CallKind
@@ -136,10 +136,12 @@ class Caller:
     def _check_start(self, room_id: str) -> None:
         """Never two runs at once for one wish: neither one that runs nor one that may still begin."""
         if any(at > self.agenda.now for at in self.cloud.late.get(room_id, ())):
-            raise Broken(f"{self.agenda.clock()} a second start in {room_id} while the first may still be done")
+            raise InvariantError(f"{self.agenda.clock()} a second start in {room_id} while the first may still be done")
         running = self.cloud.running(room_id)
         if running is not None and running.id in self.cloud.ours:
-            raise Broken(f"{self.agenda.clock()} a start in {room_id} while one that we started is {running.state}")
+            raise InvariantError(
+                f"{self.agenda.clock()} a start in {room_id} while one that we started is {running.state}"
+            )
 
     def _do_late(self, call: Call, at: int) -> None:
         if call.kind is CallKind.START:

@@ -1,6 +1,6 @@
 """What must hold when a simulated world has come to rest."""
 
-from tests.simulation.agenda import MINUTE, Agenda, Broken
+from tests.simulation.agenda import MINUTE, Agenda, InvariantError
 from tests.simulation.people import ROOMS
 from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker, effect_of
@@ -31,9 +31,9 @@ def check_fold(worker: Worker) -> None:
         outcome = step(again, event)
         apply(again, outcome)
         if effect_of(event, outcome) != effect:
-            raise Broken(f"folded again, {event} comes to {effect_of(event, outcome)}, it had come to {effect}")
+            raise InvariantError(f"folded again, {event} comes to {effect_of(event, outcome)}, it had come to {effect}")
     if again != worker.world:
-        raise Broken("folding the journal again gives another state")
+        raise InvariantError("folding the journal again gives another state")
 
 
 def check_end(agenda: Agenda, cloud: Cloud, room: Room, run: Stream) -> None:
@@ -47,7 +47,7 @@ def check_end(agenda: Agenda, cloud: Cloud, room: Room, run: Stream) -> None:
         return  # REST calls it by another id: until its address is known nobody can tell that it is the same
     if history_of(room, run.session_id).stream_count < cloud.runs_of(run.session_id):
         return  # of some run of its session not one webhook has come: nobody can tell whose stop this is
-    raise Broken(
+    raise InvariantError(
         f"{agenda.clock()} {room.room_id} {run.stream_id} is {stream.state}, we take it for {run.state}: {run}"
     )
 
@@ -56,25 +56,25 @@ def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:
     """After a while without faults the rooms are what is wanted, and we know it."""
     agenda.count("checks")
     if worker.cursor != len(worker.journal):
-        raise Broken("the journal is not folded to its end")
+        raise InvariantError("the journal is not folded to its end")
     if worker.world.config.settings.paused:
-        raise Broken("calls are still paused")
+        raise InvariantError("calls are still paused")
     timers = {(room_id, name): due for room_id, room in worker.world.rooms.items() for name, due in room.timers.items()}
     if timers != worker.timers:
-        raise Broken(f"timers are lost: {timers.keys() ^ worker.timers.keys()}")
+        raise InvariantError(f"timers are lost: {timers.keys() ^ worker.timers.keys()}")
     overdue = {timer: due for timer, due in timers.items() if due < agenda.now - MINUTE}
     if overdue:
-        raise Broken(f"nobody told these timers: {overdue}")
+        raise InvariantError(f"nobody told these timers: {overdue}")
     for room_id in ROOMS:
         room = worker.world.rooms.get(room_id) or Room(room_id)
         if room.probing.pending_failure_notice is not None and agenda.now > room.timers["untold"]:
-            raise Broken(f"{room_id}: a failure is still untold")
+            raise InvariantError(f"{room_id}: a failure is still untold")
         _check_plan(agenda, worker.world, room)
         _check_room(agenda, cloud, room)
         running, closed_at = cloud.running(room_id), worker.closed.get(room_id)
         was_announced = running is not None and running.id in cloud.announced
         if running is not None and was_announced and closed_at is not None and running.start_ms < closed_at:
-            raise Broken(f"{agenda.clock()} {room_id}: what ran when the window closed runs on")
+            raise InvariantError(f"{agenda.clock()} {room_id}: what ran when the window closed runs on")
 
 
 def _check_plan(agenda: Agenda, world: SystemState, room: Room) -> None:
@@ -84,17 +84,17 @@ def _check_plan(agenda: Agenda, world: SystemState, room: Room) -> None:
     window, where = room.schedule.window, f"{agenda.clock()} {room.room_id}"
     if current is None:
         if window is not None and not window.overrunning:
-            raise Broken(f"{where} has a window that nobody asks for: {window}")
+            raise InvariantError(f"{where} has a window that nobody asks for: {window}")
     elif window is None or window.closes_at <= agenda.now or dict(window.start) != dict(current.start):
-        raise Broken(f"{where} has the window {window}, asked for is {current}")
+        raise InvariantError(f"{where} has the window {window}, asked for is {current}")
     elif (
         window.suppressed is None
         and window.condition_met
         and not (room.desires.schedule and room.desires.schedule.on_air)
     ):
-        raise Broken(f"{where} is not wanted on air in its open window")
+        raise InvariantError(f"{where} is not wanted on air in its open window")
     if window is None and room.desires.schedule is not None and room.desires.operator is None:
-        raise Broken(f"{where}: the schedule wants something after the close")
+        raise InvariantError(f"{where}: the schedule wants something after the close")
 
 
 def _check_room(agenda: Agenda, cloud: Cloud, room: Room) -> None:
@@ -104,14 +104,14 @@ def _check_room(agenda: Agenda, cloud: Cloud, room: Room) -> None:
     if unheard and (desired is None or not desired.on_air):
         return  # not one webhook of it has come, and nobody has a reason to ask
     if room.on_air != on_air:
-        raise Broken(f"{where} is {running and running.state}, we take it for {room.shown_stream}")
+        raise InvariantError(f"{where} is {running and running.state}, we take it for {room.shown_stream}")
     if on_air:
         agenda.count("checks on air")
     if desired is None:
         return
     session = cloud.session(room.room_id)
     if on_air != (desired.on_air and session is not None):
-        raise Broken(
+        raise InvariantError(
             f"{where} is {'on' if on_air else 'off'} air with {desired}, "
             f"session {session and session.id}, waits {room.control.waiting_for}, "
             f"call {room.control.call}, timers {room.timers}"

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from tests.simulation.agenda import SECOND, Agenda, Broken
+from tests.simulation.agenda import SECOND, Agenda, InvariantError
 from tests.simulation.worker import Worker
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id
 from webhook_app.domain.delivery.retry import next_retry_at
@@ -50,12 +50,12 @@ class Deliverer:
                     continue
                 delivery = self.deliveries.get(delivery_id(notice.notice_id, name))
                 if delivery is None:
-                    raise Broken(f"{notice.type} {notice.notice_id} was never sent to {name}")
+                    raise InvariantError(f"{notice.type} {notice.notice_id} was never sent to {name}")
                 if (
                     delivery.state is DeliveryState.PENDING
                     and (delivery.next_attempt_at or 0) < self.agenda.now - LEASE_MS
                 ):
-                    raise Broken(f"{notice.type} {notice.notice_id} to {name} is pending and is never tried")
+                    raise InvariantError(f"{notice.type} {notice.notice_id} to {name} is pending and is never tried")
         self.notices = [notice for notice in self.notices if notice.notice_id in left]
         settled = [key for key, delivery in self.deliveries.items() if delivery.state is not DeliveryState.PENDING]
         for key in settled:

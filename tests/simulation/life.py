@@ -1,6 +1,6 @@
 """A simulated life, drawn from its seed: hours in which everything happens at once, or weeks of broadcasts."""
 
-from tests.simulation.agenda import DAY, HOUR, MINUTE, Agenda, Broken, Tell
+from tests.simulation.agenda import DAY, HOUR, MINUTE, Agenda, InvariantError, Tell
 from tests.simulation.caller import Caller
 from tests.simulation.checks import calm, check_end, check_fold, check_rest
 from tests.simulation.deliverer import Deliverer
@@ -23,7 +23,7 @@ SETTLES_MAX = 5
 
 
 def simulate(seed: int, *, tell: Tell | None = None, rounds: int | None = None) -> dict[str, int]:
-    """Live one seed; raises Broken, or whatever the core raised, with the seed in its notes. Counts what happened."""
+    """Live one seed and count what happened. Raises InvariantError or the core's error, with the seed in its notes."""
     life = Life(seed, tell)
     try:
         if seed % RUSH_EVERY == 0:
@@ -120,7 +120,7 @@ class Life:
             if self.agenda.now - self.caller.sent_at > SETTLE_MS:
                 return
             self.agenda.play(self.agenda.now + SETTLE_MS)
-        raise Broken(f"{self.agenda.clock()} calls go on and on although nothing has changed")
+        raise InvariantError(f"{self.agenda.clock()} calls go on and on although nothing has changed")
 
     def _check_end(self, room: Room, run: Stream) -> None:
         check_end(self.agenda, self.cloud, room, run)

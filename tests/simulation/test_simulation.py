@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.agenda import DAY, Broken
+from tests.simulation.agenda import DAY, InvariantError
 from tests.simulation.life import RUSH_EVERY, Life, simulate
 from tests.simulation.worker import Worker
 from webhook_app.domain.control.call import Call
@@ -102,6 +102,6 @@ def _is_found_out(spoil: Callable[[Life], None]) -> None:
         spoil(life)
         try:
             life.rush(1)
-        except Broken:
+        except InvariantError:
             return
     raise AssertionError(f"nothing was found in {SPOILED_MAX} seeds")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests.simulation.agenda import SECOND, Agenda, Broken
+from tests.simulation.agenda import SECOND, Agenda, InvariantError
 from webhook_app.domain.control.call import Call, CallState
 from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.notices.notice import Notice
@@ -140,12 +140,12 @@ class Worker:
                 self._calls.add(call.call_id)
                 self.on_call(call)
             elif call.state is CallState.WAITING and call.created_at == event.at:
-                raise Broken(f"call {call.call_id} is decided twice")
+                raise InvariantError(f"call {call.call_id} is decided twice")
         for run in outcome.streams.values():
             self.on_run(outcome.rooms[run.room_id], run)
         for notice in outcome.notices:
             if notice.notice_id in self._notices:
-                raise Broken(f"notice {notice.notice_id} is told by two events: {notice}")
+                raise InvariantError(f"notice {notice.notice_id} is told by two events: {notice}")
             self._notices.add(notice.notice_id)
             self.on_notice(notice)
         if self.agenda.is_verbose:
@@ -179,5 +179,5 @@ def read_back(world: SystemState) -> SystemState:
     settings: Settings = codec.settings_of(codec.encode(world.config.settings))
     read = SystemState(make_config(rules, world.config.names, settings, world.config.calendars), rooms, memory, alarms)
     if read != world:
-        raise Broken("a world that is read back is not what was written")
+        raise InvariantError("a world that is read back is not what was written")
     return read

@@ -99,9 +99,9 @@ def test_a_window_without_an_end_that_a_change_ends_is_told_with_the_moment_it_e
     assert missed.data["closes_at"] == rfc3339(missed.at)
 
 
-@pytest.mark.parametrize("start", [{}, HIGH])
-def test_a_window_that_ends_where_another_stream_begins_has_its_own_end(start: Any) -> None:
-    scenario = ScheduledRoom().put_schedule("first").put_schedule("second", at=["14:00"], start=HIGH)
+@pytest.mark.parametrize(("first", "second"), [({}, HIGH), (HIGH, {})])
+def test_a_window_that_ends_where_another_stream_begins_has_its_own_end(first: Any, second: Any) -> None:
+    scenario = ScheduledRoom().put_schedule("first", start=first).put_schedule("second", at=["14:00"], start=second)
     scenario.until(ONE + 2 * MINUTE)
     assert notice(scenario, "late").data["closes_at"] == "2026-11-22T14:00:00.000Z"
     scenario.until(ONE + HOUR + 2 * MINUTE)

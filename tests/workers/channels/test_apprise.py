@@ -74,9 +74,7 @@ def notice(kind: str = "stream.playable", because: str = "rule:sunday-service", 
     return make_notice("1-0", notice_type, 1_795_600_000_000, room_id=ROOM, sequence=7, because=because, data=data)
 
 
-def test_a_mail_says_what_where_why_since_when_and_where_to_look(
-    harness: DeliveryHarness, mail: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mail_says_what_where_why_since_when_and_where_to_look(harness: DeliveryHarness, mail: Any) -> None:
     harness.base_url = BASE
     harness.client.set(keys.NAMES, codec.encode({"main-hall": ConfiguredRoom("main-hall", ROOM, ())}))
     harness.subscribe(

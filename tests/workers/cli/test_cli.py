@@ -394,7 +394,7 @@ def _on_a_terminal(instance: Product, environ: dict[str, str]) -> str:
     return output.decode()
 
 
-def test_completion_is_clicks_own(tmp_path: Path) -> None:
+def test_completion_is_clicks_own() -> None:
     done = CliRunner().invoke(main, [], prog_name="tally", env={"_TALLY_COMPLETE": "bash_source"})
     assert "_TALLY_COMPLETE=bash_complete" in done.output
     done = CliRunner().invoke(

@@ -423,9 +423,7 @@ def silent_server() -> Iterator[Any]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/a.ics"
 
 
-def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(
-    harness: Any, web: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(harness: Any, web: Any) -> None:
     harness.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0, fetch_deadline_s=1.0)
     with silent_server() as silent:
         harness.rule("a-silent", silent)
@@ -476,7 +474,7 @@ def test_the_thread_outlives_whatever_one_calendar_raises(harness: Any, web: Any
 
 
 def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(
-    harness: Any, web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: Any, web: Any, tmp_path: Path
 ) -> None:
     harness.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0, journal_bytes_per_s=0)
     path = tmp_path / "a.ics"

@@ -68,7 +68,7 @@ def test_a_store_left_running_is_taken_over_with_what_it_holds(make: Make, tmp_p
     assert wait_until(lambda: not left.alive(), scaled_limit(5))
 
 
-def test_one_taken_over_is_started_anew_when_it_dies(make: Make, tmp_path: Path) -> None:
+def test_one_taken_over_is_started_anew_when_it_dies(make: Make) -> None:
     left, second = make(), make()
     left.start()
     second.start()

@@ -240,7 +240,7 @@ def test_a_configuration_file_that_is_wrong_fails(store_url: str, client: Client
     assert findings["configuration file"].level is Level.FAILED and "rulez" in findings["configuration file"].message
 
 
-def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(store_url: str, client: Client) -> None:
+def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(client: Client) -> None:
     append(
         client, *(Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM)) for kind in ("hls-started", "hls-stopped"))
     )

@@ -156,9 +156,7 @@ def test_an_event_is_skipped_after_two_reports_of_it_unless_it_was_committed(cli
     assert events.load() == {first: "why"}
 
 
-def test_a_verdict_written_while_the_batch_folds_is_obeyed_before_the_batch_is_committed(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_verdict_written_while_the_batch_folds_is_obeyed_before_the_batch_is_committed(client: Client) -> None:
     first, second = append(client, "a", "b")
     events = SkippedEventStore(client)
 

@@ -29,7 +29,7 @@ def diagram(run: Stream | None) -> Markup:
     for state, following in MOVES.items():
         for other in sorted(following, key=list(StreamState).index):
             is_taken = state in visited and other in visited and not _between(state, other, visited)
-            parts.append(_arrow(tops, state, other, height, is_taken=is_taken))
+            parts.append(_arrow(tops, state, other, is_taken=is_taken))
     for state in COLUMN:
         parts.append(_box(state, LEFT, tops[state], BOX_WIDTH, BOX_HEIGHT, run, visited))
     parts.append(_box(StreamState.FAILED, FAILED_LEFT, TOP, FAILED_WIDTH, height - 2 * TOP, run, visited))
@@ -63,9 +63,7 @@ def _between(first: StreamState, last: StreamState, visited: Mapping[StreamState
     return any(state in visited for state in order[order.index(first) + 1 : order.index(last)])
 
 
-def _arrow(
-    tops: Mapping[StreamState, int], first: StreamState, last: StreamState, height: int, *, is_taken: bool
-) -> Markup:
+def _arrow(tops: Mapping[StreamState, int], first: StreamState, last: StreamState, *, is_taken: bool) -> Markup:
     top = tops[first]
     if last is StreamState.FAILED:
         middle = top + BOX_HEIGHT // 2
