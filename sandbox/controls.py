@@ -132,7 +132,7 @@ async def room_pace(request: web.Request) -> web.Response:
         raise RefusedError(400, "answer_s is the sandbox's, not a room's; a slow answer is the fault `slow`")
     room = model.get_or_create_room(runtime.state, runtime.now_ms(), _room_id(request))
     room.pace = _changed(room.pace or runtime.state.pace, body)
-    return web.json_response(_shown(room.pace))
+    return web.json_response(_pace_json(room.pace))
 
 
 async def age(request: web.Request) -> web.Response:
@@ -152,7 +152,7 @@ async def pace(request: web.Request) -> web.Response:
             _set_pace(runtime, read_pace(await request.read()))
         except ValueError as error:
             raise RefusedError(400, str(error)) from error
-    return web.json_response({**_shown(runtime.state.pace), "answer_s": runtime.answer_s})
+    return web.json_response({**_pace_json(runtime.state.pace), "answer_s": runtime.answer_s})
 
 
 async def log(request: web.Request) -> web.Response:
@@ -206,7 +206,7 @@ def _changed(pace: Pace, body: PaceBody) -> Pace:
     return replace(pace, **{name: round(seconds * 1000) for name, seconds in changes_s.items() if seconds is not None})
 
 
-def _shown(pace: Pace) -> dict[str, float]:
+def _pace_json(pace: Pace) -> dict[str, float]:
     return {
         "started_s": pace.started_ms / 1000,
         "playable_s": pace.playable_ms / 1000,

@@ -30,7 +30,7 @@ def livestream_url(stream: Stream) -> str:
 
 def room_json(room: Room, base: str) -> dict[str, Any]:
     """A room; `base` is the origin of its links."""
-    shown: dict[str, Any] = {
+    document: dict[str, Any] = {
         "id": room.id,
         "roomId": room.id,
         "customRoomId": room.custom_id,
@@ -40,8 +40,8 @@ def room_json(room: Room, base: str) -> dict[str, Any]:
         "links": {"get_room": f"{base}/v2/rooms/{room.id}", "get_session": f"{base}/v2/sessions/"},
     }
     if room.end_point is not None:
-        shown["webhook"] = {"endPoint": room.end_point, "events": list(room.events)}
-    return shown
+        document["webhook"] = {"endPoint": room.end_point, "events": list(room.events)}
+    return document
 
 
 def session_json(session: Session, base: str) -> dict[str, Any]:
@@ -85,9 +85,9 @@ def participant_json(participant: Participant, base: str) -> dict[str, Any]:
     }
 
 
-def without_modes(shown: dict[str, Any]) -> dict[str, Any]:
+def without_modes(document: dict[str, Any]) -> dict[str, Any]:
     """Remove the modes from a participant's JSON, as in older answers."""
-    return {name: value for name, value in shown.items() if name not in ("mode", "changeModeHistory")}
+    return {name: value for name, value in document.items() if name not in ("mode", "changeModeHistory")}
 
 
 def composer_id(stream: Stream) -> str:
@@ -119,8 +119,8 @@ def stream_json(stream: Stream, base: str) -> dict[str, Any]:
 
 def old_detail_json(stream: Stream, base: str) -> dict[str, Any]:
     """A single stream as in older answers: without its live URL and webhook record."""
-    shown = stream_json(stream, base)
-    return {key: value for key, value in shown.items() if key != "livestreamUrl"}
+    document = stream_json(stream, base)
+    return {key: value for key, value in document.items() if key != "livestreamUrl"}
 
 
 def stream_detail_json(stream: Stream, base: str) -> dict[str, Any]:

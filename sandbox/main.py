@@ -53,8 +53,8 @@ def run(
     try:
         asyncio.run(_serve(runtime, host, port, demo, demo_factor))
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        click.echo(f"The sandbox cannot listen on {host}:{port}: {why}", err=True)
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        click.echo(f"The sandbox cannot listen on {host}:{port}: {reason}", err=True)
         raise SystemExit(1) from error
 
 

@@ -35,7 +35,7 @@ async def playlist(request: web.Request) -> web.Response:
 async def segment(request: web.Request) -> web.Response:
     """Return a segment; all are the same two seconds."""
     _stream(request.app[RUNTIME], request.match_info["folder"])
-    return web.Response(body=_card(), content_type="video/mp2t", headers=ANYWHERE)
+    return web.Response(body=_test_card(), content_type="video/mp2t", headers=ANYWHERE)
 
 
 def playlist_of(stream: Stream, now_ms: int, *, whole: bool) -> str:
@@ -61,7 +61,7 @@ def _stream(runtime: SandboxRuntime, folder: str) -> Stream:
 
 
 @cache
-def _card() -> bytes:
+def _test_card() -> bytes:
     return Path(__file__).with_name("card.ts").read_bytes()
 
 

@@ -69,8 +69,8 @@ async def active_participants(request: web.Request) -> web.Response:
         raise RefusedError(404, f"Cannot GET {request.path}")
 
     def show(participant: Participant, base: str) -> dict[str, Any]:
-        shown = participant_json(participant, base)
-        return shown if forms.participant_modes else without_modes(shown)
+        document = participant_json(participant, base)
+        return document if forms.participant_modes else without_modes(document)
 
     def in_session(rows: list[dict[str, Any]], base: str) -> list[dict[str, Any]]:
         return [{**session_json(session, base), "participants": rows}]

@@ -49,9 +49,9 @@ async def active(request: web.Request) -> web.Response:
     forms = state.forms_of(room_id)
     if stream is None:
         return none_active(forms, room_id)
-    shown = stream_json(stream, str(request.url.origin()))
-    shown = {forms.room_key if key == "roomId" else key: value for key, value in shown.items()}
-    return web.json_response({"code": 200, "data": shown})
+    document = stream_json(stream, str(request.url.origin()))
+    document = {forms.room_key if key == "roomId" else key: value for key, value in document.items()}
+    return web.json_response({"code": 200, "data": document})
 
 
 async def listed(request: web.Request) -> web.Response:

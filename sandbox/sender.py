@@ -101,13 +101,13 @@ class Sender:
 
     def _is_dropped(self, kind: str, faults: WebhookFaults) -> bool:
         drop = faults.dropped()
-        return any(fnmatchcase(kind, pattern) for pattern in drop.types) and self._chance(drop.probability)
+        return any(fnmatchcase(kind, pattern) for pattern in drop.types) and self._happens(drop.probability)
 
     def _copies(self, faults: WebhookFaults) -> int:
         repeat = faults.repeat
-        return int(repeat) if repeat >= 1 else int(self._chance(repeat))
+        return int(repeat) if repeat >= 1 else int(self._happens(repeat))
 
-    def _chance(self, probability: float) -> bool:
+    def _happens(self, probability: float) -> bool:
         return self._random.random() < probability
 
     def _enqueue(self, message: OutgoingWebhook, faults: WebhookFaults) -> None:
@@ -117,7 +117,7 @@ class Sender:
         self._pending += 1
         address = (message.url, message.webhook.room_id)
         queue = self._queues.setdefault(address, SendQueue())
-        if self._chance(float(faults.reorder)) and not queue.held_back:
+        if self._happens(float(faults.reorder)) and not queue.held_back:
             queue.held_back.append(message)
             asyncio.get_running_loop().call_later(HOLD_S + faults.delay_s, self._release, address, queue)
             return

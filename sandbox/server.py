@@ -52,9 +52,9 @@ async def serve(
     try:
         await web.TCPSite(runner, host, port).start()
         address = runner.addresses[0]
-        here = f"http://{_bracketed(address[0])}:{address[1]}"
-        app[RUNTIME].state.cdn = f"{here}/meetings-hls"
-        listening(here)
+        base_url = f"http://{_bracketed(address[0])}:{address[1]}"
+        app[RUNTIME].state.cdn = f"{base_url}/meetings-hls"
+        listening(base_url)
         await stop.wait()
     finally:
         await runner.cleanup()

@@ -21,7 +21,7 @@ settings.load_profile("untimed")
 def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an embedded Valkey, as the product runs it."""
     directory: Path = tmp_path_factory.mktemp("store")
-    store = EmbeddedStore(directory, say=lambda line: None)
+    store = EmbeddedStore(directory, print_line=lambda line: None)
     store.start()
     yield store.url
     store.stop()

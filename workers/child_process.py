@@ -100,15 +100,15 @@ def _end_with_parent() -> Callable[[], None]:
 def _command_line(pid: int) -> str:
     """Return a process's command line; empty if it has ended."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         if _LINUX:
             return ""
-        shown = subprocess.run(  # noqa: S603 - a number is all that varies
+        output = subprocess.run(  # noqa: S603 - a number is all that varies
             ["ps", "-ww", "-o", "command=", "-p", str(pid)],  # noqa: S607 - the system's own
             capture_output=True,
             check=False,
             timeout=5,
         )
-        return shown.stdout.decode(errors="replace").strip()
-    return words.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+        return output.stdout.decode(errors="replace").strip()
+    return arguments.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")

@@ -24,7 +24,7 @@ def process_heartbeat(
     stop = threading.Event()
 
     def beat() -> None:
-        processes.beat(name, where, loops.failing())
+        processes.record(name, where, loops.failing())
 
     thread = loops.start("beat", beat, every_s=every_s, stop=stop)
     try:
@@ -33,6 +33,6 @@ def process_heartbeat(
         stop.set()
         thread.join(timeout=JOIN_TIMEOUT_S)
         try:
-            processes.gone(name, where)
+            processes.remove(name, where)
         except redis.RedisError:
             pass

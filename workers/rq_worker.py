@@ -66,7 +66,7 @@ def run(container: WorkerContainer, queue: str, name: str) -> int:
             except StopRequested:
                 break
             except STORE_ERRORS as error:
-                log.warning("the store is away", error=str(error))
+                log.warning("the store is unavailable", error=str(error))
             except Exception:
                 log.exception("worker failed, restarting it")
             container.stopping.wait(RESTART_AFTER_S)

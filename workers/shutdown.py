@@ -27,7 +27,7 @@ class SignalWaiter:
         for number in _STOPS:
             if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                 continue  # nohup: keep running without a terminal
-            self._before[number] = signal.signal(number, self._ring)
+            self._before[number] = signal.signal(number, self._count_stop)
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _wake_only)
         return self
 
@@ -49,7 +49,7 @@ class SignalWaiter:
         if select.select([self._read], [], [], limit_s)[0]:
             os.read(self._read, _PIPE_READ_BYTES)
 
-    def _ring(self, number: int, frame: FrameType | None) -> None:
+    def _count_stop(self, number: int, frame: FrameType | None) -> None:
         self.stop_signals += 1
 
 

@@ -86,7 +86,7 @@ def test_a_store_that_refuses_for_a_while_is_waited_for(
             server.ask("CONFIG", "SET", setting, refusing)
             for _ in range(50):
                 assert not sender.post()
-            wait_until(lambda: tally.output().count("the store is away") >= 6, LIMIT_S, "the workers noticing")
+            wait_until(lambda: tally.output().count("the store is unavailable") >= 6, LIMIT_S, "the workers noticing")
             server.ask("CONFIG", "SET", setting, taking)
             wait_until(sender.post, LIMIT_S, "a webhook being kept again")
             sender.wait_folded()

@@ -175,7 +175,7 @@ def main() -> None:
     (REFERENCE / "sandbox.md").write_text(sandbox_page(), "utf-8")
     (REFERENCE / "api.md").write_text(api_page(), "utf-8")
     with tempfile.TemporaryDirectory() as directory:
-        store = EmbeddedStore(Path(directory), say=lambda line: None)
+        store = EmbeddedStore(Path(directory), print_line=lambda line: None)
         store.start()
         try:
             (REFERENCE / "metrics.md").write_text(metrics_page(connect(store.url)), "utf-8")

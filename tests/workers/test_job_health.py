@@ -99,7 +99,7 @@ def test_heartbeats_go_on_whatever_is_raised(client: Client) -> None:
     beats: list[str] = []
 
     class FailingFirst(Processes):
-        def beat(self, name: str, where: str, failing: Mapping[str, str] | None = None) -> None:
+        def record(self, name: str, where: str, failing: Mapping[str, str] | None = None) -> None:
             beats.append(name)
             if len(beats) < 3:
                 raise ZeroDivisionError

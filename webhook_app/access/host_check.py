@@ -31,5 +31,6 @@ class HostCheck:
     @staticmethod
     def advice(host: str | None, remedy: str) -> str:
         """Return the error for another host, with a remedy."""
-        shown = "".join(letter if letter.isprintable() else "?" for letter in (host or "")[:100])
-        return f"Without log-in this page is only available on this machine; “{shown}” is not its name. {remedy}"
+        printable_host = "".join(letter if letter.isprintable() else "?" for letter in (host or "")[:100])
+        subject = f"“{printable_host}” is not its name"
+        return f"Without log-in this page is only available on this machine; {subject}. {remedy}"

@@ -42,8 +42,8 @@ def child_environ(settings: Settings, *, extra: Mapping[str, str] | None = None)
 
 def shown_settings(settings: Settings) -> dict[str, str]:
     """Return what is set, by name, for display: secrets as `(set)`, URLs masked."""
-    shown = {name: masked(str(value)) for name, value in _written(settings).items() if value is not None}
-    return {name: "(set)" if name in SECRETS else value for name, value in shown.items()}
+    masked_values = {name: masked(str(value)) for name, value in _written(settings).items() if value is not None}
+    return {name: "(set)" if name in SECRETS else value for name, value in masked_values.items()}
 
 
 def _written(settings: Settings) -> dict[str, object]:

@@ -12,11 +12,11 @@ ADMIN_TOKEN_FILE = "admin_token"
 WEBHOOK_TOKEN_FILE = "webhook_token"
 SESSION_KEY_FILE = "session_key"
 SECRETS_KEY_FILE = "secrets_key"
-_MADE_BYTES = 32
+_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredSecret:
     """A secret, and whether it was just generated."""
 
     value: str
@@ -27,37 +27,37 @@ def resolve(settings: Settings) -> Settings:
     """Fill in the tokens that are not set; `newly_made` names those that were just generated."""
     generated: set[str] = set()
     if settings.admin_token is None:
-        kept = keep(settings.data_dir / ADMIN_TOKEN_FILE)
-        settings = replace(settings, admin_token=kept.value)
-        generated |= {"admin_token"} if kept.new else set()
+        stored = load_or_create(settings.data_dir / ADMIN_TOKEN_FILE)
+        settings = replace(settings, admin_token=stored.value)
+        generated |= {"admin_token"} if stored.new else set()
     if settings.webhook_token is None and settings.public_url is not None:
-        kept = keep(settings.data_dir / WEBHOOK_TOKEN_FILE)
-        settings = replace(settings, webhook_token=kept.value)
-        generated |= {"webhook_token"} if kept.new else set()
+        stored = load_or_create(settings.data_dir / WEBHOOK_TOKEN_FILE)
+        settings = replace(settings, webhook_token=stored.value)
+        generated |= {"webhook_token"} if stored.new else set()
     return replace(settings, newly_made=frozenset(generated))
 
 
 def session_key(data_dir: Path) -> bytes:
     """Return the key that signs the console's sessions."""
-    return keep(data_dir / SESSION_KEY_FILE).value.encode()
+    return load_or_create(data_dir / SESSION_KEY_FILE).value.encode()
 
 
 def secrets_key(settings: Settings) -> str:
     """Return the key that encrypts subscribers' URLs and secrets: from the settings, else from the data directory."""
-    return settings.secrets_key or keep(settings.data_dir / SECRETS_KEY_FILE).value
+    return settings.secrets_key or load_or_create(settings.data_dir / SECRETS_KEY_FILE).value
 
 
 def sandbox_credentials(data_dir: Path) -> tuple[str, str]:
     """Return the API key and secret shared with the sandbox."""
     sandbox = data_dir / "sandbox"
-    return keep(sandbox / "api_key").value, keep(sandbox / "secret").value
+    return load_or_create(sandbox / "api_key").value, load_or_create(sandbox / "secret").value
 
 
-def keep(path: Path) -> Kept:
+def load_or_create(path: Path) -> StoredSecret:
     """Return the secret in a file, generated if the file does not exist; concurrent processes agree on one."""
     try:
         existing = _read(path)
-        return Kept(existing, new=False) if existing is not None else _make(path)
+        return StoredSecret(existing, new=False) if existing is not None else _make(path)
     except (OSError, UnicodeDecodeError) as wrong:
         reason = wrong.strerror if isinstance(wrong, OSError) else "not text"
         raise SettingError(f"DATA_DIR must be a directory we can write to: {path} ({reason})") from None
@@ -73,20 +73,20 @@ def _read(path: Path) -> str | None:
     return text
 
 
-def _make(path: Path) -> Kept:
+def _make(path: Path) -> StoredSecret:
     """Write to a temporary file and link it into place, so that the file appears complete and only once."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    value = secrets.token_urlsafe(_MADE_BYTES)
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    value = secrets.token_urlsafe(_SECRET_BYTES)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(value + "\n")
             file.flush()
             os.fsync(file.fileno())
-        os.link(aside, path)
+        os.link(temporary, path)
     except FileExistsError:
-        return Kept(_read(path) or value, new=False)
+        return StoredSecret(_read(path) or value, new=False)
     finally:
-        aside.unlink()
-    return Kept(value, new=True)
+        temporary.unlink()
+    return StoredSecret(value, new=True)

@@ -145,9 +145,9 @@ def redis_url(text: str) -> str:
     if usable:
         _check_store_options(parts.query)
         return text
-    wrong = url_fault(text) if scheme in ("redis", "rediss") else None
-    if wrong is not None and "write" in wrong and "%" in wrong:
-        raise _should(f"be redis://user:password@host:port/db ({wrong})")
+    fault = url_fault(text) if scheme in ("redis", "rediss") else None
+    if fault is not None and "write" in fault and "%" in fault:
+        raise _should(f"be redis://user:password@host:port/db ({fault})")
     if scheme in ("redis", "rediss") and re.search(r":[0-9A-Fa-f]*:", text.rpartition("@")[2]) and "[" not in text:
         raise _should("have its IPv6 address in brackets, such as redis://[::1]:6379/0")
     raise _should("be redis://host:port/db, rediss://…, unix:///path/of.sock or redis+sentinel://…")

@@ -28,14 +28,14 @@ class RoomCache:
         self._raw: dict[str, bytes] = {}
         self._rooms: dict[str, Room] = {}
         self._cursor = "none yet"
-        self._began_at = self._read_at = 0.0
+        self._read_started_at = self._read_at = 0.0
         self._took_s = 0.0
 
     def all(self) -> Mapping[str, Room]:
         """Return the rooms by id, at least as current as this call."""
         called_at = monotonic()
         with self._lock:
-            if self._began_at < called_at and StateStore(self._client).cursor() != self._cursor:
+            if self._read_started_at < called_at and StateStore(self._client).cursor() != self._cursor:
                 pause = min(PAUSE_MAX_S, PAUSE_FACTOR * self._took_s) - (monotonic() - self._read_at)
                 if pause > 0:
                     sleep(pause)
@@ -43,7 +43,7 @@ class RoomCache:
             return self._rooms
 
     def _read(self) -> None:
-        began = monotonic()
+        started_at = monotonic()
         self._cursor = StateStore(self._client).cursor()
         raw = dict(stored_rooms(self._client, newest_and_on_air_room_ids(self._client, ROOMS_MAX)))
         self._rooms = {
@@ -51,5 +51,5 @@ class RoomCache:
             for room_id, value in raw.items()
         }
         self._raw = raw
-        self._began_at, self._read_at = began, monotonic()
-        self._took_s = self._read_at - began
+        self._read_started_at, self._read_at = started_at, monotonic()
+        self._took_s = self._read_at - started_at

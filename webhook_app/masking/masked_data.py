@@ -40,8 +40,8 @@ def restored_data(sent: Any, stored: Any) -> Any:
     """
     by_shown: dict[str, set[str]] = defaultdict(set)
     for text in _texts(stored):
-        if (shown := masked(text)) != text:
-            by_shown[shown].add(text)
+        if (masked_text := masked(text)) != text:
+            by_shown[masked_text].add(text)
     return _restored(sent, stored, by_shown) if by_shown else sent
 
 
@@ -57,8 +57,8 @@ def _restored(sent: Any, stored: Any, by_shown: Mapping[str, set[str]]) -> Any:
         candidates = by_shown.get(sent, ())
         return next(iter(candidates)) if len(candidates) == 1 else sent
     if isinstance(sent, Mapping):
-        beside = stored if isinstance(stored, Mapping) else {}
-        return {name: _restored(value, beside.get(name), by_shown) for name, value in sent.items()}
+        stored_fields = stored if isinstance(stored, Mapping) else {}
+        return {name: _restored(value, stored_fields.get(name), by_shown) for name, value in sent.items()}
     if isinstance(sent, list):
         items = list(stored) if isinstance(stored, list | tuple) else []
         return [_restored(value, items[at] if at < len(items) else None, by_shown) for at, value in enumerate(sent)]

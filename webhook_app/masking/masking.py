@@ -42,12 +42,12 @@ def without_values(text: str, values: Iterable[str]) -> str:
 def replacements(address: str) -> tuple[tuple[str, str], ...]:
     """Return pairs of a spelling of a URL's secrets and its masked form, longest first."""
     masks: dict[str, str] = {}
-    shown = shown_url(address)
+    masked_form = shown_url(address)
     for spelling in _spellings(address):
-        masks[spelling] = shown
+        masks[spelling] = masked_form
     if address.partition(":")[0].lower() in PLAIN_SCHEMES and "://" in address:
         try:
-            parts, masked_parts = urlsplit(address), urlsplit(shown)
+            parts, masked_parts = urlsplit(address), urlsplit(masked_form)
         except ValueError:
             parts = masked_parts = urlsplit("")
         for whole, shown_part in (
@@ -80,13 +80,13 @@ def _spellings(part: str) -> Iterator[str]:
 
 
 def _without(text: str, replacements: tuple[tuple[str, str], ...]) -> str:
-    for secret, shown in replacements:
+    for secret, masked_form in replacements:
         if not secret or secret not in text:
             continue
         if len(secret) >= _WORD_MIN_CHARS:
-            text = text.replace(secret, shown)
+            text = text.replace(secret, masked_form)
         else:
-            text = shown.join(re.split(rf"(?<![\w*]){re.escape(secret)}(?![\w*])", text))
+            text = masked_form.join(re.split(rf"(?<![\w*]){re.escape(secret)}(?![\w*])", text))
     return text
 
 

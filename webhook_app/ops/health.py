@@ -36,8 +36,9 @@ def health(*, client: Client, verifier: KeyedVerifier, receiver_only: bool, loop
         store_health = store()
         checks: dict[str, dict[str, Any]] = {"store": _store(store_health), "public_key": {"ok": verifier.ready}}
         if not receiver_only:
-            own = {} if loops is None else {f"web: {name}": why for name, why in loops.failing().items()}
-            checks |= _product(store_health, own)
+            own_failing = loops.failing() if loops is not None else {}
+            own_failures = {f"web: {name}": problem for name, problem in own_failing.items()}
+            checks |= _product(store_health, own_failures)
         ready = all(check["ok"] for check in checks.values())
         response = jsonify({"ready": ready, "checks": checks})
         response.status_code = 200 if ready else 503
@@ -50,10 +51,10 @@ def _store(store_health: StoreHealth) -> dict[str, Any]:
     return {"ok": True} if store_health.problem is None else {"ok": False, "problem": store_health.problem}
 
 
-def _product(store_health: StoreHealth, own: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def _product(store_health: StoreHealth, own_failures: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     alive, lag = store_health.live.alive, store_health.lag
     missing = [name for name in WORKERS if not alive.get(name)]
-    failing = {**store_health.live.failing, **own}
+    failing = {**store_health.live.failing, **own_failures}
     workers: dict[str, Any] = {"ok": not missing and not store_health.halted}
     if missing:
         workers["missing"] = missing
@@ -77,7 +78,7 @@ class StoreCheck:
     """
 
     def __init__(self, read_health: Callable[[], StoreHealth], *, within_s: float = ANSWER_WITHIN_S) -> None:
-        self._look = read_health
+        self._read_health = read_health
         self._within_s = within_s
         self._lock = threading.Lock()
         self._under_way: Future[StoreHealth] | None = None
@@ -100,6 +101,6 @@ class StoreCheck:
 
     def _run(self, future: "Future[StoreHealth]") -> None:
         try:
-            future.set_result(self._look())
+            future.set_result(self._read_health())
         except Exception as error:
             future.set_exception(error)

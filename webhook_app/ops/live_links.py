@@ -23,8 +23,8 @@ def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
     @blueprint.get("/live/<room:room_id>.m3u8")
     def follow(room_id: str) -> Response:
         room_id = state.names().resolve_room(room_id)
-        ours = any_glob_matches(room_id, rooms)
-        room = state.room(room_id) if ours else None
+        is_accepted = any_glob_matches(room_id, rooms)
+        room = state.room(room_id) if is_accepted else None
         stream = None if room is None else room.shown_stream
         if room is None or stream is None or stream.state not in WATCHABLE or stream.playback_url is None:
             soon = stream is not None and stream.live

@@ -19,9 +19,9 @@ def fetch_urls(address: str) -> tuple[str, ...]:
     schemes = SCHEMES.get(scheme.lower())
     if not separator or schemes is None:
         raise ValueError(f"a calendar's address begins with {SCHEMES_TEXT}")
-    wrong = url_fault(f"{schemes[0]}://{rest}")
-    if wrong is not None:
-        raise ValueError(f"a calendar's address cannot be used: {wrong}")
+    fault = url_fault(f"{schemes[0]}://{rest}")
+    if fault is not None:
+        raise ValueError(f"a calendar's address cannot be used: {fault}")
     return tuple(f"{scheme}://{rest}" for scheme in schemes)
 
 

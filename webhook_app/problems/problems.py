@@ -150,18 +150,18 @@ def install(app: Flask, error_page: ErrorPage | None = None) -> None:
     def refuse(error: UseCaseError) -> Response:
         return respond(problem_of(error))
 
-    def store_is_away(error: Exception) -> Response:
+    def store_unavailable(error: Exception) -> Response:
         return respond(Problem(503, DESCRIPTIONS[503]))
 
     def store_failed(error: Exception) -> Response:
         if is_store_unavailable(error):
-            return store_is_away(error)
+            return store_unavailable(error)
         raise error
 
     import redis
 
     app.register_error_handler(UseCaseError, refuse)
-    app.register_error_handler(StoreUnavailableError, store_is_away)
+    app.register_error_handler(StoreUnavailableError, store_unavailable)
     app.register_error_handler(redis.RedisError, store_failed)
 
 

@@ -150,8 +150,8 @@ class Loop:
                 wait_s = self._body()
         except STORE_ERRORS as error:
             # The whole product waits for the store; nothing is gained by waiting longer each time.
-            say = log.warning if self.health.failures == 1 else log.debug
-            say("the store is away", loop=self.health.name, error=str(error))
+            log_at_level = log.warning if self.health.failures == 1 else log.debug
+            log_at_level("the store is unavailable", loop=self.health.name, error=str(error))
             return self._pause_first_s
         except Exception:
             log.exception("a background loop failed and goes on", loop=self.health.name, failures=self.health.failures)

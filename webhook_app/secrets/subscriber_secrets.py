@@ -5,14 +5,14 @@ import binascii
 import secrets
 
 PREFIX = "whsec_"
-MADE_BYTES = 32
+SECRET_BYTES = 32
 MIN_BYTES = 24
 MAX_BYTES = 64
 
 
 def new_secret() -> str:
     """Generate a secret as base64, without the prefix."""
-    return base64.b64encode(secrets.token_bytes(MADE_BYTES)).decode("ascii")
+    return base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
 
 
 def read_secret(text: str) -> str:

@@ -139,6 +139,6 @@ def wake(queue: str) -> str:
     return f"{PREFIX}wake:{queue}"
 
 
-def doctor_word(nonce: str) -> str:
+def reachability_token(nonce: str) -> str:
     """A token that `GET /doctor/<nonce>` answers once."""
     return f"{PREFIX}doctor:{nonce}"

@@ -67,10 +67,10 @@ def find_room_id(state: StateStore, reference: str | None) -> str | None:
 def unknown_room(state: StateStore, config: Config, reference: str) -> NotFoundError:
     """Build the error for a room that is neither configured nor seen. It suggests a similar room and how to add one."""
     closest = closest_room(reference, config, state.newest_room_ids(SUGGESTED_FROM_MAX))
-    shown = reference if len(reference) <= SHOWN_MAX_CHARS else reference[:SHOWN_MAX_CHARS] + "…"
+    label = reference if len(reference) <= SHOWN_MAX_CHARS else reference[:SHOWN_MAX_CHARS] + "…"
     suggestion = f" Did you mean {closest}?" if closest is not None else ""
     return NotFoundError(
-        f"Room {shown} not found.{suggestion} To add it, pass its id to `tally rooms add` or POST /api/v1/rooms.",
+        f"Room {label} not found.{suggestion} To add it, pass its id to `tally rooms add` or POST /api/v1/rooms.",
         reason=ErrorReason.UNKNOWN_ROOM,
     )
 
@@ -81,7 +81,7 @@ def closest_room(reference: str, config: Config, seen_ids: Iterable[str] = ()) -
         return None
     candidates = {room_id: config.room_name(room_id) or room_id for room_id in [*seen_ids, *config.by_room]}
     candidates |= {room.name: room.name for room in config.names.values() if room.name is not None}
-    by_lower_case = {candidate.lower(): shown for candidate, shown in candidates.items() if candidate != reference}
+    by_lower_case = {candidate.lower(): label for candidate, label in candidates.items() if candidate != reference}
     close = get_close_matches(reference.lower(), by_lower_case, n=1, cutoff=SUGGESTION_CUTOFF)
     return by_lower_case[close[0]] if close else None
 

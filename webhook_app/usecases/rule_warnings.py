@@ -51,7 +51,7 @@ class KnownRooms:
 
     config: Config
     seen_ids: Collection[str] | None = None
-    ours: tuple[str, ...] = ("*",)
+    own_patterns: tuple[str, ...] = ("*",)
 
 
 def rule_warnings(rule: Rule, known_rooms: KnownRooms, *, types: Collection[str] = ()) -> list[RuleWarning]:
@@ -128,8 +128,8 @@ def _group_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarni
     group = pattern.removeprefix(GROUP)
     groups = {name for room in known_rooms.config.names.values() for name in room.groups}
     if group not in groups:
-        meant = _meant(group, groups)
-        suffix = f"; did you mean {GROUP}{meant}?" if meant else ""
+        suggestion = _closest(group, groups)
+        suffix = f"; did you mean {GROUP}{suggestion}?" if suggestion else ""
         yield RuleWarning("rooms", WarningReason.EMPTY_GROUP, f"no room is in {pattern}{suffix}")
 
 
@@ -140,8 +140,8 @@ def _glob_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarnin
     names = sorted(room.name for room in known_rooms.config.names.values() if room.name is not None)
     matching = [name for name in names if glob_matches(name, pattern)]
     if matching:
-        shown = ", ".join(matching[:NAMES_SHOWN]) + (" …" if len(matching) > NAMES_SHOWN else "")
-        hint = f"a pattern matches room ids, not names: list the names ({shown}), or use a group"
+        excerpt = ", ".join(matching[:NAMES_SHOWN]) + (" …" if len(matching) > NAMES_SHOWN else "")
+        hint = f"a pattern matches room ids, not names: list the names ({excerpt}), or use a group"
     else:
         hint = "no room known so far has such an id"
     yield RuleWarning("rooms", WarningReason.NO_ROOM_MATCHES, f"{pattern} matches no room: {hint}")
@@ -149,16 +149,16 @@ def _glob_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarnin
 
 def _room_warnings(pattern: str, known_rooms: KnownRooms) -> Iterator[RuleWarning]:
     room_id = known_rooms.config.resolve_room(pattern)
-    if not any_glob_matches(room_id, known_rooms.ours):
+    if not any_glob_matches(room_id, known_rooms.own_patterns):
         message = f"{pattern} is outside the setting ROOMS: nothing is recorded of it, and nothing starts there"
         yield RuleWarning("rooms", WarningReason.ROOM_NOT_OURS, message)
     if known_rooms.config.named(room_id) is not None or room_id in (known_rooms.seen_ids or ()):
         return
-    meant = closest_room(pattern, known_rooms.config, known_rooms.seen_ids or ())
-    if meant is None and known_rooms.seen_ids is None and _looks_like_an_id(pattern):
+    suggestion = closest_room(pattern, known_rooms.config, known_rooms.seen_ids or ())
+    if suggestion is None and known_rooms.seen_ids is None and _looks_like_an_id(pattern):
         return  # without a store, whether it was seen is unknown
     what = "not a configured room" if known_rooms.seen_ids is None else "neither configured nor seen"
-    hint = f"did you mean {meant}?" if meant else "it is taken for a room's id (`tally rooms add` adds it)"
+    hint = f"did you mean {suggestion}?" if suggestion else "it is taken for a room's id (`tally rooms add` adds it)"
     yield RuleWarning("rooms", WarningReason.UNKNOWN_ROOM, f"{pattern} is {what}; {hint}")
 
 
@@ -166,12 +166,12 @@ def _type_warnings(kind: str, types: Collection[str]) -> Iterator[RuleWarning]:
     known_types = {*types, *NOTICE_TYPES}
     if kind in known_types or kind.startswith("rule."):
         return
-    meant = _meant(kind, known_types)
-    hint = f"did you mean {meant}?" if meant else "the rule runs only if VideoSDK sends it"
+    suggestion = _closest(kind, known_types)
+    hint = f"did you mean {suggestion}?" if suggestion else "the rule runs only if VideoSDK sends it"
     yield RuleWarning("on", WarningReason.UNKNOWN_TYPE, f"{kind} is not a documented VideoSDK event type; {hint}")
 
 
-def _meant(word: str, candidates: Iterable[str]) -> str | None:
+def _closest(word: str, candidates: Iterable[str]) -> str | None:
     close = get_close_matches(word, sorted(candidates), n=1, cutoff=CLOSE)
     return close[0] if close else None
 

@@ -40,9 +40,10 @@ def find_product(settings: Settings, url: str | None) -> ProductAddress:
     The token in the data directory is sent only to the product that generated it.
     """
     run = running_product(settings)
-    here = str(run["url"]) if run and run.get("url") else _local(settings)
-    address = (url or here).rstrip("/")
-    return ProductAddress(address, _token(settings, ours=address in (here, settings.public_url)), settings.proxies)
+    local_url = str(run["url"]) if run and run.get("url") else _local(settings)
+    address = (url or local_url).rstrip("/")
+    is_local = address in (local_url, settings.public_url)
+    return ProductAddress(address, _token(settings, is_local=is_local), settings.proxies)
 
 
 class ApiClient:
@@ -166,15 +167,16 @@ def _local(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
-def _token(settings: Settings, *, ours: bool) -> str:
-    kept = settings.data_dir / secrets_file.ADMIN_TOKEN_FILE
+def _token(settings: Settings, *, is_local: bool) -> str:
+    token_file = settings.data_dir / secrets_file.ADMIN_TOKEN_FILE
     if settings.admin_token is not None:
         return settings.admin_token
-    if ours and kept.is_file():
+    if is_local and token_file.is_file():
         try:
-            return kept.read_text("ascii").strip()
+            return token_file.read_text("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"{kept} cannot be read ({type(error).__name__}): set ADMIN_TOKEN") from None
+            raise CommandError(f"{token_file} cannot be read ({type(error).__name__}): set ADMIN_TOKEN") from None
     if settings.viewer_token is not None:
         return settings.viewer_token
-    raise CommandError("No API token: set ADMIN_TOKEN" + (f", or run where {kept} is" if ours else " for that address"))
+    where = f", or run where {token_file} is" if is_local else " for that address"
+    raise CommandError(f"No API token: set ADMIN_TOKEN{where}")

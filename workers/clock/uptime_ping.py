@@ -41,22 +41,22 @@ class UptimePing:
         self._client = client
         self._url = url
         self._proxies = proxies
-        self._ticked_at = last_tick_at
-        self._trouble: str | None = None
+        self._last_tick_at = last_tick_at
+        self._problem: str | None = None
 
-    def beat(self) -> bool:
+    def ping(self) -> bool:
         """Fetch the URL if all is healthy; return whether that succeeded. A problem is logged once."""
-        trouble = self._unwell() or self._fetch()
-        if trouble != self._trouble:
+        problem = self._health_problem() or self._fetch()
+        if problem != self._problem:
             # Do not log the URL, which is a secret: anyone who has it can silence the monitor.
-            if trouble is None:
+            if problem is None:
                 log.info("heartbeat sent again")
             else:
-                log.warning("heartbeat not sent", why=trouble)
-        self._trouble = trouble
-        return trouble is None
+                log.warning("heartbeat not sent", why=problem)
+        self._problem = problem
+        return problem is None
 
-    def _unwell(self) -> str | None:
+    def _health_problem(self) -> str | None:
         try:
             store_health = read_health(self._client)
         except redis.RedisError:
@@ -67,12 +67,14 @@ class UptimePing:
             return "event processing is halted"
         if store_health.stalled is not None:
             return f"event processing has stalled: {store_health.stalled}"
-        if monotonic() - self._ticked_at() > TICKED_WITHIN_S:
+        if monotonic() - self._last_tick_at() > TICKED_WITHIN_S:
             return "the clock has stalled"
         missing = [name for name in WORKERS if not store_health.live.alive.get(name)]
         if missing:
             return f"not running: {', '.join(missing)}"
-        return next((f"{loop} {why}" for loop, why in store_health.live.failing_in("clock", *WORKERS).items()), None)
+        return next(
+            (f"{loop} {reason}" for loop, reason in store_health.live.failing_in("clock", *WORKERS).items()), None
+        )
 
     def _fetch(self) -> str | None:
         try:
@@ -98,15 +100,15 @@ def uptime_pings(
     """Send pings on a thread while the body runs; does nothing without a URL."""
     stop = threading.Event()
     if url is not None:
-        heartbeat = UptimePing(client, url, last_tick_at=last_tick_at, proxies=proxies)
+        pings = UptimePing(client, url, last_tick_at=last_tick_at, proxies=proxies)
 
-        def beat() -> None:
-            heartbeat.beat()
+        def send_ping() -> None:
+            pings.ping()
 
         first_after_s, failing_after_s = min(FIRST_AFTER_S, every_s), 3 * every_s
         loops.start(
             "heartbeat",
-            beat,
+            send_ping,
             every_s=every_s,
             first_after_s=first_after_s,
             failing_after_s=failing_after_s,

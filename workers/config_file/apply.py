@@ -49,10 +49,10 @@ def apply(config_file: ConfigFile, store: StoreAccess, settings: Settings) -> Ap
     changes = _changes(StateStore(client).config(), config_file, at=now_ms(client))
     subscribers = Subscribers(client, SecretBox(secrets_key(settings)))
     existing = {subscriber.subscriber_id: subscriber for subscriber in subscribers.all() if subscriber.from_file}
-    kept: set[str] = set()
+    names_in_file: set[str] = set()
     for item in config_file.subscribers:
         subscriber_id = derive("sub_", "file", str(item["name"]))
-        kept.add(subscriber_id)
+        names_in_file.add(subscriber_id)
         old = existing.get(subscriber_id)
         secret = read_secret(item["secret"]) if item["secret"] else None
         created_at = old.created_at if old else now_ms(client)
@@ -66,7 +66,7 @@ def apply(config_file: ConfigFile, store: StoreAccess, settings: Settings) -> Ap
         if subscriber != old:
             subscribers.put(subscriber)
             changes.append(Change("subscriber", subscriber.name, "changed" if old else "added"))
-    for removed_id in sorted(existing.keys() - kept):
+    for removed_id in sorted(existing.keys() - names_in_file):
         subscribers.delete(removed_id)
         changes.append(Change("subscriber", existing[removed_id].name, "removed"))
     bodies = any(wants_raw_webhooks(subscriber) for subscriber in subscribers.all())

@@ -129,7 +129,7 @@ class _Checker:
     def __init__(self, path: Path, settings: Settings) -> None:
         self._path = path
         self._settings = settings
-        self._found: list[Mistake] = []
+        self._mistakes: list[Mistake] = []
         self._values = 0
 
     def check(self, content: Any) -> ConfigFile:
@@ -137,12 +137,14 @@ class _Checker:
             raise FileError(self._path, [Mistake(1, None, "the file holds `rooms`, `rules` and `subscribers`")])
         for key in content:
             if key not in TOP:
-                self._say(content, (key,), str(key), "is unknown; the file holds `rooms`, `rules` and `subscribers`")
+                self._add_mistake(
+                    content, (key,), str(key), "is unknown; the file holds `rooms`, `rules` and `subscribers`"
+                )
         rooms = self._rooms(content)
         rules = self._items(content, "rules", RuleSchema())
         subscribers = self._items(content, "subscribers", FileSubscriberSchema())
-        if self._found:
-            raise FileError(self._path, sorted(self._found, key=lambda mistake: mistake.line or 0))
+        if self._mistakes:
+            raise FileError(self._path, sorted(self._mistakes, key=lambda mistake: mistake.line or 0))
         return ConfigFile(rooms, rules, subscribers)
 
     def _rooms(self, content: Any) -> dict[str, Mapping[str, Any]]:
@@ -150,11 +152,13 @@ class _Checker:
         rooms: dict[str, Mapping[str, Any]] = {}
         if not isinstance(section, dict):
             what = "must be a mapping of names, such as main-hall: {room_id: abcd-efgh-ijkl}"
-            self._say(content, ("rooms",), "rooms", what)
+            self._add_mistake(content, ("rooms",), "rooms", what)
             return rooms
         for name, room in section.items():
             if not isinstance(name, str) or not re.match(NAME_PATTERN, name):
-                self._say(section, (name,), f"rooms.{name}", "names may contain a-z, 0-9 and -, such as main-hall")
+                self._add_mistake(
+                    section, (name,), f"rooms.{name}", "names may contain a-z, 0-9 and -, such as main-hall"
+                )
                 continue
             loaded = self._load(RoomNameSchema(), room, section, name, f"rooms.{name}")
             if loaded is not None:
@@ -172,17 +176,17 @@ class _Checker:
                 what = (
                     f"{room['room_id']} is already room {first}{where}; give a room one name, and groups for the rest"
                 )
-                self._say(section[name], ("room_id",), f"rooms.{name}.room_id", what)
+                self._add_mistake(section[name], ("room_id",), f"rooms.{name}.room_id", what)
         for name, room in rooms.items():
             other = names.get(name)
             if other is not None and room["room_id"] != name:
                 what = f"is the id of room {other}{_on_line(section, other)}; choose another name"
-                self._say(section, (name,), f"rooms.{name}", what)
+                self._add_mistake(section, (name,), f"rooms.{name}", what)
 
     def _items(self, content: Any, key: str, schema: Schema) -> list[Mapping[str, Any]]:
         section = content.get(key) or []
         if not isinstance(section, list):
-            self._say(content, (key,), key, "must be a list whose items begin with `- name:`")
+            self._add_mistake(content, (key,), key, "must be a list whose items begin with `- name:`")
             return []
         items: list[Mapping[str, Any]] = []
         used_names: set[str] = set()
@@ -191,7 +195,7 @@ class _Checker:
             where = f"{key}.{name or at}"
             loaded = self._load(schema, item, section, at, where)
             if isinstance(name, str) and name in used_names:
-                self._say(item, ("name",), f"{where}.name", "is used twice; names must be unique")
+                self._add_mistake(item, ("name",), f"{where}.name", "is used twice; names must be unique")
             used_names.add(str(name))
             if loaded is not None and key == "subscribers":
                 self._check_url(loaded["url"], item, where)
@@ -202,19 +206,20 @@ class _Checker:
     def _load(self, schema: Schema, item: Any, parent: Any, key: Any, where: str) -> dict[str, Any] | None:
         if not isinstance(item, dict):
             what = schema.error_messages.get("type") if isinstance(schema, RoomNameSchema) else None
-            self._say(parent, (key,), where, what or "must be a mapping that begins with `name:`")
+            self._add_mistake(parent, (key,), where, what or "must be a mapping that begins with `name:`")
             return None
-        so_far = len(self._found)
+        count_before = len(self._mistakes)
         plain = self._plain(item, item, (), where)
-        if len(self._found) > so_far:
+        if len(self._mistakes) > count_before:
             return None  # a variable is not set, so the item cannot be validated
         try:
             loaded: dict[str, Any] = schema.load(plain)
         except ValidationError as error:
-            for path, why in iterate_errors(error.messages, schema):
+            for path, message in iterate_errors(error.messages, schema):
                 value = _value_at(plain, path)
-                shown = f"{value!r}: " if why.startswith("must be") and isinstance(value, str | int | float) else ""
-                self._say(item, path, ".".join((where, *map(str, path))), f"{shown}{why}")
+                is_quoted = message.startswith("must be") and isinstance(value, str | int | float)
+                quoted_value = f"{value!r}: " if is_quoted else ""
+                self._add_mistake(item, path, ".".join((where, *map(str, path))), f"{quoted_value}{message}")
             return None
         return loaded
 
@@ -232,7 +237,7 @@ class _Checker:
             try:
                 return replace_variables(str(value), self._settings.variables)
             except VariableError as error:
-                self._say(item, path, ".".join((where, *map(str, path))), str(error))
+                self._add_mistake(item, path, ".".join((where, *map(str, path))), str(error))
                 return ""
         if value is None or isinstance(value, bool | int | float):
             return value
@@ -242,10 +247,10 @@ class _Checker:
         try:
             check_url(url, self._settings.allow_networks, self._settings.sandbox_url)
         except InvalidInputError as error:
-            self._say(item, ("url",), f"{where}.url", str(error.messages_by_field["url"][0]))
+            self._add_mistake(item, ("url",), f"{where}.url", str(error.messages_by_field["url"][0]))
 
-    def _say(self, node: Any, path: tuple[Any, ...], field: str, what: str) -> None:
-        self._found.append(Mistake(line_of(node, path), field, what))
+    def _add_mistake(self, node: Any, path: tuple[Any, ...], field: str, what: str) -> None:
+        self._mistakes.append(Mistake(line_of(node, path), field, what))
 
 
 def _on_line(rooms: Any, name: str) -> str:

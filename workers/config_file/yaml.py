@@ -79,8 +79,8 @@ def line_of(node: Any, path: tuple[Any, ...]) -> int | None:
     line = getattr(getattr(node, "lc", None), "line", None)
     for step in path:
         try:
-            places: Any = getattr(node, "lc")  # noqa: B009 - ruamel's lists and mappings have it, plain ones do not
-            line = (places.item if isinstance(node, list) else places.key)(step)[0]
+            positions: Any = getattr(node, "lc")  # noqa: B009 - ruamel's lists and mappings have it, plain ones do not
+            line = (positions.item if isinstance(node, list) else positions.key)(step)[0]
             node = node[step]
         except (AttributeError, KeyError, TypeError, IndexError):
             break

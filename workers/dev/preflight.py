@@ -35,9 +35,9 @@ def take_lock(data_dir: Path) -> int:
     except BlockingIOError:
         os.close(lock)
         run = read_run(data_dir)
-        who = f" (process {run['supervisor']}, {run['url']})" if run else ""
+        owner = f" (process {run['supervisor']}, {run['url']})" if run else ""
         raise StartupError(
-            f"Tallylight is already running here{who}: stop it, or set another DATA_DIR and PORT for this one"
+            f"Tallylight is already running here{owner}: stop it, or set another DATA_DIR and PORT for this one"
         ) from None
     return lock
 
@@ -104,7 +104,7 @@ def terminate_leftovers(data_dir: Path) -> list[str]:
     return list(left)
 
 
-def _require_free(host: str, port: int, what: str, change: str) -> None:
+def _require_free(host: str, port: int, use: str, change: str) -> None:
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, proto) as probe:
@@ -114,7 +114,7 @@ def _require_free(host: str, port: int, what: str, change: str) -> None:
         raise StartupError(f"HOST is '{host}': it must be an address or name of this machine") from None
     except OSError as wrong:
         if wrong.errno == errno.EADDRINUSE:
-            raise StartupError(f"{what}, which is in use; {change}") from None
+            raise StartupError(f"{use}, which is in use; {change}") from None
         if wrong.errno == errno.EACCES:
-            raise StartupError(f"{what}, which requires administrator rights; {change}") from None
+            raise StartupError(f"{use}, which requires administrator rights; {change}") from None
         raise StartupError(f"HOST is '{host}': it must be an address of this machine ({wrong.strerror})") from None

@@ -18,7 +18,7 @@ STOP_STEP_S = 2.0  # longest wait for one process before the next is stopped
 KILL_LIMIT_S = 2.0
 WATCH_S = 1.0
 
-Say = Callable[[str], None]
+PrintLine = Callable[[str], None]
 
 
 class Supervised(Protocol):
@@ -105,13 +105,13 @@ class Supervisor:
         self,
         supervised: Sequence[Supervised],
         *,
-        say: Say,
+        print_line: PrintLine,
         changed: Callable[[], None],
         unresponsive: Callable[[Supervised], bool] = lambda process: False,
     ) -> None:
         self._supervised = tuple(supervised)
         self._records = {process.name: _Record() for process in supervised}
-        self._say = say
+        self._print_line = print_line
         self._changed = changed
         self._unresponsive = unresponsive
         self._unrecorded = False
@@ -156,7 +156,7 @@ class Supervisor:
         else:
             reason = process.exit_reason()
         delay = _schedule_restart(record, time.monotonic())
-        self._say(f"{reason}; restarting {f'in {delay:.0f} s' if delay else 'now'}")
+        self._print_line(f"{reason}; restarting {f'in {delay:.0f} s' if delay else 'now'}")
 
     def _hangs(self, process: Supervised) -> bool:
         step = f"{process.name} responds"
@@ -175,7 +175,7 @@ class Supervisor:
             process.launch()
         except Exception as error:
             delay = _schedule_restart(record, time.monotonic())
-            self._say(f"{process.name} could not be started: {describe(error)}; retrying in {delay:.0f} s")
+            self._print_line(f"{process.name} could not be started: {describe(error)}; retrying in {delay:.0f} s")
 
     def _record_changes(self) -> None:
         """Call `changed` after launches until it succeeds; the processes do not depend on it."""
@@ -193,7 +193,7 @@ class Supervisor:
         """Report a failure once while it stays the same."""
         if self._reported.get(step) != line:
             self._reported[step] = line
-            self._say(line)
+            self._print_line(line)
 
 
 def describe(error: BaseException) -> str:
@@ -214,7 +214,7 @@ def _schedule_restart(record: _Record, now: float) -> float:
     return delay
 
 
-def stop_in_order(children: Sequence[ChildProcess], signals: SignalWaiter, *, say: Say) -> None:
+def stop_in_order(children: Sequence[ChildProcess], signals: SignalWaiter, *, print_line: PrintLine) -> None:
     """Terminate the processes in this order; after the limit, or on another stop signal, kill those left."""
     stop_signals, deadline = signals.stop_signals, time.monotonic() + STOP_LIMIT_S
 
@@ -231,6 +231,6 @@ def stop_in_order(children: Sequence[ChildProcess], signals: SignalWaiter, *, sa
     wait_for(children, deadline)
     for child in children:
         if child.alive():
-            say(f"killing {child.name}, which did not stop in time")
+            print_line(f"killing {child.name}, which did not stop in time")
             kill_group(child.pid)
     wait_until(lambda: not any(child.alive() for child in children), STOP_LIMIT_S)

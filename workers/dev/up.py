@@ -42,11 +42,11 @@ def run(settings: Settings) -> int:
             plan = plan_for(settings)
             leftovers = preflight.terminate_leftovers(settings.data_dir)
             if leftovers:
-                _say(f"stopped processes left over from an earlier run: {', '.join(leftovers)}")
+                _print_line(f"stopped processes left over from an earlier run: {', '.join(leftovers)}")
             preflight.check_ports(settings, sandbox=plan.sandbox_dir is not None)
             return _run(plan, signals, banner=_banner(plan, configured=settings))
     except (StartupError, SettingError, StoreError) as wrong:
-        _say(str(wrong), error=True)
+        _print_line(str(wrong), error=True)
         return 1
 
 
@@ -86,27 +86,32 @@ def _run(plan: Plan, signals: SignalWaiter, *, banner: Sequence[str]) -> int:
     settings = plan.settings
     for line in banner:
         click.echo(line)
-    store = EmbeddedStore(plan.store_dir, say=_say) if plan.store_dir else None
+    store = EmbeddedStore(plan.store_dir, print_line=_print_line) if plan.store_dir else None
     children = children_of(plan)
     supervised: list[Supervised] = [*([store] if store else []), *children.values()]
     with contextlib.ExitStack() as at_end:
         probe = at_end.enter_context(probing(_reachable(settings.host), settings.port))
         supervisor = Supervisor(
-            supervised, say=_say, changed=lambda: _write_run(plan, supervised), unresponsive=probe.is_unresponsive
+            supervised,
+            print_line=_print_line,
+            changed=lambda: _write_run(plan, supervised),
+            unresponsive=probe.is_unresponsive,
         )
         at_end.callback(preflight.remove_run, settings.data_dir)
         if store:
             at_end.callback(store.stop)
-        at_end.callback(stop_in_order, [children[name] for name in STOP_ORDER if name in children], signals, say=_say)
+        at_end.callback(
+            stop_in_order, [children[name] for name in STOP_ORDER if name in children], signals, print_line=_print_line
+        )
         if store:
             store.start(interrupted=signals.stop_requested)
         if not signals.stop_requested():
             supervisor.launch_all()
             if plan.sandbox_dir:
                 _install_demo(settings)
-        _watch(supervisor, Readiness(_reachable(settings.host), settings.port, say=_say), signals)
-        _say("stopping (press Ctrl-C again to force)")
-    _say("stopped")
+        _watch(supervisor, Readiness(_reachable(settings.host), settings.port, print_line=_print_line), signals)
+        _print_line("stopping (press Ctrl-C again to force)")
+    _print_line("stopped")
     return 0
 
 
@@ -116,14 +121,14 @@ def _watch(supervisor: Supervisor, readiness: Readiness, signals: SignalWaiter) 
     while not signals.stop_requested():
         try:
             wait_s = supervisor.restart_dead()
-            ready_in_s = readiness.look()
+            ready_in_s = readiness.poll()
             reported = ""
         except Exception as error:
             wait_s, ready_in_s = WATCH_S, None
             line = f"supervising failed: {describe(error)}; trying again"
             if line != reported:
                 reported = line
-                _say(line)
+                _print_line(line)
         signals.wait(wait_s if ready_in_s is None else min(wait_s, ready_in_s))
 
 
@@ -138,7 +143,7 @@ def _install_demo(settings: Settings) -> None:
     try:
         demo.install(settings)
     except Exception as error:
-        _say(f"the demo could not be installed: {describe(error)}; retrying at the next start")
+        _print_line(f"the demo could not be installed: {describe(error)}; retrying at the next start")
 
 
 def _on_store(settings: Settings, store_dir: Path | None) -> Settings:
@@ -174,12 +179,12 @@ def _write_run(plan: Plan, supervised: Sequence[Supervised]) -> None:
 
 def _banner(plan: Plan, *, configured: Settings) -> list[str]:
     settings = plan.settings
-    kept = settings.data_dir / secrets_file.ADMIN_TOKEN_FILE
+    token_file = settings.data_dir / secrets_file.ADMIN_TOKEN_FILE
     lines = [f"Tallylight: {_address(settings)}"]
     if "admin_token" in settings.newly_made:
-        lines.append(f"  admin token: {settings.admin_token}  (saved in {kept})")
+        lines.append(f"  admin token: {settings.admin_token}  (saved in {token_file})")
     else:
-        lines.append(f"  admin token: {'as in ADMIN_TOKEN' if configured.admin_token else f'in {kept}'}")
+        lines.append(f"  admin token: {'as in ADMIN_TOKEN' if configured.admin_token else f'in {token_file}'}")
     if plan.sandbox_dir:
         lines.append(f"  Sandbox mode: no VideoSDK credentials; simulating VideoSDK at {settings.sandbox_url}")
         lines.append(f"  store: {plan.store_dir} (sandbox only)")
@@ -209,7 +214,7 @@ def _lock(data_dir: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _say(line: str, *, error: bool = False) -> None:
+def _print_line(line: str, *, error: bool = False) -> None:
     """Print one line; a closed terminal must not interrupt the shutdown."""
     with contextlib.suppress(OSError):
         click.echo(f"tally: {line}", err=error)

@@ -19,26 +19,26 @@ UNRESPONSIVE_AFTER_S = 90.0  # long, since an overloaded machine answers late
 
 
 class WebProbe:
-    """Tracks when the web process last answered. `ask` makes one request and returns whether it was answered."""
+    """Tracks when the web process last answered. `request` makes one request and returns whether it was answered."""
 
     def __init__(
         self,
-        ask: Callable[[], bool],
+        request: Callable[[], bool],
         *,
         name: str = "web",
         after_s: float = UNRESPONSIVE_AFTER_S,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._ask = ask
+        self._request = request
         self._name = name
         self._after_s = after_s
         self._clock = clock
         self._pid: int | None = None
         self._answered_at = clock()
 
-    def look(self) -> None:
+    def probe(self) -> None:
         """Make one request and record whether it was answered."""
-        if self._ask():
+        if self._request():
             self._answered_at = self._clock()
 
     def is_unresponsive(self, process: Supervised) -> bool:
@@ -74,11 +74,11 @@ def probing(host: str, port: int) -> Iterator[WebProbe]:
     probe = WebProbe(lambda: answers(host, port))
     stop = threading.Event()
 
-    def look() -> None:
+    def run() -> None:
         while not stop.wait(PROBE_EVERY_S):
-            probe.look()  # `answers` never raises
+            probe.probe()  # `answers` never raises
 
-    threading.Thread(target=look, name="web-probe", daemon=True).start()
+    threading.Thread(target=run, name="web-probe", daemon=True).start()
     try:
         yield probe
     finally:

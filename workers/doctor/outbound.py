@@ -17,15 +17,15 @@ def check_outbound(settings: Settings, environ: Mapping[str, str]) -> Iterator[F
     for name in NOT_READ:
         if environ.get(name) and not _is_covered(name, settings):
             yield warning("outbound", f"{name} is set but not used", f"set {INSTEAD.get(name, 'HTTPS_PROXY')} instead")
-    shown = [
+    parts = [
         f"{name} ({shown_proxy(proxy)})"
         for name, proxy in (("HTTPS_PROXY", settings.https_proxy), ("HTTP_PROXY", settings.http_proxy))
         if proxy is not None
     ]
-    if shown:
+    if parts:
         yield warning(
             "proxy",
-            f"{' and '.join(shown)}: used for VideoSDK, its public key, calendars and the heartbeat; "
+            f"{' and '.join(parts)}: used for VideoSDK, its public key, calendars and the heartbeat; "
             "deliveries and channels connect directly",
             "let `tally deliver` reach its subscribers through the firewall (docs/how-to/outbound.md)",
         )

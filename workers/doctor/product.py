@@ -40,8 +40,8 @@ def check_product(client: Client) -> Iterator[Finding]:
 
 def loops(failing: Mapping[str, str]) -> Finding:
     """Report background loops that fail or hang."""
-    shown = "; ".join(f"{loop} {why}" for loop, why in sorted(failing.items()))
-    return failed("loops", shown, "see the log of that process; restart it if it does not recover")
+    problems = "; ".join(f"{loop} {why}" for loop, why in sorted(failing.items()))
+    return failed("loops", problems, "see the log of that process; restart it if it does not recover")
 
 
 def processes(alive: Mapping[str, int]) -> Finding:
@@ -90,6 +90,6 @@ def raised(alarms: list[Alarm]) -> Finding:
     if not active:
         return ok("alarms", "no active alarms")
     worst = sorted(active, key=lambda alarm: (alarm.severity != "critical", alarm.since))
-    quoted = ", ".join(f"{alarm.name}: {alarm.summary_text}" for alarm in worst[:QUOTED_MAX])
+    summaries = ", ".join(f"{alarm.name}: {alarm.summary_text}" for alarm in worst[:QUOTED_MAX])
     more = f"; and {len(worst) - QUOTED_MAX} more" if len(worst) > QUOTED_MAX else ""
-    return warning("alarms", f"{len(worst)} active: {quoted}{more}", "see `tally alarms`")
+    return warning("alarms", f"{len(worst)} active: {summaries}{more}", "see `tally alarms`")

@@ -26,7 +26,7 @@ NAME = "replay"
 def check_replay(client: Client, *, progress: Callable[[int], None] = lambda count: None) -> Finding:
     """Replay from the snapshot to the reducer's cursor, then compare; the reducer keeps running meanwhile."""
     journal, state = Journal(client), StateStore(client)
-    world, at = Snapshots(client).load()
+    replayed, at = Snapshots(client).load()
     count = 0
     for _ in range(LOOKS_MAX):
         cursor = state.cursor()
@@ -35,13 +35,13 @@ def check_replay(client: Client, *, progress: Callable[[int], None] = lambda cou
             events = [event for event in journal.read(at, BATCH) if order(event.id) <= order(cursor)]
             if not events:
                 return failed(NAME, f"the journal ends before the cursor {cursor}", "restore the store from a backup")
-            _, world = fold(world, events, skipped)
+            _, replayed = fold(replayed, events, skipped)
             at, count = events[-1].id, count + len(events)
             progress(count)
         stored = state.load_state()
         stored.rooms.update(state.rooms(known_room_ids(client)))
         if state.cursor() == cursor:
-            return replay_finding(differing(stored, world), count, len(world.rooms))
+            return replay_finding(differing(stored, replayed), count, len(replayed.rooms))
     return warning(NAME, "the state changed too fast to be read", "try again when there is less load")
 
 
@@ -56,10 +56,10 @@ def differing(stored: SystemState, folded: SystemState) -> list[str]:
         ("alarm", stored.alarms, _with_stored_text(stored.alarms, folded.alarms, "summary")),
     ]
     return [
-        f"{what} {name}".strip()
-        for what, here, there in pairs
-        for name in sorted(here.keys() | there.keys())
-        if here.get(name) != there.get(name)
+        f"{kind} {name}".strip()
+        for kind, stored_records, replayed_records in pairs
+        for name in sorted(stored_records.keys() | replayed_records.keys())
+        if stored_records.get(name) != replayed_records.get(name)
     ]
 
 
@@ -76,12 +76,12 @@ def replay_finding(different: list[str], count: int, rooms: int) -> Finding:
     """Assess the comparison."""
     if not different:
         return ok(NAME, f"{count} events reproduce the stored state of {rooms} rooms exactly")
-    shown = ", ".join(different[:NAMED_MAX]) + (
+    names = ", ".join(different[:NAMED_MAX]) + (
         f" and {len(different) - NAMED_MAX} more" if different[NAMED_MAX:] else ""
     )
     return warning(
         NAME,
-        f"{count} events produce another state than is stored: {shown}",
+        f"{count} events produce another state than is stored: {names}",
         "expected after an upgrade that changed processing, until the journal is trimmed; otherwise please report it",
     )
 

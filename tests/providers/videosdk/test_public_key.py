@@ -163,7 +163,7 @@ def test_a_remembered_key_that_is_junk_is_passed_over(junk: str) -> None:
 
 def test_a_store_that_is_away_at_start_does_not_matter() -> None:
     def away() -> None:
-        raise ConnectionError("the store is away")
+        raise ConnectionError("the store is unavailable")
 
     ring = Ring(publishes=public_pem(), remembered=away)
     ring.start()
@@ -383,7 +383,7 @@ def test_an_old_answer_is_refreshed_in_the_background_by_a_good_signature() -> N
 
 def test_a_store_that_cannot_remember_the_key_does_not_matter() -> None:
     def away(pem: Any) -> None:
-        raise ConnectionError("the store is away")
+        raise ConnectionError("the store is unavailable")
 
     ring = Ring(publishes=public_pem())
     ring.ring._remember = away

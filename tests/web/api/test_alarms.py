@@ -122,7 +122,7 @@ def test_an_alarm_on_the_reducer_is_acknowledged_while_nothing_is_processed(
 def test_the_console_counts_what_nobody_has_acknowledged(client: Client, web_client: WebClient) -> None:
     csrf = log_in(web_client)
     for process in ("worker", "call", "deliver", "clock"):
-        Processes(client).beat(process, "here:1")
+        Processes(client).record(process, "here:1")
     raise_alarm(client)
     raise_alarm(client, key="broadcast-late:lobby", room_id="lobby", summary="lobby is late")
     for path in ("/", "/alarms", "/rules"):

@@ -279,9 +279,9 @@ def test_those_who_start_at_once_agree_on_a_secret(tmp_path: Path) -> None:
         path = tmp_path / f"secret-{attempt}"
         barrier = Barrier(8)
 
-        def keep(path: Path = path, barrier: Barrier = barrier) -> secrets_file.Kept:
+        def keep(path: Path = path, barrier: Barrier = barrier) -> secrets_file.StoredSecret:
             barrier.wait(10)
-            return secrets_file.keep(path)
+            return secrets_file.load_or_create(path)
 
         with ThreadPoolExecutor(8) as pool:
             kept = [future.result() for future in [pool.submit(keep) for _ in range(8)]]

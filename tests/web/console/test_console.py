@@ -605,7 +605,7 @@ def test_an_alarm_says_what_to_do(client: Client, admin: Any) -> None:
     assert "No worker process is running" in admin.page("/alarms")
     assert "Everything is working" not in admin.page("/alarms")
     for process in ("worker", "call", "deliver", "clock"):
-        Processes(client).beat(process, "here:1")
+        Processes(client).record(process, "here:1")
     assert "Everything is working" in admin.page("/alarms")
     append(client, entry(Source.SYSTEM, "alarm-raised", None, alarm | {"summary": "and again"}))
     append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "videosdk-credentials"}))

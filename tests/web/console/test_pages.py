@@ -48,7 +48,7 @@ def log_in(visitor: Any, token: Any = ADMIN_TOKEN) -> Any:
 
 def beat(client: Client, *names: Any) -> None:
     for name in names:
-        Processes(client).beat(name, "here:1")
+        Processes(client).record(name, "here:1")
 
 
 def test_the_process_lives(client: Client, web_client: WebClient) -> None:

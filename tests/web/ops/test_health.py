@@ -33,7 +33,7 @@ LIMIT_S = 30.0
 @pytest.fixture
 def own_store(tmp_path: Path) -> Iterator[EmbeddedStore]:
     """A store that a test may mistreat."""
-    store = EmbeddedStore(tmp_path / "own", say=lambda line: None)
+    store = EmbeddedStore(tmp_path / "own", print_line=lambda line: None)
     store.start()
     yield store
     with contextlib.suppress(ProcessLookupError):
@@ -43,7 +43,7 @@ def own_store(tmp_path: Path) -> Iterator[EmbeddedStore]:
 
 def all_alive(client: Client) -> None:
     for name in (*WORKERS, "clock"):
-        Processes(client).beat(name, "here:1")
+        Processes(client).record(name, "here:1")
 
 
 def store_check(web_client: WebClient) -> dict[str, object]:
@@ -145,7 +145,7 @@ def test_a_journal_that_stands_still_shows_with_its_numbers(client: Client, stor
         "stalled": "no event has been processed for 40 s while 3 wait; the next is 1-0 (start)",
     }
     assert "no event has been processed for 40 s" in str(
-        UptimePing(client, "http://127.0.0.1:9/", last_tick_at=lambda: 1e12)._unwell()
+        UptimePing(client, "http://127.0.0.1:9/", last_tick_at=lambda: 1e12)._health_problem()
     )
     findings = {finding.name: finding for finding in check_product(client)}
     assert findings["journal"].level is Level.FAILED and findings["alarms"].level is Level.WARNING
@@ -161,23 +161,23 @@ def test_a_journal_that_stands_still_shows_with_its_numbers(client: Client, stor
 def test_a_loop_that_fails_shows_with_its_process(client: Client, store_url: str, tmp_path: Path) -> None:
     all_alive(client)
     web_client = WebClient(store_url, tmp_path)
-    Processes(client).beat("clock", "here:1", {"calendars": "has failed for 80 s: OverflowError"})
+    Processes(client).record("clock", "here:1", {"calendars": "has failed for 80 s: OverflowError"})
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
     assert answer.get_json()["checks"]["loops"] == {
         "ok": False,
         "failing": {"clock: calendars": "has failed for 80 s: OverflowError"},
     }
-    assert "calendars" in str(UptimePing(client, "http://127.0.0.1:9/", last_tick_at=lambda: 1e12)._unwell())
+    assert "calendars" in str(UptimePing(client, "http://127.0.0.1:9/", last_tick_at=lambda: 1e12)._health_problem())
     assert {finding.name: finding for finding in check_product(client)}["loops"].level is Level.FAILED
-    Processes(client).beat("clock", "here:1")
+    Processes(client).record("clock", "here:1")
     assert web_client.http.get("/readyz").status_code == 200
 
 
 def test_a_loop_of_a_process_that_is_gone_does_not_count(client: Client, store_url: str, tmp_path: Path) -> None:
     all_alive(client)
-    Processes(client).beat("clock", "here:2", {"calendars": "has ended"})
-    Processes(client).gone("clock", "here:2")
-    Processes(client).beat("clock", "there:3", {"calendars": "has ended"})
+    Processes(client).record("clock", "here:2", {"calendars": "has ended"})
+    Processes(client).remove("clock", "here:2")
+    Processes(client).record("clock", "there:3", {"calendars": "has ended"})
     client.zadd(keys.PROCESSES, {"clock|there:3": 1})
     assert WebClient(store_url, tmp_path).http.get("/readyz").status_code == 200

@@ -93,7 +93,7 @@ def everything_happens(web_client: WebClient, client: Client) -> None:
     fold_all(client)
     data = {"rule": "sunday", "opens_at": None, "closes_at": None, "reason": None, "stream": None}
     client.hincrby(keys.MEASURES, f"{metrics.BROADCASTS}|{data['rule']}|missed", 1)
-    Processes(client).beat("worker", "here:1")
+    Processes(client).record("worker", "here:1")
     client.hset(keys.ALARMS, "videosdk-401", codec.encode(Alarm("videosdk-401", "critical", "x", 1)))
 
 

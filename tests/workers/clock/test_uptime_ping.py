@@ -55,29 +55,29 @@ def watched() -> Iterator[Watched]:
 
 def all_live(client: Client) -> None:
     for name in ("worker", "call", "deliver"):
-        Processes(client).beat(name, "here:1")
+        Processes(client).record(name, "here:1")
 
 
 def test_it_beats_while_everything_is_well(client: Client, watched: Watched) -> None:
     all_live(client)
-    assert UptimePing(client, watched.url, last_tick_at=time.monotonic).beat()
+    assert UptimePing(client, watched.url, last_tick_at=time.monotonic).ping()
     assert watched.paths == [f"/ping/{SECRET}"]
 
 
 @pytest.mark.parametrize("missing", ["worker", "call", "deliver"])
 def test_a_missing_worker_keeps_it_back(client: Client, watched: Watched, missing: str) -> None:
     all_live(client)
-    Processes(client).gone(missing, "here:1")
+    Processes(client).remove(missing, "here:1")
     with structlog.testing.capture_logs() as logs:
-        assert not UptimePing(client, watched.url, last_tick_at=time.monotonic).beat()
+        assert not UptimePing(client, watched.url, last_tick_at=time.monotonic).ping()
     assert watched.paths == [] and missing in logs[0]["why"]
 
 
 def test_a_clock_that_stands_still_or_halted_reducing_keeps_it_back(client: Client, watched: Watched) -> None:
     all_live(client)
-    assert not UptimePing(client, watched.url, last_tick_at=lambda: time.monotonic() - 60).beat()
+    assert not UptimePing(client, watched.url, last_tick_at=lambda: time.monotonic() - 60).ping()
     client.set(keys.HALTED, "why")
-    assert not UptimePing(client, watched.url, last_tick_at=time.monotonic).beat()
+    assert not UptimePing(client, watched.url, last_tick_at=time.monotonic).ping()
     assert watched.paths == []
 
 
@@ -87,9 +87,9 @@ def test_a_failure_is_logged_once_and_never_with_the_address(client: Client, wat
     beats = UptimePing(client, watched.url, last_tick_at=time.monotonic)
     with structlog.testing.capture_logs() as logs:
         watched.status = 500
-        assert [beats.beat(), beats.beat(), nobody.beat(), nobody.beat()] == [False] * 4
+        assert [beats.ping(), beats.ping(), nobody.ping(), nobody.ping()] == [False] * 4
         watched.status = 200
-        assert beats.beat() and beats.beat()
+        assert beats.ping() and beats.ping()
     assert [line["event"] for line in logs] == ["heartbeat not sent", "heartbeat not sent", "heartbeat sent again"]
     assert SECRET not in str(logs)
 

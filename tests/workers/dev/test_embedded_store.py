@@ -14,7 +14,7 @@ from tests.support.polling import scaled_limit
 from workers.child_process import runs, wait_until
 from workers.dev.embedded_store.aof_check import UnfinishedTail, unfinished_tail
 from workers.dev.embedded_store.files import SOCKET_PATH_MAX_BYTES, StoreFiles
-from workers.dev.embedded_store.resp import ask
+from workers.dev.embedded_store.resp import request
 from workers.dev.embedded_store.server import EmbeddedStore, StoreError
 
 pytestmark = pytest.mark.process
@@ -40,30 +40,30 @@ def test_it_answers_on_a_socket_that_only_we_can_use(make: Make, tmp_path: Path)
     files = StoreFiles.of(tmp_path)
     assert store.url == f"unix://{files.socket}?db=0"
     assert files.socket.stat().st_mode & 0o077 == 0
-    assert b"always" in ask(files.socket, "CONFIG GET appendfsync")
-    assert b"noeviction" in ask(files.socket, "CONFIG GET maxmemory-policy")
-    assert ask(files.socket, "CONFIG GET port").endswith(b"$1\r\n0\r\n")
+    assert b"always" in request(files.socket, "CONFIG GET appendfsync")
+    assert b"noeviction" in request(files.socket, "CONFIG GET maxmemory-policy")
+    assert request(files.socket, "CONFIG GET port").endswith(b"$1\r\n0\r\n")
 
 
 def test_what_was_acknowledged_survives_kill_9(make: Make, tmp_path: Path) -> None:
     store = make()
     store.start()
-    assert ask(StoreFiles.of(tmp_path).socket, "SET kept yes") == b"+OK\r\n"
+    assert request(StoreFiles.of(tmp_path).socket, "SET kept yes") == b"+OK\r\n"
     os.kill(store.pid, signal.SIGKILL)
     assert wait_until(lambda: not store.alive(), scaled_limit(5))
     store.start()
-    assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
+    assert request(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
 
 
 def test_a_store_left_running_is_taken_over_with_what_it_holds(make: Make, tmp_path: Path) -> None:
     left = make()
     left.start()
-    ask(StoreFiles.of(tmp_path).socket, "SET kept yes")
+    request(StoreFiles.of(tmp_path).socket, "SET kept yes")
     second = make()
     second.start()
     assert second.adopted
     assert second.pid == left.pid
-    assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
+    assert request(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
     second.stop()
     assert wait_until(lambda: not left.alive(), scaled_limit(5))
 
@@ -82,13 +82,13 @@ def test_one_taken_over_is_started_anew_when_it_dies(make: Make) -> None:
 def test_a_store_left_running_that_cannot_be_reached_is_ended(make: Make, tmp_path: Path) -> None:
     left = make()
     left.start()
-    ask(StoreFiles.of(tmp_path).socket, "SET kept yes")
+    request(StoreFiles.of(tmp_path).socket, "SET kept yes")
     StoreFiles.of(tmp_path).socket.unlink()
     second = make()
     second.start()
     assert not second.adopted
     assert not left.alive()
-    assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
+    assert request(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
 
 
 def test_a_pid_file_of_a_dead_server_harms_nobody(make: Make, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_torn_last_write_is_left_out_and_a_copy_is_kept(make: Make, tmp_path: 
     torn = append_only.read_bytes() + b"*3\r\n$3\r\nSET\r\n$1\r\nd\r\n$100\r\nhalf of it"
     append_only.write_bytes(torn)
     make().start()
-    assert ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
+    assert request(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
     copies = list(StoreFiles.of(tmp_path).directory.glob(f"appendonlydir.before-cut.*/{append_only.name}"))
     assert [copy.read_bytes() for copy in copies] == [torn]
 
@@ -174,9 +174,9 @@ def test_an_end_of_zeros_is_left_out_and_a_copy_is_kept(make: Make, tmp_path: Pa
     append_only.write_bytes(broken)
     make().start()
     socket = StoreFiles.of(tmp_path).socket
-    assert ask(socket, "GET c") == b"$1\r\n1\r\n"
-    assert ask(socket, "EXISTS d") == b":0\r\n"
-    assert ask(socket, "SET e 1") == b"+OK\r\n"
+    assert request(socket, "GET c") == b"$1\r\n1\r\n"
+    assert request(socket, "EXISTS d") == b":0\r\n"
+    assert request(socket, "SET e 1") == b"+OK\r\n"
     copies = list(StoreFiles.of(tmp_path).directory.glob(f"appendonlydir.before-cut.*/{append_only.name}"))
     assert [copy.read_bytes() for copy in copies] == [broken]
 
@@ -186,8 +186,8 @@ def test_a_transaction_that_ends_in_zeros_is_left_out_as_a_whole(make: Make, tmp
     half = b"*1\r\n$5\r\nMULTI\r\n" + COMMAND + COMMAND[:20] + b"\0" * BLOCK
     append_only.write_bytes(append_only.read_bytes() + half)
     make().start()
-    assert ask(StoreFiles.of(tmp_path).socket, "EXISTS d") == b":0\r\n"
-    assert ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
+    assert request(StoreFiles.of(tmp_path).socket, "EXISTS d") == b":0\r\n"
+    assert request(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
 
 
 def test_an_unfinished_end_waits_for_room_for_its_copy(make: Make, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_an_unfinished_end_waits_for_room_for_its_copy(make: Make, tmp_path: Pat
     with pytest.raises(StoreError, match="Unexpected end of file"):
         _launch_and_wait(store)
     store.launch()
-    assert wait_until(lambda: ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n", 10)
+    assert wait_until(lambda: request(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n", 10)
 
 
 def test_what_a_rewrite_left_unfinished_takes_no_room(make: Make, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_what_a_rewrite_left_unfinished_takes_no_room(make: Make, tmp_path: Path
         path.write_bytes(b"half of it")
     make().start()
     assert not any(path.exists() for path in left)
-    assert ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
+    assert request(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
 
 
 def test_data_without_their_manifest_are_not_written_over(make: Make, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_any_path_will_do(tmp_path: Path, name: str) -> None:
 def _with_three_writes(store: EmbeddedStore, data_dir: Path) -> Path:
     store.start()
     for name in "abc":
-        ask(StoreFiles.of(data_dir).socket, f"SET {name} 1")
+        request(StoreFiles.of(data_dir).socket, f"SET {name} 1")
     store.stop()
     (append_only,) = StoreFiles.of(data_dir).append_only.glob("*.incr.aof")
     return append_only

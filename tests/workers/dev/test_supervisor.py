@@ -64,7 +64,7 @@ def test_a_launch_that_raises_anything_is_tried_again(error: Exception) -> None:
     lines: list[str] = []
     broken, healthy = FakeProcess("broken"), FakeProcess("healthy")
     broken.raises = error
-    supervisor = Supervisor([broken, healthy], say=lines.append, changed=lambda: None)
+    supervisor = Supervisor([broken, healthy], print_line=lines.append, changed=lambda: None)
     supervisor.launch_all()
     assert healthy.launches == 1
     assert any("broken could not be started" in line for line in lines)
@@ -84,7 +84,7 @@ def test_running_processes_are_recorded_once_there_is_disk_space_and_the_failure
         records.append(True)
 
     process = FakeProcess()
-    supervisor = Supervisor([process], say=lines.append, changed=record)
+    supervisor = Supervisor([process], print_line=lines.append, changed=record)
     supervisor.launch_all()
     for _ in range(5):
         supervisor.restart_dead()
@@ -100,7 +100,7 @@ def test_running_processes_are_recorded_once_there_is_disk_space_and_the_failure
 def test_a_check_that_raises_holds_up_no_other_process() -> None:
     lines: list[str] = []
     broken, dead = FakeProcess("broken"), FakeProcess("dead")
-    supervisor = Supervisor([broken, dead], say=lines.append, changed=lambda: None)
+    supervisor = Supervisor([broken, dead], print_line=lines.append, changed=lambda: None)
     supervisor.launch_all()
 
     def alive() -> bool:
@@ -122,7 +122,7 @@ def test_a_process_that_does_not_respond_is_killed_and_launched_again() -> None:
         return process.pid in hung
 
     child = ChildProcess("web", SLEEP, {})
-    supervisor = Supervisor([child], say=lines.append, changed=lambda: None, unresponsive=unresponsive)
+    supervisor = Supervisor([child], print_line=lines.append, changed=lambda: None, unresponsive=unresponsive)
     supervisor.launch_all()
     first = child.pid
     try:
@@ -147,7 +147,7 @@ def test_a_probe_that_raises_kills_nothing() -> None:
 
     lines: list[str] = []
     process = FakeProcess()
-    supervisor = Supervisor([process], say=lines.append, changed=lambda: None, unresponsive=unresponsive)
+    supervisor = Supervisor([process], print_line=lines.append, changed=lambda: None, unresponsive=unresponsive)
     supervisor.launch_all()
     for _ in range(3):
         supervisor.restart_dead()

@@ -27,7 +27,7 @@ class Web:
     def wait(self, seconds: float) -> bool:
         """Let time pass, probe, and ask whether the process is unresponsive."""
         self.now += seconds
-        self.probe.look()
+        self.probe.probe()
         return self.probe.is_unresponsive(self.process)
 
 

@@ -161,7 +161,7 @@ def test_the_reachability_of_the_receiver_is_checked() -> None:
 def test_the_word_is_said_once_and_to_its_nonce_only(store_url: str, client: Client, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path)
     nonce = "n" * 32
-    client.set(keys.doctor_word(nonce), "the-word", ex=60)
+    client.set(keys.reachability_token(nonce), "the-word", ex=60)
     assert web_client.http.get(f"/doctor/{'m' * 32}").status_code == 404
     assert web_client.http.get("/doctor/short").status_code == 404
     answer = web_client.http.get(f"/doctor/{nonce}")
@@ -172,13 +172,13 @@ def test_the_word_is_said_once_and_to_its_nonce_only(store_url: str, client: Cli
 
 @pytest.mark.parametrize("surface", ["receiver", "console"])
 def test_every_surface_says_the_word(store_url: str, client: Client, tmp_path: Path, surface: str) -> None:
-    client.set(keys.doctor_word("n" * 32), "the-word", ex=60)
+    client.set(keys.reachability_token("n" * 32), "the-word", ex=60)
     assert WebClient(store_url, tmp_path, surface=surface).http.get(f"/doctor/{'n' * 32}").status_code == 200
 
 
 def test_a_store_without_processes_and_with_a_halt_fails(store_url: str, client: Client, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem())
-    Processes(client).beat("web", "here:1")
+    Processes(client).record("web", "here:1")
     client.set(keys.HALTED, "WRONGTYPE of tally:rooms")
     findings = {finding.name: finding for finding in examine(settings, sandbox=False)}
     assert findings["processes"].level is Level.FAILED and "worker" in findings["processes"].message

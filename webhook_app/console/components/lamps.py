@@ -41,8 +41,8 @@ def lamp_of(room: Room) -> Lamp:
     """Return the lamp of a room: on from started until stopped or failed, amber while starting or armed."""
     if room.on_air:
         return Lamp.ON
-    shown = room.shown_stream
-    if shown is not None and shown.state is StreamState.STARTING:
+    stream = room.shown_stream
+    if stream is not None and stream.state is StreamState.STARTING:
         return Lamp.SOON
     if room.control.call is not None and room.control.call.kind is CallKind.START:
         return Lamp.SOON
@@ -50,7 +50,7 @@ def lamp_of(room: Room) -> Lamp:
         return Lamp.SOON
     if room.armed:
         return Lamp.ARMED
-    if shown is not None and shown.state is StreamState.FAILED:
+    if stream is not None and stream.state is StreamState.FAILED:
         return Lamp.FAILED
     return Lamp.OFF
 
@@ -72,15 +72,15 @@ def urgency(room: Room) -> int:
 
 def lamp_view(room: Room) -> LampView:
     """Return the lamp of a room with its label and note."""
-    lamp, shown = lamp_of(room), room.shown_stream
+    lamp, stream = lamp_of(room), room.shown_stream
     note = ""
-    if lamp is Lamp.ON and shown is not None:
-        note = shown.state.value
+    if lamp is Lamp.ON and stream is not None:
+        note = stream.state.value
     elif lamp is Lamp.ARMED:
         note = "waiting for someone to join"
-    elif lamp is Lamp.SOON and (shown is None or shown.state is not StreamState.STARTING):
+    elif lamp is Lamp.SOON and (stream is None or stream.state is not StreamState.STARTING):
         note = "retrying" if _is_retrying(room) and room.control.call is None else "requesting start"
-    elif lamp is Lamp.OFF and shown is None:
+    elif lamp is Lamp.OFF and stream is None:
         note = "no stream yet"
     return LampView(lamp, LABELS[lamp], note)
 

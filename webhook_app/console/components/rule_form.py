@@ -79,37 +79,37 @@ def form_of(rule: Mapping[str, Any]) -> dict[str, str]:
 def rule_of(form: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
     """Build a rule from the form; fields of `base` that the form does not show are kept."""
     trigger = form.get("trigger", "when")
-    filled = {name: value.strip() for name, value in form.items() if value.strip()}
-    rule: dict[str, Any] = {"name": filled.get("name", "")}
-    rule["rooms"] = [part.strip() for part in filled.get("rooms", "").replace("\n", ",").split(",") if part.strip()]
+    values = {name: value.strip() for name, value in form.items() if value.strip()}
+    rule: dict[str, Any] = {"name": values.get("name", "")}
+    rule["rooms"] = [part.strip() for part in values.get("rooms", "").replace("\n", ",").split(",") if part.strip()]
     if trigger == "schedule":
-        rule["schedule"] = _schedule(filled, base.get("schedule"))
+        rule["schedule"] = _schedule(values, base.get("schedule"))
     else:
-        rule[trigger] = filled.get(trigger, "")
-    rule |= {name: filled[name] for name in BY_TRIGGER.get(trigger, ()) if name in filled}
+        rule[trigger] = values.get(trigger, "")
+    rule |= {name: values[name] for name in BY_TRIGGER.get(trigger, ()) if name in values}
     if rule.get("do") != "notify":
         rule.pop("message", None)
-    shown = {"name", "rooms", "timezone", *TRIGGERS, *(name for names in BY_TRIGGER.values() for name in names)}
-    kept = {name: value for name, value in base.items() if name not in shown}
-    if "start" in kept and trigger != "schedule" and rule.get("do") != "start":
-        del kept["start"]
-    return rule | kept
+    form_fields = {"name", "rooms", "timezone", *TRIGGERS, *(name for names in BY_TRIGGER.values() for name in names)}
+    other_fields = {name: value for name, value in base.items() if name not in form_fields}
+    if "start" in other_fields and trigger != "schedule" and rule.get("do") != "start":
+        del other_fields["start"]
+    return rule | other_fields
 
 
-def _schedule(filled: Mapping[str, str], base: Any) -> dict[str, Any]:
-    kept = (
+def _schedule(values: Mapping[str, str], base: Any) -> dict[str, Any]:
+    other_fields = (
         {name: value for name, value in base.items() if name not in SCHEDULE_FIELDS}
         if isinstance(base, Mapping)
         else {}
     )
     schedule: dict[str, Any] = {}
-    if "cron" in filled:
-        schedule["cron"] = filled["cron"]
-    if "at" in filled:
-        moments = [part.strip() for part in filled["at"].replace("\n", ",").split(",") if part.strip()]
+    if "cron" in values:
+        schedule["cron"] = values["cron"]
+    if "at" in values:
+        moments = [part.strip() for part in values["at"].replace("\n", ",").split(",") if part.strip()]
         schedule["at"] = moments[0] if len(moments) == 1 else moments
-    schedule |= {name: filled[name] for name in ("timezone", "duration") if name in filled}
-    return schedule | kept
+    schedule |= {name: values[name] for name in ("timezone", "duration") if name in values}
+    return schedule | other_fields
 
 
 def _text(value: Any, between: str = "\n") -> str:

@@ -54,7 +54,7 @@ class PlannedWindow:
 class OnAirSpan:
     """A period on air, in ms; `ended` is false while it is ongoing."""
 
-    began: int
+    started_at: int
     until: int
     ended: bool
     because: str | None
@@ -157,6 +157,6 @@ def _seen_since(stream: Stream, since: int) -> bool:
 
 
 def _on_air(stream: Stream, now: int) -> OnAirSpan:
-    began = stream.started_at or stream.opened_at
-    until = now if stream.live else (stream.ended_at or began)
-    return OnAirSpan(began, max(began, until), not stream.live, stream.because)
+    started_at = stream.started_at or stream.opened_at
+    until = now if stream.live else (stream.ended_at or started_at)
+    return OnAirSpan(started_at, max(started_at, until), not stream.live, stream.because)

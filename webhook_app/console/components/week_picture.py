@@ -48,8 +48,8 @@ def _planned_bar(planned: PlannedWindow, now: int) -> Markup:
 
 
 def _on_air_bar(span: OnAirSpan, now: int) -> Markup:
-    left, width = _bar(span.began, span.until, now)
-    title = f"on air: {_hours(span.began, span.until)}{'' if span.ended else ', ongoing'}, by {why(span.because)}"
+    left, width = _bar(span.started_at, span.until, now)
+    title = f"on air: {_hours(span.started_at, span.until)}{'' if span.ended else ', ongoing'}, by {why(span.because)}"
     return Markup(
         '<rect class="on-air" x="{:.1f}" y="22" width="{:.1f}" height="13" rx="2"><title>{}</title></rect>'
     ).format(left, width, title)

@@ -83,9 +83,9 @@ def _view(console: ConsoleContext) -> dict[str, Any]:
     }
     config = context.state.names()
     return {
-        "counted": _shown(counted[:ACTIVE_SHOWN], config, subscribers),
-        "acknowledged": _shown(acknowledged[:ACTIVE_SHOWN], config, subscribers),
-        "cleared": _shown(cleared[:PAST_SHOWN], config, subscribers),
+        "counted": _shown_alarms(counted[:ACTIVE_SHOWN], config, subscribers),
+        "acknowledged": _shown_alarms(acknowledged[:ACTIVE_SHOWN], config, subscribers),
+        "cleared": _shown_alarms(cleared[:PAST_SHOWN], config, subscribers),
         "count": len(counted),
         "acknowledged_count": len(acknowledged),
         "problems": _problems(read_health(context.client)),
@@ -93,7 +93,7 @@ def _view(console: ConsoleContext) -> dict[str, Any]:
     }
 
 
-def _shown(alarms: Sequence[Alarm], config: Config, subscribers: dict[str, str]) -> list[ShownAlarm]:
+def _shown_alarms(alarms: Sequence[Alarm], config: Config, subscribers: dict[str, str]) -> list[ShownAlarm]:
     return [
         ShownAlarm(
             alarm,

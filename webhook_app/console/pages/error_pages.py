@@ -86,5 +86,5 @@ def defined_in_file_error(title: str, file_name: str | None, path: str) -> PageE
 
 def redirect_to_admin_login() -> NoReturn:
     """Redirect to the log-in form, which asks for the admin token and leads back here."""
-    here = request.full_path.rstrip("?")
-    abort(redirect(url_for("console.login_form", back=here, need="admin")))
+    path = request.full_path.rstrip("?")
+    abort(redirect(url_for("console.login_form", back=path, need="admin")))

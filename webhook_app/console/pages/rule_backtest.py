@@ -62,16 +62,16 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
             messages = {"" if field == "from" else field: why for field, why in error.messages_by_field.items()}
             return _refused(errors_with_lines(messages, text), form)
         of_drafts = restricted_to_rules(comparison, {rule.name for rule in drafts})
-        shown = comparison if everything else of_drafts
-        rows = _rows(shown)
+        selected = comparison if everything else of_drafts
+        rows = _rows(selected)
         return page(
             "backtest.html",
             here="rules",
-            comparison=shown,
+            comparison=selected,
             other_differences=_differences(comparison) - _differences(of_drafts),
             rows=rows[:ROWS_MAX],
             more=max(0, len(rows) - ROWS_MAX),
-            chart=_chart(shown, since, until, context.state.names()),
+            chart=_chart(selected, since, until, context.state.names()),
             **form,
         )
 

@@ -42,11 +42,11 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     def rules() -> str:
         config, list_filter = context.state.config(), read_list_filter()
         matching = [rule for name, rule in sorted(config.rules.items()) if list_filter.q.lower() in name]
-        shown, number, pages = page_of(matching, list_filter.number, RULES_SHOWN)
+        page_rules, number, pages = page_of(matching, list_filter.number, RULES_SHOWN)
         return page(
             "rules.html",
             here="rules",
-            rules=[view | {"summary": summarize(view)} for view in rule_views(context, list(shown))],
+            rules=[view | {"summary": summarize(view)} for view in rule_views(context, list(page_rules))],
             total=len(config.rules),
             q=list_filter.q,
             number=number,

@@ -46,8 +46,8 @@ def _page_values(console: ConsoleContext, quota: Quota) -> dict[str, Any]:
     late = {room_id for room_id, room in console.rooms.all().items() if room.late_since is not None}
     room_ids = [room_id for room_id in by_room if _matches(config, room_id, q)]
     room_ids.sort(key=lambda room_id: (room_id not in late, _sort_key(config, room_id)))
-    shown, number, pages = page_of(room_ids, list_filter.number, ROOMS_SHOWN)
-    weeks = [week(context, config, room_id, by_room[room_id], now) for room_id in shown]
+    page_room_ids, number, pages = page_of(room_ids, list_filter.number, ROOMS_SHOWN)
+    weeks = [week(context, config, room_id, by_room[room_id], now) for room_id in page_room_ids]
     names = {room_week.room_id: room_week.name for room_week in weeks}
     overlaps = quota.overlaps(config, sorted(by_room), now)
     windows = _by_opening(planned for room_week in weeks for planned in room_week.planned)

@@ -53,13 +53,13 @@ def _list_values(console: ConsoleContext) -> dict[str, Any]:
         for subscriber in newest_first
         if text in f"{subscriber.name} {subscriber.shown_url} {subscriber.subscriber_id}".lower()
     ]
-    shown, number, pages = page_of(matching, list_filter.number, SUBSCRIBERS_SHOWN)
-    health = context.subscribers.health([subscriber.subscriber_id for subscriber in shown])
+    page_subscribers, number, pages = page_of(matching, list_filter.number, SUBSCRIBERS_SHOWN)
+    health = context.subscribers.health([subscriber.subscriber_id for subscriber in page_subscribers])
     return {
         "subscribers": [
             subscriber_view(subscriber)
             | {"health": health_view(subscriber_health), "chart": _chart(console, subscriber.subscriber_id)}
-            for subscriber, subscriber_health in zip(shown, health, strict=True)
+            for subscriber, subscriber_health in zip(page_subscribers, health, strict=True)
         ],
         "total": len(newest_first),
         "counts": context.deliveries.counts(),

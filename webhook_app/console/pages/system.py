@@ -138,10 +138,10 @@ def _configured(client: Client, name: str) -> str | None:
 
 
 def _delivery_attempts(console: ConsoleContext, now: int) -> dict[str, Any]:
-    who = [item.subscriber_id for item in console.context.subscribers.all()[:SUBSCRIBERS_SUMMED]]
-    good, bad = attempts_by_hour(console.context.client, who, now)
-    chart_label = f"Attempts per hour, last 24 h: {sum(good)} succeeded, {sum(bad)} failed"
-    return {"chart": stacked(good, bad, chart_label), "answered": sum(good), "failed": sum(bad)}
+    subscriber_ids = [item.subscriber_id for item in console.context.subscribers.all()[:SUBSCRIBERS_SUMMED]]
+    succeeded, failed = attempts_by_hour(console.context.client, subscriber_ids, now)
+    chart_label = f"Attempts per hour, last 24 h: {sum(succeeded)} succeeded, {sum(failed)} failed"
+    return {"chart": stacked(succeeded, failed, chart_label), "answered": sum(succeeded), "failed": sum(failed)}
 
 
 def _counts(client: Client) -> list[tuple[str, dict[str, int]]]:

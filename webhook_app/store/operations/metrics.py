@@ -66,37 +66,37 @@ class MetricsBuffer:
     def queue_on(self, pipe: Client) -> Counter[str]:
         """Queue everything buffered on a pipeline, of either kind of client; returns it, for `restore`."""
         with self._lock:
-            taken, self._gathered = self._gathered, Counter()
+            batch, self._gathered = self._gathered, Counter()
             self._written_at = monotonic()
-        queue_counts(pipe, taken)
-        return taken
+        queue_counts(pipe, batch)
+        return batch
 
-    def restore(self, taken: Counter[str]) -> None:
+    def restore(self, batch: Counter[str]) -> None:
         """Take back what a failed pipeline did not write."""
         with self._lock:
-            self._gathered.update(taken)
+            self._gathered.update(batch)
 
     def flush(self, client: Client, *, every_s: float = FLUSH_EVERY_S) -> None:
-        """Write what is buffered, unless that was done within `every_s`; when the store is away, the next time."""
+        """Write what is buffered, at most once in `every_s`; while the store is unavailable, it stays buffered."""
         if self._nothing_due(every_s):
             return
         with client.pipeline(transaction=True) as pipe:
-            taken = self.queue_on(pipe)
+            batch = self.queue_on(pipe)
             try:
                 pipe.execute()
             except redis.RedisError:
-                self.restore(taken)
+                self.restore(batch)
 
     async def flush_async(self, client: Client, *, every_s: float = FLUSH_EVERY_S) -> None:
         """The same for an event loop's client."""
         if self._nothing_due(every_s):
             return
         async with client.pipeline(transaction=True) as pipe:
-            taken = self.queue_on(pipe)
+            batch = self.queue_on(pipe)
             try:
                 await pipe.execute()
             except redis.RedisError:
-                self.restore(taken)
+                self.restore(batch)
 
     def _nothing_due(self, every_s: float) -> bool:
         return not self._gathered or monotonic() - self._written_at < every_s

@@ -23,7 +23,7 @@ class LiveProcesses:
 
     def failing_in(self, *names: str) -> dict[str, str]:
         """The failing loops of the processes of these names."""
-        return {loop: why for loop, why in self.failing.items() if loop.partition(":")[0] in names}
+        return {loop: problem for loop, problem in self.failing.items() if loop.partition(":")[0] in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Processes:
         self._client = client
         self._record_heartbeat = client.register_script(lua("record_heartbeat"))
 
-    def beat(self, name: str, where: str, failing: Mapping[str, str] | None = None) -> None:
+    def record(self, name: str, where: str, failing: Mapping[str, str] | None = None) -> None:
         """Record a heartbeat; `where` (host and process id) distinguishes processes of one name."""
         text = codec.encode(failing) if failing else ""
         self._record_heartbeat(
             keys=[keys.PROCESSES, keys.FAILING_LOOPS], args=[f"{name}|{where}", FORGET_AFTER_MS, text]
         )
 
-    def gone(self, name: str, where: str) -> None:
+    def remove(self, name: str, where: str) -> None:
         """Remove a process that stops."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.zrem(keys.PROCESSES, f"{name}|{where}")
@@ -87,5 +87,5 @@ def live_processes_of(answer: Any) -> LiveProcesses:
         name = member.decode().partition("|")[0]
         alive[name] = alive.get(name, 0) + 1
         if text:
-            failing |= {f"{name}: {loop}": why for loop, why in _failing_of(text).items()}
+            failing |= {f"{name}: {loop}": problem for loop, problem in _failing_of(text).items()}
     return LiveProcesses(alive, failing)

@@ -6,15 +6,15 @@ from webhook_app.store.connection.clients import Client
 
 def put_token(client: Client, nonce: str, token: str, *, kept_s: int) -> None:
     """Leave a token that is answered once."""
-    client.set(keys.doctor_word(nonce), token, ex=kept_s)
+    client.set(keys.reachability_token(nonce), token, ex=kept_s)
 
 
 def take_token(client: Client, nonce: str) -> bytes | None:
     """The token that was left, and forget it."""
-    token: bytes | None = client.getdel(keys.doctor_word(nonce))
+    token: bytes | None = client.getdel(keys.reachability_token(nonce))
     return token
 
 
 def remove_token(client: Client, nonce: str) -> None:
     """Forget a token that nobody took."""
-    client.delete(keys.doctor_word(nonce))
+    client.delete(keys.reachability_token(nonce))

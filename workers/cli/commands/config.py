@@ -92,12 +92,12 @@ def apply(path: Path | None, as_json: bool) -> None:
         warned.append(
             f"CONFIG_FILE is {settings.config_file}: when that file changes, it replaces what this file configured"
         )
-    _say(path, config_file, applied, effect, warned, as_json)
+    _print_result(path, config_file, applied, effect, warned, as_json)
     if effect is not None and effect.startswith("error"):
         raise CommandError(f"The file could not be processed: {effect} (event {applied.event_id})")
 
 
-def _say(
+def _print_result(
     path: Path, config_file: "ConfigFile", applied: "Applied", effect: str | None, warned: list[str], as_json: bool
 ) -> None:
     if as_json:

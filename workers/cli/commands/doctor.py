@@ -104,14 +104,16 @@ def _as_they_are(settings: Settings) -> Settings:
     run = context.running_product(settings)
     if settings.redis_url is None and run and run.get("store"):
         settings = replace(settings, redis_url=str(run["store"]))
-    kept = settings.data_dir / WEBHOOK_TOKEN_FILE
-    if settings.webhook_token is None and settings.public_url is not None and kept.is_file():
-        settings = replace(settings, webhook_token=kept.read_text("ascii").strip())
+    token_file = settings.data_dir / WEBHOOK_TOKEN_FILE
+    if settings.webhook_token is None and settings.public_url is not None and token_file.is_file():
+        settings = replace(settings, webhook_token=token_file.read_text("ascii").strip())
     return settings
 
 
 def _print(finding: Finding) -> None:
-    word, colour = MARKS[finding.level]
-    click.echo(f"{click.style(word.ljust(7), fg=colour)}  {finding.name.ljust(18)}  {output.one_line(finding.message)}")
+    label, colour = MARKS[finding.level]
+    click.echo(
+        f"{click.style(label.ljust(7), fg=colour)}  {finding.name.ljust(18)}  {output.one_line(finding.message)}"
+    )
     if finding.hint is not None:
         click.echo(f"{'':7}  {'':18}  {click.style('→ ' + output.one_line(finding.hint), dim=True)}")

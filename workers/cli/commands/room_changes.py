@@ -36,7 +36,7 @@ def add(room_id: str, name: str | None, groups: tuple[str, ...], as_json: bool) 
     Example:
       tally rooms add abcd-efgh-ijkl --name main-hall --group webinar
     """
-    _say(options.api().post("/rooms", new_room(room_id, name, groups)), "added", as_json)
+    _print_result(options.api().post("/rooms", new_room(room_id, name, groups)), "added", as_json)
 
 
 @click.command()
@@ -54,7 +54,7 @@ def name(room: str, new_name: str | None, remove: bool, as_json: bool) -> None:
     """
     if (new_name is None) != remove:
         raise click.UsageError("Give a name or --remove.")
-    _say(_change(room, {"name": new_name}), "changed", as_json)
+    _print_result(_change(room, {"name": new_name}), "changed", as_json)
 
 
 @click.command()
@@ -68,7 +68,7 @@ def group(room: str, groups: tuple[str, ...], as_json: bool) -> None:
     Example:
       tally rooms group main-hall webinar friday
     """
-    _say(_change(room, {"groups": list(groups)}), "changed", as_json)
+    _print_result(_change(room, {"groups": list(groups)}), "changed", as_json)
 
 
 @click.command()
@@ -96,16 +96,16 @@ def _change(room: str, change: dict[str, Any]) -> Json:
     return options.api().request("PATCH", options.room_path(room), body=change)
 
 
-def _say(answer: Json, done: str, as_json: bool) -> None:
+def _print_result(answer: Json, done: str, as_json: bool) -> None:
     if as_json:
         output.print_json(answer)
         return
     if "room_id" not in answer:
         click.echo(_outcome(answer, done))
         return
-    named = f", named {answer['name']}" if answer["name"] else ""
+    name_part = f", named {answer['name']}" if answer["name"] else ""
     grouped = f", in {', '.join(answer['groups'])}" if answer["groups"] else ""
-    click.echo(output.one_line(f"room {answer['room_id']} {done}{named}{grouped}"))
+    click.echo(output.one_line(f"room {answer['room_id']} {done}{name_part}{grouped}"))
 
 
 def _outcome(answer: Json, done: str) -> str:

@@ -58,9 +58,9 @@ def _trailing_zeros(path: Path, size: int) -> int:
         while end > 0:
             start = max(0, end - _CHUNK_BYTES)
             file.seek(start)
-            kept = file.read(end - start).rstrip(b"\0")
-            if kept:
-                return size - start - len(kept)
+            content = file.read(end - start).rstrip(b"\0")
+            if content:
+                return size - start - len(content)
             end = start
     return size
 
@@ -69,13 +69,13 @@ def _cut_command(path: Path, size: int) -> int | None:
     """Return the offset of a command truncated at `size` bytes; None if they end with a complete one."""
     with path.open("rb") as file:
         while (start := file.tell()) < size:
-            words = _length(file.readline(), b"*", file.tell() > size)
-            for _ in range(words or 0):
+            argument_count = _length(file.readline(), b"*", file.tell() > size)
+            for _ in range(argument_count or 0):
                 length = _length(file.readline(), b"$", file.tell() > size)
                 if length is None or file.tell() + length + 2 > size:
                     return start
                 file.seek(length + 2, 1)
-            if words is None:
+            if argument_count is None:
                 return start
     return None
 

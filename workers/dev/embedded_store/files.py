@@ -166,9 +166,9 @@ class StoreFiles:
 
 
 def _socket_of(directory: Path) -> Path:
-    beside = directory / "valkey.sock"
-    if len(os.fsencode(beside)) <= SOCKET_PATH_MAX_BYTES:
-        return beside
+    socket = directory / "valkey.sock"
+    if len(os.fsencode(socket)) <= SOCKET_PATH_MAX_BYTES:
+        return socket
     name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:20] + ".sock"
     short = Path(tempfile.gettempdir()) / f"tallylight-{os.getuid()}" / name
     if len(os.fsencode(short)) <= SOCKET_PATH_MAX_BYTES:

@@ -5,7 +5,7 @@ import socket
 from enum import Enum
 from pathlib import Path
 
-_ANSWER_S = 1.0
+_TIMEOUT_S = 1.0
 _ANSWER_MAX_BYTES = 65536
 
 
@@ -19,7 +19,7 @@ class Answer(Enum):
 
 def ping(path: Path) -> Answer:
     """Return the server's state."""
-    answer = ask(path, "PING")
+    answer = request(path, "PING")
     if answer.startswith(b"+PONG"):
         return Answer.READY
     return Answer.LOADING if answer.startswith((b"-LOADING", b"-BUSY")) else Answer.NONE
@@ -27,7 +27,7 @@ def ping(path: Path) -> Answer:
 
 def loaded_percent(path: Path) -> str:
     """Return how much of its data the server has loaded, as text."""
-    for line in ask(path, "INFO persistence").splitlines():
+    for line in request(path, "INFO persistence").splitlines():
         if line.startswith(b"loading_loaded_perc:"):
             return line.partition(b":")[2].decode() + " %"
     return "some of it"
@@ -37,14 +37,14 @@ def shut_down(path: Path) -> bool:
     """Send SHUTDOWN; False if the server does not answer."""
     if ping(path) is Answer.NONE:
         return False
-    ask(path, "SHUTDOWN")
+    request(path, "SHUTDOWN")
     return True
 
 
-def ask(path: Path, command: str) -> bytes:
+def request(path: Path, command: str) -> bytes:
     """Send a command and return the start of the answer; empty if none arrives in time."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(_ANSWER_S)
+        line.settimeout(_TIMEOUT_S)
         line.connect(str(path))
         line.sendall(command.encode() + b"\r\n")
         return line.recv(_ANSWER_MAX_BYTES)

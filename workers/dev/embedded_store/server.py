@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workers.child_process import exists, kill_group, runs, send, signal_name, spawn, wait_until
-from workers.dev.embedded_store import resp as talk
+from workers.dev.embedded_store import resp
 from workers.dev.embedded_store.aof_check import UnfinishedTail, drop_zeros, unfinished_tail
 from workers.dev.embedded_store.files import StoreError, StoreFiles
 
@@ -28,9 +28,9 @@ _UNREADABLE = re.compile(
     r"(?P<file>\S+\.incr\.aof)\b"
 )
 _PREFIX = re.compile(r"^\d+:\w+ .{20,32} [.*#-] ")
-_LOUD = re.compile(r"^\d+:\w+ .{20,32} # (?!WARNING)")
+_ERROR_LINE = re.compile(r"^\d+:\w+ .{20,32} # (?!WARNING)")
 
-Say = Callable[[str], None]
+PrintLine = Callable[[str], None]
 
 
 class EmbeddedStore:
@@ -41,9 +41,9 @@ class EmbeddedStore:
 
     name = "store"
 
-    def __init__(self, data_dir: Path, *, say: Say = lambda _: None, ends_with_us: bool = True) -> None:
+    def __init__(self, data_dir: Path, *, print_line: PrintLine = lambda _: None, ends_with_us: bool = True) -> None:
         self._files = StoreFiles.of(data_dir)
-        self._say = say
+        self._print_line = print_line
         self._ends_with_us = ends_with_us
         self._process: subprocess.Popen[bytes] | None = None
         self._adopted = 0
@@ -117,8 +117,8 @@ class EmbeddedStore:
     def exit_reason(self) -> str:
         """Return why the server ended, in one line, from its log or exit status."""
         lines = self._log_lines()
-        loud = [line for line in lines if _LOUD.match(line)] or lines
-        reason = _PREFIX.sub("", loud[-1]) if loud else "no output"
+        errors = [line for line in lines if _ERROR_LINE.match(line)] or lines
+        reason = _PREFIX.sub("", errors[-1]) if errors else "no output"
         status = self._process.returncode if self._process else None
         if status is not None and status < 0:
             reason = f"it was killed by {signal_name(-status)}"
@@ -126,7 +126,7 @@ class EmbeddedStore:
 
     def stop(self) -> None:
         """Shut the server down with all data on disk; terminate, then kill it if it does not end."""
-        if self.alive() and talk.shut_down(self._files.socket):
+        if self.alive() and resp.shut_down(self._files.socket):
             wait_until(lambda: not self.alive(), STOP_STEP_S)
         if self.alive():
             send(self.pid, signal.SIGTERM)
@@ -138,17 +138,17 @@ class EmbeddedStore:
 
     def _answers(self, interrupted: Callable[[], bool]) -> bool:
         """Wait until the server answers; False if it ended or the wait was interrupted."""
-        began = answered_at = reported_at = time.monotonic()
+        started_at = answered_at = reported_at = time.monotonic()
         while self.alive() and not interrupted():
-            now, answer = time.monotonic(), talk.ping(self._files.socket)
-            if answer is talk.Answer.READY:
+            now, answer = time.monotonic(), resp.ping(self._files.socket)
+            if answer is resp.Answer.READY:
                 return True
-            if answer is talk.Answer.LOADING:
+            if answer is resp.Answer.LOADING:
                 answered_at = now
                 if now - reported_at > _PROGRESS_S:
                     reported_at = now
-                    self._say(f"the store is loading its data: {talk.loaded_percent(self._files.socket)}")
-            if now - answered_at > ANSWER_LIMIT_S or now - began > LOAD_LIMIT_S:
+                    self._print_line(f"the store is loading its data: {resp.loaded_percent(self._files.socket)}")
+            if now - answered_at > ANSWER_LIMIT_S or now - started_at > LOAD_LIMIT_S:
                 raise StoreError(f"the store in {self._files.directory} does not answer; see its log")
             time.sleep(_POLL_S)
         return False
@@ -157,7 +157,7 @@ class EmbeddedStore:
         """Adopt the server that holds the lock, if it is Tallylight's and answers."""
 
         def answers_with_pid() -> bool:
-            return self._files.pid() > 0 and talk.ping(self._files.socket) is not talk.Answer.NONE
+            return self._files.pid() > 0 and resp.ping(self._files.socket) is not resp.Answer.NONE
 
         if (
             not wait_until(lambda: answers_with_pid() or not self._is_locked(), ORPHAN_LIMIT_S)
@@ -168,14 +168,14 @@ class EmbeddedStore:
         if not runs(pid, self.command):
             return False
         self._adopted, self._log_start = pid, self._files.log.stat().st_size
-        self._say(f"adopted the store that was left running (process {pid})")
+        self._print_line(f"adopted the store that was left running (process {pid})")
         return True
 
     def _terminate_orphan(self, lock: int) -> None:
         """Terminate the process that holds the lock but does not answer."""
         pid = self._files.pid()
         if runs(pid, self.command):
-            self._say(f"terminating a store that does not answer (process {pid})")
+            self._print_line(f"terminating a store that does not answer (process {pid})")
             send(pid, signal.SIGTERM)
             wait_until(lambda: not runs(pid, self.command), ORPHAN_LIMIT_S)
             kill_group(pid)
@@ -212,7 +212,9 @@ class EmbeddedStore:
                 f"the store's last write is unfinished, and its files could not be copied: {error}"
             ) from None
         self._cut_tried = True
-        self._say(f"the store's last write was incomplete and has been dropped; a copy of the files is in {copy}")
+        self._print_line(
+            f"the store's last write was incomplete and has been dropped; a copy of the files is in {copy}"
+        )
         return ("--aof-load-truncated", "yes")
 
     def _log_lines(self) -> list[str]:
