@@ -10,6 +10,7 @@ from webhook_app.domain.facts.system import TimerFired
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import make_notice
+from webhook_app.domain.notices.payloads import RoomPayload, encode_payload
 from webhook_app.domain.notices.types import NoticeType, RuleNoticeType
 from webhook_app.domain.outcome import Decision, DomainEvent, StepOutcome
 from webhook_app.domain.reasons import Reason
@@ -156,10 +157,12 @@ class StepContext:
         decisions = [Decision(effect.code, effect.arguments, rule) for effect in outcome.effects]
         self.outcome.decisions.setdefault(self.room.room_id, []).extend(decisions)
 
-    def emit(self, kind: NoticeType | RuleNoticeType, *, because: str | None = None, **data: Any) -> str:
+    def emit(self, kind: NoticeType | RuleNoticeType, payload: RoomPayload, *, because: str | None = None) -> str:
         """Emit a domain event: it becomes a notice, and rules can react to it. Returns the notice's id."""
         self._sequence += 1
-        self.domain_events.append(DomainEvent(str(kind), data, because))
+        room_name = self.room_name
+        data = encode_payload(payload, at=self.event.at, room_name=room_name)
+        self.domain_events.append(DomainEvent(str(kind), payload, data, because))
         notice = make_notice(
             self.event.id,
             kind,
@@ -168,7 +171,7 @@ class StepContext:
             sequence=self._sequence,
             because=because,
             data=data,
-            room_name=self.room_name,
+            room_name=room_name,
         )
         self.outcome.notices.append(notice)
         return notice.notice_id

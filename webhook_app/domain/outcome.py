@@ -9,6 +9,7 @@ from webhook_app.domain.control.call import Call
 from webhook_app.domain.explanations import Explanation, explain, joined_text, render
 from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.notices.payloads import RoomPayload
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, RuleState
@@ -42,9 +43,10 @@ class Decision:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class DomainEvent:
-    """A change in a room that notices announce and rules react to."""
+    """A change in a room that notices announce and rules react to. `data` is the JSON of its payload."""
 
     type: str
+    payload: RoomPayload
     data: Mapping[str, Any]
     because: str | None = None
 

@@ -1,7 +1,6 @@
 """Raises, acknowledges and clears alarms: those that a step reports, and those of the journal's own alarm events."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from webhook_app.domain.alarms.alarm import (
     ALARMS_ACTIVE_MAX,
@@ -9,7 +8,6 @@ from webhook_app.domain.alarms.alarm import (
     AlarmName,
     AlarmReport,
     alarm_key,
-    alarm_view,
 )
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.configuration.changes import calendar_sources
@@ -20,6 +18,7 @@ from webhook_app.domain.facts.system import AlarmCleared, AlarmRaised
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import Notice, make_notice
+from webhook_app.domain.notices.payloads import AlarmChanged, encode_payload
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
@@ -196,10 +195,7 @@ def _notice(event: Event, kind: NoticeType, alarm: Alarm, config: Config) -> Not
 def alarm_notice(origin: str, kind: NoticeType, at: int, alarm: Alarm, *, room_name: str | None = None) -> Notice:
     """Make the notice that an alarm is raised or cleared; one about a room is addressed as that room's notices are."""
     because = None if alarm.rule is None or alarm.room_id is None else f"rule:{alarm.rule}"
-    view = alarm_view(alarm, room_name)
-    if isinstance(alarm.summary, Explanation):
-        view["summary"] = alarm.summary.stored
-    data: Mapping[str, Any] = {"alarm": view}
+    data = encode_payload(AlarmChanged(alarm), at=at, room_name=room_name)
     return make_notice(
         origin, kind, at, room_id=alarm.room_id, sequence=None, because=because, data=data, room_name=room_name
     )

@@ -1,20 +1,18 @@
 """Alarms that follow from a step's notices: a missed window, a refused start, a start that was given up."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from webhook_app.domain.alarms.alarm import PAST_EVENT_CLEARS_AFTER_MS, AlarmName
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.results import Access, CallResult
+from webhook_app.domain.notices.payloads import BroadcastReport, CallRefusal
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outcome import DomainEvent
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import RefusedStart, Room
 from webhook_app.domain.rules.rule import rule_of
-from webhook_app.domain.times import MINUTE, from_rfc3339, moment_text
+from webhook_app.domain.times import MINUTE, moment_text
 
 QUOTA_CLEARS_AFTER_MS = 15 * MINUTE
 QUOTA_CODE = "4029"
@@ -22,23 +20,23 @@ QUOTA_CODE = "4029"
 
 def record_notice(context: StepContext, domain_event: DomainEvent) -> None:
     """Record what a notice of this step says: that the room is late, missed a window, or had a start refused."""
-    match domain_event.type:
-        case NoticeType.BROADCAST_LATE if context.room.schedule.window is not None:
+    match domain_event.type, domain_event.payload:
+        case NoticeType.BROADCAST_LATE, _ if context.room.schedule.window is not None:
             context.change_window(late_at=context.event.at)
-        case NoticeType.BROADCAST_MISSED:
-            _missed(context, domain_event)
-        case NoticeType.CALL_REFUSED:
-            _refused(context, domain_event)
-        case NoticeType.CALL_GIVEN_UP if context.room.control.refused_start is not None or _is_start(domain_event):
-            _given_up(context, domain_event)
+        case NoticeType.BROADCAST_MISSED, BroadcastReport() as report:
+            _missed(context, report)
+        case NoticeType.CALL_REFUSED, CallRefusal(call):
+            _refused(context, call)
+        case NoticeType.CALL_GIVEN_UP, CallRefusal(call):
+            if context.room.control.refused_start is not None or call.kind is CallKind.START:
+                _given_up(context, call)
 
 
-def _missed(context: StepContext, domain_event: DomainEvent) -> None:
-    rule = str(domain_event.data["rule"])
-    window = {end: moment_text(from_rfc3339(str(domain_event.data[end]))) for end in ("opens_at", "closes_at")}
-    reason, why = domain_event.data.get("reason"), domain_event.data.get("message")
+def _missed(context: StepContext, report: BroadcastReport) -> None:
+    rule, why = report.rule, report.reason
+    window = {"opens_at": _moment_text(report.opens_at), "closes_at": _moment_text(report.closes_at)}
     code = AlarmSummary.BROADCAST_MISSED if why else AlarmSummary.BROADCAST_MISSED_UNEXPLAINED
-    summary = explain(code, room=room_label(context), rule=rule, **window, **({"why": why} if why else {}))
+    summary = explain(code, room=room_label(context), rule=rule, **window, **({"why": why.stored} if why else {}))
     context.alarm(
         AlarmName.BROADCAST_MISSED,
         "critical",
@@ -46,16 +44,15 @@ def _missed(context: StepContext, domain_event: DomainEvent) -> None:
         subject=missed_subject(context.room, rule),
         room_id=context.room.room_id,
         rule=rule,
-        reason=None if reason is None else str(reason),
+        reason=None if why is None else str(why.code),
         clears_at=context.event.at + PAST_EVENT_CLEARS_AFTER_MS,
     )
 
 
-def _refused(context: StepContext, domain_event: DomainEvent) -> None:
-    call = context.outcome.calls.get(_call_id(domain_event))
+def _refused(context: StepContext, call: Call) -> None:
     result = context.event.payload
     has_own_alarm = isinstance(result, CallResult) and result.status.access is not Access.GRANTED
-    if call is None or call.kind is not CallKind.START or has_own_alarm:
+    if call.kind is not CallKind.START or has_own_alarm:
         return
     answer = " ".join(str(part) for part in (call.status, call.message) if part is not None)
     context.change_control(refused_start=RefusedStart(context.event.at, answer, rule_of(call.because)))
@@ -71,7 +68,7 @@ def _refused(context: StepContext, domain_event: DomainEvent) -> None:
         )
 
 
-def _given_up(context: StepContext, domain_event: DomainEvent) -> None:
+def _given_up(context: StepContext, call: Call) -> None:
     refused = context.room.control.refused_start
     summary = explain(AlarmSummary.START_GIVEN_UP_UNEXPLAINED, room=room_label(context))
     if refused is not None:
@@ -83,7 +80,7 @@ def _given_up(context: StepContext, domain_event: DomainEvent) -> None:
         summary,
         subject=context.room.room_id,
         room_id=context.room.room_id,
-        rule=rule_of(domain_event.because or ""),
+        rule=rule_of(call.because),
         reason=Reason.CALL_GIVEN_UP.value,
         clears_at=context.event.at + PAST_EVENT_CLEARS_AFTER_MS,
     )
@@ -99,11 +96,6 @@ def missed_subject(room: Room, rule: str) -> str:
     return f"{rule} {room.room_id}"
 
 
-def _is_start(domain_event: DomainEvent) -> bool:
-    call = domain_event.data.get("call")
-    return isinstance(call, Mapping) and call.get("kind") == CallKind.START
-
-
-def _call_id(domain_event: DomainEvent) -> str:
-    call: Any = domain_event.data.get("call")
-    return str(call.get("id")) if isinstance(call, Mapping) else ""
+def _moment_text(moment: int | None) -> str:
+    """A moment for people; None for the close of a window that has no known one."""
+    return "an unknown end" if moment is None else moment_text(moment)

@@ -19,6 +19,7 @@ from webhook_app.domain.control.rejections import count_rejection, give_up_rejec
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.results import Access, AnswerStatus, Refusal
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.payloads import CallRefusal
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.probing.requests import request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
@@ -27,7 +28,6 @@ from webhook_app.domain.room import LastRefusal
 from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import SECOND
-from webhook_app.domain.views import call_view
 
 LIFT_EVERY_MS = 60 * SECOND
 
@@ -51,7 +51,7 @@ def on_refusal(
     answer = answer_text(call)
     context.change_control(last_refusal=LastRefusal(Reason.VIDEOSDK_REFUSED, answer))
     context.record_effect(Reason.CALL_REFUSED, said=answer)
-    context.emit(NoticeType.CALL_REFUSED, because=call.because, call=call_view(refused, context.room_name))
+    context.emit(NoticeType.CALL_REFUSED, CallRefusal(refused), because=call.because)
     is_invalid = call.kind is CallKind.START and refusal is Refusal.INVALID
     if is_invalid and count_rejection(context, call):
         _give_up(context, refused, Reason.CALL_REJECTED)
@@ -72,7 +72,7 @@ def on_refusal(
 def _give_up(context: StepContext, refused: Call, reason: Reason, **arguments: Any) -> None:
     given_up = replace(refused, state=CallState.GIVEN_UP)
     context.outcome.calls[refused.call_id] = given_up
-    context.emit(NoticeType.CALL_GIVEN_UP, because=refused.because, call=call_view(given_up, context.room_name))
+    context.emit(NoticeType.CALL_GIVEN_UP, CallRefusal(given_up), because=refused.because)
     context.record_decision(reason, call_id=refused.call_id, rule=rule_of(refused.because), **arguments)
 
 

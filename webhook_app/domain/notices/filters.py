@@ -1,11 +1,11 @@
 """Which notices a subscriber's filter selects."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from webhook_app.domain.alarms.alarm import REPEATED_NOTICES
 from webhook_app.domain.globs import glob_matches
+from webhook_app.domain.notices.content import alarm_of, subscriber_of
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.notices.types import DEFAULT_TYPES, RECOVER, NoticeType
 from webhook_app.domain.rules.rule import ConfiguredRoom, matches
@@ -42,19 +42,19 @@ def matches_filter(
 
 def repeated_type(notice: Notice) -> str | None:
     """The type of the notice that an alarm's notice repeats; None for all other notices."""
-    alarm = notice.data.get("alarm") if notice.type.startswith("alarm.") else None
-    return REPEATED_NOTICES.get(str(alarm.get("name"))) if isinstance(alarm, Mapping) else None
+    alarm = alarm_of(notice)
+    return None if alarm is None else REPEATED_NOTICES.get(str(alarm.name))
 
 
 def is_about(notice: Notice, subscriber_id: str) -> bool:
     """Whether an alarm's notice is about this very subscriber, who does not get it."""
-    alarm = notice.data.get("alarm") if notice.type.startswith("alarm.") else None
-    return isinstance(alarm, Mapping) and alarm.get("subscriber_id") == subscriber_id
+    alarm = alarm_of(notice)
+    return alarm is not None and alarm.subscriber_id == subscriber_id
 
 
 def only_subscriber_of(notice: Notice) -> str | None:
     """The only subscriber that gets a notice, whatever filters say; None for a notice that filters select."""
-    return str(notice.data.get("subscriber_id")) if notice.type in ADDRESSED else None
+    return subscriber_of(notice) if notice.type in ADDRESSED else None
 
 
 def depends_on_head_only(notice: Notice) -> bool:

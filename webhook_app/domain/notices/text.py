@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from webhook_app.domain.alarms.titles import ALARM_TITLES
-from webhook_app.domain.notices.notice import Notice, family, shown_data
+from webhook_app.domain.notices.content import NoticeContent, ParticipantContent, StreamContent, content_of
+from webhook_app.domain.notices.notice import Notice, family
 from webhook_app.domain.notices.types import NOTICES, NoticeType
 from webhook_app.domain.streams.end_causes import StopCause
 from webhook_app.domain.times import MINUTE, from_rfc3339, rfc3339
@@ -23,7 +24,6 @@ STOP_CAUSE_TEXTS: Mapping[str, str] = {
 STALE_TEXT = "Delayed message: newer updates were already sent"
 TITLE_MAX_CHARS = 150
 LINE_MAX_CHARS = 1_000
-_SESSION_END_LABELS = {"ended_reason": "VideoSDK's reason", "ended_error": "VideoSDK's error"}
 # What chats read as a call to everybody, or as a mention.
 _MENTIONS = re.compile(r"@(?=everyone|here|channel|all\b)|<(?=[!@#])", re.IGNORECASE)
 
@@ -42,8 +42,9 @@ def render_notice(notice: Notice, *, room_name: str | None, base_url: str | None
     `base_url` is the product's address as browsers see it, for the link to the room's page.
     """
     where = room_name or notice.room_id or "Tallylight"
-    title = _one_line(_headline(notice, where), TITLE_MAX_CHARS)
-    lines = [*_details(shown_data(notice.data)), *_cause(notice), f"Time: {_moment(rfc3339(notice.at))}"]
+    content = content_of(notice)
+    title = _one_line(_headline(notice, content, where), TITLE_MAX_CHARS)
+    lines = [*_details(content), *_cause(notice, content.stream), f"Time: {_moment(rfc3339(notice.at))}"]
     lines = [_one_line(line, LINE_MAX_CHARS) for line in lines]
     if notice.room_id is not None and room_name is not None:
         lines.insert(0, f"Room: {notice.room_id}")
@@ -67,22 +68,20 @@ def announced_state(notice: Notice) -> tuple[str, str] | None:
 
     None for a notice that counts every time.
     """
-    data, kind = notice.data, family(notice.type)
+    content, kind = content_of(notice), family(notice.type)
     match kind:
         case "stream":
-            stream = data.get("stream")
-            subject = stream.get("stream_id") if isinstance(stream, Mapping) else None
+            subject = content.stream.stream_id if content.stream is not None else None
         case "session":
-            session = data.get("session")
-            subject = session.get("session_id") if isinstance(session, Mapping) else None
+            subject = content.session.session_id if content.session is not None else None
         case "broadcast":
-            subject = f"{data.get('rule')} {data.get('opens_at')}"
+            subject = f"{content.rule} {content.opens_at}"
         case "alarm":
-            alarm = data.get("alarm")
-            if not isinstance(alarm, Mapping):
+            alarm = content.alarm
+            if alarm is None:
                 return "alarm|None", notice.type
-            subject = "|".join(str(alarm.get(part)) for part in ("name", "room_id", "rule", "subscriber_id"))
-            return f"alarm|{subject}", f"{notice.type} {alarm.get('id')}"
+            key = "|".join(str(part) for part in (alarm.name, alarm.room_id, alarm.rule, alarm.subscriber_id))
+            return f"alarm|{key}", f"{notice.type} {alarm.id}"
         case _:
             return None
     return f"{notice.room_id}|{kind}", f"{notice.type} {subject}"
@@ -100,26 +99,25 @@ def _one_line(text: str, at_most: int) -> str:
     return shown if len(shown) <= at_most else shown[: at_most - 1] + "…"
 
 
-def _headline(notice: Notice, where: str) -> str:
-    data = shown_data(notice.data)
+def _headline(notice: Notice, content: NoticeContent, where: str) -> str:
     head = notice.type.partition(".")[0]
     if head == "rule":
-        return str(data.get("message") or f"{where}: {notice.type}")
+        return str(content.message or f"{where}: {notice.type}")
     try:
         headline = NOTICES[NoticeType(notice.type)].headline
     except ValueError:  # a raw webhook, or a type of a newer version
-        return f"{where}: {data.get('message') or notice.type}"
+        return f"{where}: {content.message or notice.type}"
     if head == "alarm" and notice.room_id is None:
         headline = headline.removeprefix("{where}: ")
-    participant, call, alarm = (_mapping(data.get(name)) for name in ("participant", "call", "alarm"))
-    name = str(alarm.get("name"))
+    participant = content.participant or ParticipantContent()
+    alarm_name = str(content.alarm.name if content.alarm is not None else None)
     return headline.format(
         where=where,
-        who=participant.get("name") or participant.get("participant_id") or "someone",
-        call=call.get("kind") or "call",
-        title=ALARM_TITLES.get(name, name),
-        message=data.get("message") or notice.type,
-        soon=_soon(notice.at, data.get("opens_at")),
+        who=participant.name or participant.participant_id or "someone",
+        call=(content.call.kind if content.call is not None else None) or "call",
+        title=ALARM_TITLES.get(alarm_name, alarm_name),
+        message=content.message or notice.type,
+        soon=_soon(notice.at, content.opens_at),
     )
 
 
@@ -131,36 +129,42 @@ def _soon(at: int, opens_at: Any) -> str:
     return f"in {minutes} min ({opens_at.partition('T')[2][:5]} UTC)"
 
 
-def _details(data: Mapping[str, Any]) -> list[str]:
+def _details(content: NoticeContent) -> list[str]:
     lines: list[str] = []
-    stream, call, alarm = (_mapping(data.get(name)) for name in ("stream", "call", "alarm"))
-    if alarm:
-        lines.append(str(alarm.get("summary") or ""))
-        lines.append(f"Since: {_moment(str(alarm.get('since')))}")
-    if data.get("opens_at"):
-        closes_at = data.get("closes_at")
-        end = f" to {_moment(str(closes_at))}" if closes_at else ", without an end"
-        lines.append(f"Scheduled: {_moment(str(data['opens_at']))}{end}")
-    if data.get("reason"):  # a code with its text as the message; notices of earlier versions hold the text alone
-        lines.append(f"Reason: {data.get('message') or data['reason']}")
-    since = stream.get("started_at") or stream.get("starting_at")
-    if since:
-        lines.append(f"Started: {_moment(str(since))}" + (f", {_length(stream)}" if stream.get("ended_at") else ""))
-    if stream.get("failure"):
-        lines.append(f"VideoSDK: {stream['failure']}")
-    if stream.get("playback_url") and not stream.get("ended_at"):
-        lines.append(f"Watch: {stream['playback_url']}")
-    session = _mapping(data.get("session"))
-    lines += [f"{label}: {session[key]}" for key, label in _SESSION_END_LABELS.items() if session.get(key)]
-    if call.get("message"):
-        lines.append(f"VideoSDK: {call['message']}")
+    if content.alarm is not None:
+        lines.append(str(content.alarm.summary or ""))
+        lines.append(f"Since: {_moment(str(content.alarm.since))}")
+    if content.opens_at:
+        end = f" to {_moment(str(content.closes_at))}" if content.closes_at else ", without an end"
+        lines.append(f"Scheduled: {_moment(str(content.opens_at))}{end}")
+    if content.reason:  # a code with its text as the message; notices of earlier versions hold the text alone
+        lines.append(f"Reason: {content.message or content.reason}")
+    if content.stream is not None:
+        lines += _stream_details(content.stream)
+    if content.session is not None:
+        ended = {"VideoSDK's reason": content.session.ended_reason, "VideoSDK's error": content.session.ended_error}
+        lines += [f"{label}: {text}" for label, text in ended.items() if text]
+    if content.call is not None and content.call.message:
+        lines.append(f"VideoSDK: {content.call.message}")
     return [line for line in lines if line]
 
 
-def _cause(notice: Notice) -> list[str]:
+def _stream_details(stream: StreamContent) -> list[str]:
+    lines: list[str] = []
+    since = stream.started_at or stream.starting_at
+    if since:
+        lines.append(f"Started: {_moment(str(since))}" + (f", {_length(stream)}" if stream.ended_at else ""))
+    if stream.failure:
+        lines.append(f"VideoSDK: {stream.failure}")
+    if stream.playback_url and not stream.ended_at:
+        lines.append(f"Watch: {stream.playback_url}")
+    return lines
+
+
+def _cause(notice: Notice, stream: StreamContent | None) -> list[str]:
     """Lines that say what ended a stream, and who started it."""
     lines = []
-    stop_cause = _mapping(notice.data.get("stream")).get("stopped_because")
+    stop_cause = stream.stopped_because if stream is not None else None
     is_over = notice.type in (NoticeType.STREAM_STOPPED, NoticeType.STREAM_FAILED)
     if is_over and isinstance(stop_cause, str) and stop_cause != StopCause.FAILED:
         lines.append(stop_cause_text(stop_cause))
@@ -172,18 +176,14 @@ def _cause(notice: Notice) -> list[str]:
     return lines
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _moment(text: str) -> str:
     """`2026-11-22T10:00:07.120Z` as `2026-11-22 10:00:07 UTC`."""
     day, t, rest = text.partition("T")
     return f"{day} {rest[:8]} UTC" if t else text
 
 
-def _length(stream: Mapping[str, Any]) -> str:
-    seconds = stream.get("duration_s")
+def _length(stream: StreamContent) -> str:
+    seconds = stream.duration_s
     if not isinstance(seconds, int | float):
         return "ended"
     minutes, left = divmod(int(seconds), 60)

@@ -7,6 +7,7 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.desired import set_rule_desired
 from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.payloads import RuleMessage
 from webhook_app.domain.notices.types import rule_notice
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Fired
@@ -40,7 +41,7 @@ def act(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> No
     context.remember(rule.name, replace(context.memory(rule.name), last_fired_at=at))
     if rule.do == "notify":
         message = _message(context, rule, event)
-        notice_id = context.emit(rule_notice(rule.name), because=rule.because, message=message)
+        notice_id = context.emit(rule_notice(rule.name), RuleMessage(message), because=rule.because)
         context.record_decision(Reason.RULE_NOTIFIED, rule=rule.name, notice_id=notice_id)
         return
     set_rule_desired(context, rule, on_air=rule.do == "start")

@@ -1,9 +1,8 @@
 """The `broadcast.*` notices of a window, and why it is not on air."""
 
-from typing import Any
-
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.notices.payloads import BroadcastReport
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
@@ -13,12 +12,15 @@ from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReas
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.streams.machine import WATCHABLE
 from webhook_app.domain.streams.stream import Stream
-from webhook_app.domain.times import rfc3339
-from webhook_app.domain.views import stream_view
 
 
 def emit_broadcast(
-    context: StepContext, kind: NoticeType, window: OpenWindow | RoomWindow, reason: Explanation | None, **more: Any
+    context: StepContext,
+    kind: NoticeType,
+    window: OpenWindow | RoomWindow,
+    reason: Explanation | None,
+    *,
+    session_live: bool | None = None,
 ) -> None:
     """Emit a `broadcast.*` notice: it names rule, window, the reason's code and, as its message, the reason's text.
 
@@ -27,17 +29,9 @@ def emit_broadcast(
     endless = window.endless if isinstance(window, OpenWindow) else has_no_known_close(context, window)
     opens_at = window.entered_at if isinstance(window, OpenWindow) and endless else window.opens_at
     stream = _stream_to_show(context, kind, window)
-    context.emit(
-        kind,
-        because=f"rule:{window.rules[0]}",
-        rule=window.rules[0],
-        opens_at=rfc3339(opens_at),
-        closes_at=None if endless else rfc3339(window.closes_at),
-        reason=None if reason is None else str(reason.code),
-        message=None if reason is None else reason.stored,
-        stream=None if stream is None else stream_view(stream, context.event.at, context.room_name),
-        **more,
-    )
+    rule, closes_at = window.rules[0], None if endless else window.closes_at
+    report = BroadcastReport(rule, opens_at, closes_at, reason, stream, session_live)
+    context.emit(kind, report, because=f"rule:{rule}")
 
 
 def _stream_to_show(context: StepContext, kind: NoticeType, window: OpenWindow | RoomWindow) -> Stream | None:

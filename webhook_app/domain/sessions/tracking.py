@@ -10,6 +10,7 @@ from webhook_app.domain.facts.provider import (
     SessionStarted,
 )
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.payloads import ParticipantMoved, SessionChanged
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.sessions import roster
@@ -19,7 +20,6 @@ from webhook_app.domain.streams.collection import history_of
 from webhook_app.domain.streams.end_causes import StopCause
 from webhook_app.domain.streams.inferred_ends import schedule_end_inference
 from webhook_app.domain.times import SECOND
-from webhook_app.domain.views import session_view
 
 STOPPED_BY_SESSION_MS = 10 * SECOND  # VideoSDK reports a session's end after the stop that it causes
 
@@ -64,7 +64,7 @@ def start_session(context: StepContext, session_id: str, *, complete: bool) -> N
     context.change(session=session)
     context.put_history(history_of(context.room, session_id))
     context.record_effect(Reason.SESSION_STARTED, session=session_id)
-    context.emit(NoticeType.SESSION_STARTED, session=session_view(session))
+    context.emit(NoticeType.SESSION_STARTED, SessionChanged(session))
 
 
 def end_session(
@@ -108,7 +108,7 @@ def end_session(
     context.change(session=ended)
     context.record_effect(Reason.SESSION_ENDED_INFERRED if inferred else Reason.SESSION_ENDED, session=session_id)
     _record_end_reason(context, reason, error)
-    context.emit(NoticeType.SESSION_ENDED, session=session_view(ended))
+    context.emit(NoticeType.SESSION_ENDED, SessionChanged(ended))
 
 
 def _explain_stops(context: StepContext, session_id: str) -> None:
@@ -221,17 +221,5 @@ def _emit_move(
     *,
     mode: str | None = None,
 ) -> None:
-    context.emit(
-        kind,
-        participant={
-            "participant_id": participant_id,
-            "name": name,
-            "mode": mode or session.modes.get(participant_id),
-        },
-        session={
-            "session_id": session.session_id,
-            "live": session.live,
-            "participant_count": session.count,
-            "host_count": session.host_count,
-        },
-    )
+    mode = mode or session.modes.get(participant_id)
+    context.emit(kind, ParticipantMoved(session, participant_id, name, mode))

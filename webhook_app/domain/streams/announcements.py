@@ -2,6 +2,7 @@
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.payloads import StreamChanged
 from webhook_app.domain.notices.types import STREAM_NOTICES
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
@@ -11,7 +12,6 @@ from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.stream import EndedBy, Stream, advance
 from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import SECOND
-from webhook_app.domain.views import stream_view
 
 REASON_WAIT_MS = 2 * SECOND  # no SDK of VideoSDK knows a reason: one that comes later shows on the stream
 
@@ -44,10 +44,9 @@ def announce_pending_failure(context: StepContext) -> None:
 def _emit(context: StepContext, stream: Stream, previous_state: str | None) -> None:
     context.emit(
         STREAM_NOTICES[stream.state],
-        because=stream.because,
-        stream=stream_view(stream, context.event.at, context.room_name),
         # As text, as it is read back from the store: the notice's id must be the same after a restart.
-        previous_state=None if previous_state is None else str(previous_state),
+        StreamChanged(stream, None if previous_state is None else str(previous_state)),
+        because=stream.because,
     )
 
 
