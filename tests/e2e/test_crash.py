@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
+from tests.support.pauses import pace
 from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import Product, Sandbox, children_of, product, signature, webhook
 from tests.support.replay import Refolded, differences, refold
@@ -129,8 +130,7 @@ class Storm:
             self._rest(self._pauses.uniform(0.05, 0.4))
 
     def _rest(self, pause_s: float) -> None:
-        if pause_s > 0:
-            time.sleep(pause_s)
+        pace(pause_s)
 
 
 def bodies(draw: random.Random) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 
 from tests.support.deliverer_factory import SECRET, deliverer, subscribers_of
 from tests.support.journal_generator import JournalGenerator
-from tests.support.polling import scaled_limit, wait_until
+from tests.support.polling import scaled_limit, wait_until, wait_until_async
 from tests.support.product import Sink, webhook
 from tests.support.replay import differences, outbox, refold
 from webhook_app.app import build
@@ -509,8 +509,7 @@ def test_an_endpoint_that_hangs_delays_no_other_however_long_the_worker_runs(cli
                 for count in range(1, 11):
                     notices_in_the_outbox(client, 1, first=count)
                     async with asyncio.timeout(LIMIT_S):
-                        while len(well.requests) < count:
-                            await asyncio.sleep(0.01)
+                        await wait_until_async(lambda: len(well.requests) >= count)  # noqa: B023 - awaited at once
             finally:
                 over.set()
                 hanging.hurry()

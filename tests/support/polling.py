@@ -3,6 +3,7 @@
 `TEST_SLOWNESS` (1 unless set) stretches every limit for a machine that is slower still.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ LIMIT_MIN_S = 60.0
 LIMIT_FACTOR = 3.0
 LATE_S = 15.0 * SLOWNESS  # how much later than on an idle machine something may come about
 POLL_FIRST_S = 0.02
+POLL_FIRST_ASYNC_S = 0.001
 POLL_MAX_S = 0.25
 POLL_GROWTH = 1.2
 SEEN_MAX_CHARS = 1_500
@@ -44,6 +46,18 @@ def wait_until(
             state = f"{value!r}" if describe is None else f"{value!r}, {_describe(describe)}"
             raise AssertionError(f"waited {limit_s:.0f} s for {what}; seen last: {clipped(state)}")
         time.sleep(poll_s)
+        poll_s = min(poll_s * POLL_GROWTH, POLL_MAX_S)
+    return value
+
+
+async def wait_until_async(condition: Callable[[], T], usual_s: float = 20.0, what: str = "the condition") -> T:
+    """`wait_until` in the event loop, whose other tasks go on meanwhile."""
+    limit_s, poll_s = scaled_limit(usual_s), POLL_FIRST_ASYNC_S
+    deadline = time.monotonic() + limit_s
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {limit_s:.0f} s for {what}; seen last: {clipped(repr(value))}")
+        await asyncio.sleep(poll_s)
         poll_s = min(poll_s * POLL_GROWTH, POLL_MAX_S)
     return value
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.e2e.scenarios.toggle_proxy import ToggleProxy
+from tests.support.pauses import wait_for_moment
 from tests.support.polling import scaled_limit
 from tests.support.product import Product, Sandbox, Sink, children_of, product
 
@@ -85,11 +86,11 @@ def outage_product(home: Path) -> Iterator[OutageProduct]:
 
 def _take_down(outage: OutageProduct) -> None:
     running = outage.product
-    time.sleep(max(0.0, outage.down_at - time.time()))
+    wait_for_moment(outage.down_at)
     pids = [running.supervisor, *running.pids().values()]
     pids += [child for pid in pids for child in children_of(pid)]
     for pid in pids:
         running.kill(pid)
     running.stop()  # it is dead: this only collects its exit status
-    time.sleep(max(0.0, outage.up_at - time.time()))
+    wait_for_moment(outage.up_at)
     running.start()

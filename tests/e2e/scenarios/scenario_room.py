@@ -7,6 +7,7 @@ from zlib import crc32
 
 from tests.e2e.scenarios.toggle_proxy import ToggleProxy
 from tests.e2e.scenarios.waiting import retry_while_down, wall_clock
+from tests.support.pauses import wait_for_moment
 from tests.support.polling import last_lines, wait_until
 from tests.support.product import API_KEY, SECRET, Json, Product, Sandbox, ask
 from webhook_app.domain.explanations import Explanation
@@ -128,7 +129,7 @@ class ScenarioRoom:
         """The room's window has closed, and so many seconds more have passed."""
         self.until(self.closes_at)
         self.receives_one_of(("broadcast.completed", "broadcast.missed"), limit_s)
-        time.sleep(after_s)
+        wait_for_moment(time.time() + after_s)
 
     def receives_one_of(self, kinds: tuple[str, ...], limit_s: float) -> None:
         wait_until(
@@ -139,8 +140,8 @@ class ScenarioRoom:
         )
 
     def until(self, moment: float) -> None:
-        """Sleep until a moment on the clock."""
-        time.sleep(max(0.0, moment - time.time()))
+        """Wait for a moment on the clock."""
+        wait_for_moment(moment)
 
     def desires(self, on_air: bool | None, limit_s: float = LIMIT_S) -> Json:
         """The room, once this is what is wanted of it; None is nothing."""

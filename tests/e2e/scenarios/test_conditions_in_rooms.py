@@ -1,11 +1,10 @@
 """Rules that watch a room's state: empty rooms are ended, slow and silent ones are told of, after a while only."""
 
-import time
-
 import pytest
 
 from tests.e2e.scenarios.scenario_room import ScenarioRoom
 from tests.e2e.scenarios.waiting import seconds_between
+from tests.support.pauses import assert_holds_for
 from tests.support.polling import LATE_S
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason
@@ -13,6 +12,10 @@ from webhook_app.domain.reasons import Reason
 pytestmark = pytest.mark.process
 
 EMPTY = "room.on_air && room.session.participant_count == 0"
+
+
+def stays_on_air(scenario: ScenarioRoom) -> bool:
+    return scenario.now["state"] == "playable" and not scenario.ends
 
 
 def test_an_empty_room_is_ended_after_videosdk_was_asked_who_is_there(scenario: ScenarioRoom) -> None:
@@ -41,8 +44,7 @@ def test_a_room_that_is_thought_empty_and_is_not_stays_on_air(scenario: Scenario
     scenario.joins("grace", "Grace")
     scenario.leaves("ada", keep=True)
     scenario.receives("participant.joined", 2)
-    time.sleep(3)
-    assert (scenario.now["state"], scenario.ends) == ("playable", [])
+    assert_holds_for(3, lambda: stays_on_air(scenario), "on air without an end")
     scenario.timeline_shows(Reason.RULE_NO_LONGER_HOLDS)
 
 
@@ -53,10 +55,9 @@ def test_somebody_who_comes_back_in_time_stops_the_waiting(scenario: ScenarioRoo
     scenario.person_starts()
     scenario.on_air()
     scenario.leaves(keep=True)
-    time.sleep(1)
+    scenario.receives("participant.left")
     scenario.joins()
-    time.sleep(6)
-    assert (scenario.now["state"], scenario.ends) == ("playable", [])
+    assert_holds_for(6, lambda: stays_on_air(scenario), "on air without an end")
     scenario.timeline_shows(Reason.RULE_NO_LONGER_HOLDS)
 
 

@@ -4,13 +4,12 @@ The sandbox holds each moment of a start open: it delays the answer to a probe, 
 does it and delays the answer. Then the test kills the process that makes calls.
 """
 
-import time
-
 import pytest
 
 from tests.e2e.scenarios.scenario_room import ScenarioRoom
 from tests.e2e.scenarios.waiting import seconds_between
 from tests.support.polling import wait_until
+from tests.support.product import command_of
 from webhook_app.domain.reasons import Reason
 
 pytestmark = [pytest.mark.process, pytest.mark.own_product("isolated")]
@@ -128,6 +127,7 @@ def test_the_receiver_is_killed_when_a_session_opens_and_the_room_goes_on_air_al
 
 def strike(scenario: ScenarioRoom) -> None:
     """Kill the process that makes calls, then let VideoSDK answer as usual."""
-    scenario.kills("call")
-    time.sleep(1)
+    pid = scenario.product.pids()["call"]
+    scenario.product.kill(pid)
+    wait_until(lambda: not command_of(pid), 5, f"the end of process {pid}")
     scenario.inject_faults()

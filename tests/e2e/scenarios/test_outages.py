@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.scenarios.scenario_room import ScenarioRoom
 from tests.e2e.scenarios.waiting import seconds_between
+from tests.support.pauses import assert_holds_for
 from tests.support.polling import wait_until
 from webhook_app.domain.reasons import Reason
 
@@ -160,8 +161,7 @@ def test_while_videosdk_cannot_be_reached_at_start_up_nothing_is_concluded(scena
     scenario.until(scenario.up_at)
     requests_before = len(scenario.requests_to("/active"))
     wait_until(lambda: len(scenario.requests_to("/active")) > requests_before, UP_AGAIN_S, "a question at start-up")
-    time.sleep(2)
-    assert scenario.now["state"] == "playable"
+    assert_holds_for(2, lambda: scenario.now["state"] == "playable", "the stream stays playable")
     scenario.inject_faults()
     scenario.off_air(limit_s=60)
     assert scenario.now["stream"]["ended_by"] == "probe"

@@ -1,12 +1,12 @@
 """Watchdogs: what VideoSDK does not tell is found by asking; nothing is concluded while it cannot be reached."""
 
 import itertools
-import time
 
 import pytest
 
 from tests.e2e.scenarios.scenario_room import ScenarioRoom
 from tests.e2e.scenarios.waiting import seconds_between
+from tests.support.pauses import assert_holds_for
 from tests.support.polling import wait_until
 from webhook_app.domain.reasons import Reason
 
@@ -137,8 +137,7 @@ def test_while_videosdk_cannot_be_reached_nothing_is_concluded_and_afterwards_al
         90,
         "a question that was not answered",
     )
-    time.sleep(3)
-    assert scenario.now["state"] == "playable"
+    assert_holds_for(3, lambda: scenario.now["state"] == "playable", "the stream stays playable")
     scenario.timeline_shows(Reason.PROBE_UNREACHED)
     scenario.inject_faults(drop=["hls-*"])
     scenario.off_air(limit_s=120)
@@ -171,8 +170,11 @@ def test_an_answer_that_is_older_than_an_event_ends_nothing(scenario: ScenarioRo
     # On a slow machine it may come before the stream begins, or too late to be taken. It ends nothing either way.
     in_time = any(item["type"].startswith("hls-") for item in before_it) and "could not be reached" not in answer
     assert not in_time or "after the probe was sent" in answer
-    time.sleep(4)
-    assert (scenario.now["state"], len(scenario.runs), len(scenario.starts)) == ("playable", 1, 1)
+    assert_holds_for(
+        4,
+        lambda: (scenario.now["state"], len(scenario.runs), len(scenario.starts)) == ("playable", 1, 1),
+        "one stream, playable, started once",
+    )
     assert scenario.notices("stream.stopped") == []
 
 

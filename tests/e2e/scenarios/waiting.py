@@ -1,14 +1,12 @@
 """Waiting for a product that is down, and moments as they are written."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import TypeVar
 
-from tests.support.polling import scaled_limit
+from tests.support.polling import wait_until
 
-LOOK_EVERY_S = 0.25
 DOWN_USUAL_S = 60.0
 
 Answer = TypeVar("Answer")
@@ -16,13 +14,17 @@ Answer = TypeVar("Answer")
 
 def retry_while_down(ask: Callable[[], Answer]) -> Answer:
     """The answer, once the product is up: an outage may be going on."""
-    deadline = time.monotonic() + scaled_limit(DOWN_USUAL_S)
-    while True:
+    answers: list[Answer] = []
+
+    def is_answered() -> bool:
         try:
-            return ask()
+            answers.append(ask())
         except (OSError, HTTPException):
-            assert time.monotonic() < deadline, "the product does not answer any more"
-            time.sleep(LOOK_EVERY_S)
+            return False
+        return True
+
+    wait_until(is_answered, DOWN_USUAL_S, "an answer of the product")
+    return answers[0]
 
 
 def wall_clock(moment: float) -> str:

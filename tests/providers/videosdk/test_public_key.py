@@ -3,7 +3,6 @@
 import base64
 import json
 import threading
-import time
 from collections.abc import Iterator
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.support.pauses import drip
 from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import public_pem, signature, signing_key
 from webhook_app.providers.port import MalformedSignatureError, SignatureCheck
@@ -421,9 +421,10 @@ class Publisher(ThreadingHTTPServer):
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                for at in range(0, len(body), 1 if drop_s else len(body) or 1):
-                    self.wfile.write(body[at : at + 1] if drop_s else body)
-                    time.sleep(drop_s)
+                if drop_s:
+                    drip(self.wfile.write, body, drop_s)
+                else:
+                    self.wfile.write(body)
 
             def log_message(self, format: Any, *args: Any) -> None:
                 pass

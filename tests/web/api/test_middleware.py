@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.pauses import let_clock_advance
 from tests.support.polling import wait_until
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all, folding
@@ -83,7 +84,7 @@ def test_what_has_not_changed_is_not_sent_again(client: Client, web_client: WebC
 def test_that_a_live_stream_goes_on_is_no_change(client: Client, web_client: WebClient, path: str) -> None:
     happens(client, ROOM)
     first = call(web_client, "GET", path)
-    time.sleep(0.05)
+    let_clock_advance(50)
     assert call(web_client, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 304
     append(client, Entry(Source.VIDEOSDK, "hls-stopped", ROOM, webhook("hls-stopped", ROOM)))
     fold_all(client)
@@ -194,7 +195,7 @@ def test_alarms_keep_their_pages_while_more_are_raised(client: Client, web_clien
         page = web_client.get("/alarms?limit=2" + (f"&cursor={cursor}" if cursor else ""))
         listed += [alarm["name"] for alarm in page["items"]]
         cursor = page["next"]
-        time.sleep(0.002)
+        let_clock_advance(2)
         raise_them(f"later-{at}")
     assert (listed, cursor) == (whole, None)
     assert web_client.api("GET", "/alarms?cursor=bm9uZQ").status_code == 422

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import pytest
 
+from tests.support.polling import wait_until
 from tests.support.product import webhook
 from tests.support.values import found_group
 from tests.support.web_client import ADMIN_TOKEN, ROOM, VIEWER_TOKEN, WebClient, append, fold_all, folding
@@ -283,13 +283,19 @@ def test_rooms_are_read_once_for_all_waiting_requests_and_are_never_older_than_t
 
     def slow_read() -> None:
         reads.append(1)
+        wait_until(lambda: len(callers) == 8, 10, "eight callers")
         real()
-        sleep(0.2)
+
+    callers: list[int] = []
+
+    def read_rooms(caller: int) -> set[str]:
+        callers.append(caller)
+        return set(rooms.all())
 
     monkeypatch.setattr(rooms, "_read", slow_read)
     journal_rooms(client, "room-3")
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda _: set(rooms.all()), range(8)))
+        results = list(pool.map(read_rooms, range(8)))
     assert results == [{ROOM, "room-2", "room-3"}] * 8
     assert len(reads) == 1
 

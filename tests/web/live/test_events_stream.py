@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support import paths
+from tests.support.pauses import assert_holds_for
 from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import ask, free_ports, product, public_pem, signature, webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, NullWake, WebClient, append, fold_all, folding
@@ -99,8 +99,7 @@ def test_an_event_is_streamed_once_it_is_folded_with_its_effect(client: Client, 
     assert watcher.answer.content_type.startswith("text/event-stream")
     assert watcher.answer.headers["Cache-Control"] == "no-store"
     (event_id,) = append(client, happened("room-a"))
-    time.sleep(0.2)
-    assert watcher.events == []
+    assert_holds_for(0.2, lambda: watcher.events == [], "no event before it is processed")
     fold_all(client)
     (event,) = watcher.wait_for(1)
     shown = web_client.get(f"/events/{event_id}")
@@ -140,15 +139,18 @@ def test_nothing_is_lost_between_catching_up_and_live_while_much_is_written(
         journal, written, stop = Journal(client), [first], threading.Event()
 
         def write() -> None:
-            while not stop.is_set():
+            while not stop.wait(0.002):
                 written.extend(journal.append([happened("room-a") for _ in range(7)])[0])
-                time.sleep(0.002)
+
+        def wait_for_more_events() -> None:
+            enough = len(written) + 70
+            wait_until(lambda: len(written) >= enough, WITHIN_S, "more events in the journal")
 
         writer = threading.Thread(target=write)
         writer.start()
         watchers = []
         for _ in range(6):
-            time.sleep(0.1)
+            wait_for_more_events()
             watchers.append(Watcher(web_client, last=first))
         stop.set()
         writer.join()
@@ -430,10 +432,9 @@ class Resuming:
         self._thread.join(30)
 
     def _watch(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(0.1):
             with contextlib.suppress(OSError, http.client.HTTPException):
                 self._watch_once()
-            time.sleep(0.1)
 
     def _watch_once(self) -> None:
         line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=3)

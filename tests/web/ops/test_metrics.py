@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from tests.support.pauses import let_clock_advance
 from tests.support.polling import scaled_limit
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, WebClient, append, fold_all, folding
@@ -162,7 +163,7 @@ def test_webhooks_count_the_same_from_two_processes(client: Client, store_url: s
 
 def test_lag_counts_what_is_not_folded_and_for_how_long(client: Client, web_client: WebClient) -> None:
     append(client, *(Entry(Source.VIDEOSDK, "x", "room-a", webhook("x", "room-a")) for _ in range(1_203)))
-    time.sleep(0.05)
+    let_clock_advance(50)
     scrape = Scrape(web_client)
     assert scrape.value("tallylight_journal_lag_events") == 1_203
     waited = scrape.value("tallylight_journal_lag_seconds")

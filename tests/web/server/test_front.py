@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.polling import wait_until_async
 from webhook_app.server.front import Front, FrontLimits, RefusalError, WebhookApp
 from webhook_app.server.handoff import StreamResponse
 
@@ -154,9 +155,11 @@ class Stream:
     """An endless stream, and how often it was ended."""
 
     def __init__(self) -> None:
+        self.begun = False
         self.ended = 0
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
+        self.begun = True
         while True:
             yield b"tick"
             await asyncio.sleep(0)
@@ -180,7 +183,7 @@ def test_streams_end_when_the_process_is_about_to_end() -> None:
         stream = Stream()
         front = Front(stream.app, None, threads=1)
         request = asyncio.create_task(ask(front, "GET"))
-        await asyncio.sleep(0.01)
+        await wait_until_async(lambda: stream.begun, what="the stream to begin")
         assert not request.done()
         front.drain()
         assert (await request).body.startswith(b"tick")

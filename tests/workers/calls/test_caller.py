@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from tests.support.call_harness import LIMITS, CallHarness, Stub
+from tests.support.pauses import drip, slow_answer
 from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import API_KEY, SECRET, Sandbox, free_ports, webhook
 from tests.support.web_client import ROOM, append, fold_all
@@ -137,7 +138,7 @@ def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(harness: Any, st
     harness.decided_call()
 
     def look(handler: Any) -> None:
-        time.sleep(0.5)
+        slow_answer(0.5)
         handler.send_error(404)
 
     stub.active = look
@@ -340,16 +341,13 @@ def test_who_hangs_is_left_when_the_deadline_has_come(real: Any, sandbox: Any, r
 def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(harness: Any, stub: Any) -> None:
     harness.limit(deadline_s=0.6)
 
-    def drip(handler: Any) -> None:
+    def answer_slowly(handler: Any) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "1000")
         handler.end_headers()
-        for _ in range(100):
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
-            time.sleep(0.1)
+        drip(handler.wfile.write, b" " * 100, 0.1)  # the handler's file has no buffer
 
-    stub.starts = drip
+    stub.starts = answer_slowly
     harness.decided_call()
     harness.work()
     assert harness.answer()["outcome"] == "unknown"
@@ -840,7 +838,7 @@ def test_a_caller_that_is_stopped_finishes_the_calls_in_flight(harness: Any, stu
 
     def start(handler: Any) -> None:
         stop.set()
-        time.sleep(0.2)
+        slow_answer(0.2)
         handler.send_error(500)
 
     stub.starts = start

@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import Message
@@ -17,6 +16,7 @@ from aiosmtpd.controller import Controller
 from requests.adapters import HTTPAdapter
 
 from tests.support.delivery_harness import DeliveryHarness
+from tests.support.pauses import drip
 from tests.support.polling import scaled_limit
 from tests.support.product import free_ports
 from tests.support.values import present
@@ -342,8 +342,7 @@ def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(harnes
     def say(connection: Any) -> None:
         try:
             while True:
-                connection.sendall(b"x")
-                time.sleep(0.05)
+                drip(connection.sendall, b"x", 0.05)
         finally:
             broken_off.release()
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.support.polling import scaled_limit
+from tests.support.polling import scaled_limit, wait_until_async
 from webhook_app.config.variables import SECRETS
 from webhook_app.domain.delivery.delivery import AttemptError, DeliveryState
 from webhook_app.store import keys
@@ -78,9 +78,7 @@ def is_running(pid: Any) -> Any:
 
 
 async def ended(pid: Any) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while is_running(pid):
-            await asyncio.sleep(0.01)
+    await wait_until_async(lambda: not is_running(pid), what=f"the end of process {pid}")
 
 
 def test_the_process_starts_with_the_first_request_and_ends_when_closed() -> Any:
@@ -262,8 +260,7 @@ def test_a_delivery_whose_process_died_is_retried_and_its_endpoint_is_not_blamed
         hold = harness.endpoint.holds["/chat"] = asyncio.Event()
         async with harness.open() as [deliverer]:
             running = asyncio.create_task(deliverer.run())
-            while not harness.endpoint.at("/chat"):
-                await asyncio.sleep(0.01)
+            await wait_until_async(lambda: harness.endpoint.at("/chat"), what="the first post")
             for pid in children(os.getpid()):
                 os.kill(pid, signal.SIGKILL)
             hold.set()

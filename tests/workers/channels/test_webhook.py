@@ -15,7 +15,8 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.support.certificates import certified
-from tests.support.polling import scaled_limit
+from tests.support.pauses import send_in_pieces, slow_answer_async
+from tests.support.polling import scaled_limit, wait_until_async
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
 from webhook_app.secrets.subscriber_secrets import new_secret
@@ -196,9 +197,7 @@ def test_an_answer_in_pieces_is_kept_up_to_the_same_size() -> None:
     async def handler(request: Any) -> Any:
         answer = web.StreamResponse(status=500)
         await answer.prepare(request)
-        for piece in (b"first ", b"second ", b"third"):
-            await answer.write(piece)
-            await asyncio.sleep(0.02)
+        await send_in_pieces(answer.write, (b"first ", b"second ", b"third"), 0.02)
         return answer
 
     assert reply_to(handler).response == "first second third"
@@ -215,7 +214,7 @@ def test_an_answer_that_is_packed_is_not_unpacked() -> None:
 
 def test_who_does_not_answer_is_timed_out() -> None:
     async def handler(request: Any) -> Any:
-        await asyncio.sleep(scaled_limit(5))
+        await slow_answer_async(scaled_limit(5))
         return web.Response()
 
     reply = reply_to(handler, limits=HttpLimits(total_timeout_s=0.2))
@@ -227,7 +226,7 @@ def test_a_status_that_has_come_counts_although_the_rest_never_does() -> None:
     async def talk(writer: Any) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of")
         await writer.drain()
-        await asyncio.sleep(5)
+        await slow_answer_async(5)
 
     async def attempt() -> Any:
         async with listening(talk) as port:
@@ -375,9 +374,11 @@ def test_a_name_of_which_one_address_is_allowed_reaches_that_one() -> None:
 
 def test_names_that_hang_hold_up_no_other() -> None:
     end = threading.Event()
+    lookups: list[str] = []
 
     def hanging(host: Any, port: Any) -> Any:
         if str(host).startswith("silent"):
+            lookups.append(host)
             end.wait(scaled_limit(20))
             raise socket.gaierror(socket.EAI_AGAIN, "no name server answered")
         return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))]
@@ -390,7 +391,7 @@ def test_names_that_hang_hold_up_no_other() -> None:
             silent = [
                 asyncio.create_task(webhook_channel.post(f"http://silent-{at}.example/", b"{}", {})) for at in range(60)
             ]
-            await asyncio.sleep(0.1)
+            await wait_until_async(lambda: len(lookups) == 60, what="60 lookups that hang")
             reply = await webhook_channel.post(f"http://well.example:{url.rpartition(':')[2]}/", b"{}", {})
             waiting = [not task.done() for task in silent]
             end.set()

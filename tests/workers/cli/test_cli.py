@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import click
@@ -226,7 +225,6 @@ def _post_until(instance: Product, done: Callable[[], bool], who: str) -> None:
 
     def so() -> bool:
         _posted(instance, who)
-        sleep(0.3)
         return done()
 
     wait_until(so, 40, f"{who} being seen")

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import pytest
 
+from tests.support.polling import wait_until
 from tests.support.values import present
 from tests.support.web_client import fold_all
 from webhook_app.config.settings import Settings
@@ -464,10 +465,12 @@ def test_the_thread_outlives_whatever_one_calendar_raises(harness: Any, web: Any
     store = open_store(harness.settings)
     with calendar_refresher(harness.settings, store, Loops(), stop, limits=limits, read=read_or_raise):
         harness.rule("good", web.url)
-        deadline = monotonic() + WITHIN_S
-        while monotonic() < deadline and (harness.begins(web.url) is None or not harness.alarms):
+
+        def good_is_fetched_and_bad_has_an_alarm() -> bool:
             fold_all(harness.client)
-            sleep(0.05)
+            return harness.begins(web.url) is not None and bool(harness.alarms)
+
+        wait_until(good_is_fetched_and_bad_has_an_alarm, 20, "both calendars")
         stop.set()
     assert harness.begins(web.url) == [soon(2)]
     assert "could not be read: unexpected error" in harness.alarms[0]

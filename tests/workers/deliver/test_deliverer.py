@@ -10,6 +10,8 @@ from standardwebhooks.webhooks import Webhook
 
 from tests.support.deliverer_factory import RETENTION_S, signing_secret_of
 from tests.support.delivery_harness import QUICK_LIMITS, WITHIN_S, DeliveryHarness
+from tests.support.pauses import let_clock_advance
+from tests.support.polling import wait_until_async
 from tests.support.values import present
 from tests.support.web_client import ROOM, fold_all
 from webhook_app.domain.delivery.delivery import AttemptError, Delivery, DeliveryState
@@ -88,10 +90,12 @@ def test_every_attempt_has_the_same_id_and_body_and_its_own_time(harness: Delive
     harness.endpoint.answers["/tv"] = [500]
     harness.announce("stream.playable", stream={"state": "playable"})
     harness.deliver()
-    for _ in range(3):
+    for _ in range(2):
         harness.make_due()
-        time.sleep(0.4)
         harness.deliver()
+    let_clock_advance(1_000)
+    harness.make_due()
+    harness.deliver()
     posts = harness.endpoint.posts
     assert len({post.id for post in posts}) == 1
     assert len({post.body for post in posts}) == 1
@@ -439,16 +443,16 @@ def test_a_leased_delivery_of_a_disabled_or_deleted_subscriber_is_not_sent(harne
     async def run() -> None:
         async with harness.open() as [deliverer]:
             running = asyncio.create_task(deliverer.run())
-            while not harness.endpoint.at("/tv"):
-                await asyncio.sleep(0.01)
+            await wait_until_async(lambda: harness.endpoint.at("/tv"), what="the first post")
             queue = deliverer.dispatcher.queue_of(deliverer.subscribers.by_id["sub_tv"])
             if how == "disabled":
                 harness.subscribers.put(replace(subscriber, url=f"http://127.0.0.1:{harness.port}/tv", enabled=False))
             else:
                 harness.subscribers.delete("sub_tv")
             harness.announce("session.started")
-            while not harness.endpoint.at("/other") or queue.waiting:
-                await asyncio.sleep(0.01)
+            await wait_until_async(
+                lambda: harness.endpoint.at("/other") and not queue.waiting, what="an empty queue and the other's post"
+            )
             first.set()
             await asyncio.wait_for(running, WITHIN_S)
 
@@ -540,8 +544,7 @@ def test_a_delivery_whose_deliverer_died_comes_back_when_its_lease_runs_out(harn
         hold = harness.endpoint.holds["/tv"] = asyncio.Event()
         async with harness.open() as [deliverer]:
             run = asyncio.create_task(deliverer.run())
-            while not harness.endpoint.posts:
-                await asyncio.sleep(0.01)
+            await wait_until_async(lambda: harness.endpoint.posts, what="the first post")
             run.cancel()
             await asyncio.gather(run, return_exceptions=True)
             await deliverer.abandon()
@@ -593,9 +596,7 @@ def test_a_slow_subscriber_delays_no_other(harness: DeliveryHarness) -> None:
         harness.endpoint.holds["/slow"] = asyncio.Event()
         async with harness.open() as [deliverer]:
             running = asyncio.create_task(deliverer.run())
-            async with asyncio.timeout(WITHIN_S):
-                while len(harness.endpoint.at("/quick")) < 100:
-                    await asyncio.sleep(0.01)
+            await wait_until_async(lambda: len(harness.endpoint.at("/quick")) >= 100, what="the quick subscriber's 100")
             at_once = len(harness.endpoint.at("/slow"))
             harness.endpoint.holds["/slow"].set()
             await asyncio.wait_for(running, WITHIN_S)

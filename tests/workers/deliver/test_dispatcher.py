@@ -45,8 +45,8 @@ class Sending:
         self.other = self.dispatcher.queue_of(Subscriber("sub_other", "other", "https://other.example/", 0))
 
     async def send(self, queue: Any, leased: Any) -> None:
-        while queue.subscriber_id in self.never:
-            await asyncio.sleep(60)
+        if queue.subscriber_id in self.never:
+            await asyncio.Event().wait()
         await self.gate.wait()
         self.sent.append(queue.subscriber_id)
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as some
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.support.delivery_harness import DeliveryHarness
+from tests.support.pauses import slow_answer_async
+from tests.support.polling import wait_until_async
 from tests.support.values import present
 from tests.support.web_client import WebClient, fold_all
 from webhook_app.config.values import networks
@@ -248,8 +250,7 @@ def test_a_long_recovery_continues_where_a_worker_that_died_left_it(
     async def die() -> None:
         async with harness.open() as [deliverer]:
             run = asyncio.create_task(deliverer.run())
-            while not harness.endpoint.posts:
-                await asyncio.sleep(0.001)
+            await wait_until_async(lambda: harness.endpoint.posts, what="the first post")
             run.cancel()
             await asyncio.gather(run, return_exceptions=True)
             await deliverer.abandon()
@@ -320,7 +321,7 @@ def test_never_more_are_in_flight_than_the_subscriber_allows(harness: DeliveryHa
         nonlocal now, most
         now += 1
         most = max(most, now)
-        await asyncio.sleep(0.003)
+        await slow_answer_async(0.003)
         now -= 1
 
     harness.endpoint.on_take = count
@@ -423,7 +424,7 @@ def test_leased_deliveries_of_a_subscriber_that_begins_to_fail_are_held_back_too
     harness.endpoint.answers["/tv"] = [200] * 300 + [500]
 
     async def slowly() -> None:
-        await asyncio.sleep(0.003)
+        await slow_answer_async(0.003)
 
     harness.endpoint.on_take = slowly
     for _ in range(800):

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from tests.support.delivery_harness import DeliveryHarness
+from tests.support.pauses import slow_answer_async
 from tests.support.values import present
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.delivery.retry import RETRY_SCHEDULE_MS
@@ -149,7 +150,7 @@ def test_two_workers_never_have_two_deliveries_of_one_room_in_flight(harness: De
             nonlocal in_flight, most
             in_flight += 1
             most = max(most, in_flight)
-            await asyncio.sleep(0.01)
+            await slow_answer_async(0.01)
             in_flight -= 1
 
         harness.endpoint.on_take = slowly

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.deliverer_factory import deliverer
 from tests.support.delivery_harness import DeliveryHarness
+from tests.support.pauses import pace_async, slow_answer_async
 from tests.support.polling import scaled_limit
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.delivery.subscriber import Ordering
@@ -54,13 +55,13 @@ class Storm:
             self.happen()
             while len(lives) < 2:
                 lives.append(asyncio.create_task(self.live_and_die()))
-            await asyncio.sleep(self.draw.random() * 0.06)
+            await pace_async(self.draw.random() * 0.06)
             lives = [current for current in lives if not current.done()]
         await asyncio.gather(*lives)
 
     async def dawdle(self) -> None:
         """Delay the response, so that a delivery made due again meanwhile is leased by two workers."""
-        await asyncio.sleep(self.draw.random() ** 3 * 0.1)
+        await slow_answer_async(self.draw.random() ** 3 * 0.1)
 
     async def live_and_die(self) -> None:
         """A process that is killed: whatever it holds is gone, and settles nothing."""

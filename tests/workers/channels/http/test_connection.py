@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import certified
-from tests.support.polling import scaled_limit
+from tests.support.pauses import slow_answer_async
+from tests.support.polling import scaled_limit, wait_until_async
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
 from workers.channels.http.client import HttpClient
@@ -54,7 +55,7 @@ class Server:
                 writer.write(answer)
                 await writer.drain()
                 if self.after:
-                    await asyncio.sleep(0.02)
+                    await slow_answer_async(0.02)
                     writer.write(self.after)
                     await writer.drain()
                 if self.hang_up_after:
@@ -231,9 +232,10 @@ def test_connections_that_have_ended_leave_nothing_for_the_collector() -> None:
                 await webhook_channel.post(url, b"{}", {})
                 await asyncio.wait_for(server.gone.wait(), scaled_limit(5))
                 server.gone.clear()
-            async with asyncio.timeout(scaled_limit(5)):
-                while sum(isinstance(get_object, HttpConnection) for get_object in gc.get_objects()) > 1:
-                    await asyncio.sleep(0.01)
+            await wait_until_async(
+                lambda: sum(isinstance(candidate, HttpConnection) for candidate in gc.get_objects()) <= 1,
+                what="closed connections to be freed",
+            )
 
     gc.collect()
     gc.disable()
@@ -258,7 +260,7 @@ def test_an_answer_that_drips_is_cut_when_its_time_is_over() -> None:
                 for letter in b"HTTP/1.1 200 OK" + b" " * 1_000:
                     writer.write(bytes([letter]))
                     await writer.drain()
-                    await asyncio.sleep(0.05)
+                    await slow_answer_async(0.05)
             except ConnectionError:
                 ended.set()
             finally:
@@ -295,8 +297,7 @@ def test_a_post_that_is_given_up_from_outside_leaves_no_connection_for_others() 
     async def go() -> Any:
         async with serving(b"", OK) as (server, url), posting() as webhook_channel:
             task = asyncio.create_task(webhook_channel.post(url, b"{}", {}))
-            while not server.requests:
-                await asyncio.sleep(0.005)
+            await wait_until_async(lambda: server.requests, what="the request")
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
