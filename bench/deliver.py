@@ -26,7 +26,8 @@ from webhook_app.store.deliveries.outbox import Outbox
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.journal.wakeups import Wakeups
 from webhook_app.store.subscribers import Subscribers
-from workers.channels.registry import ChannelRegistry, ChannelSettings
+from workers.channels.registry import ChannelRegistry
+from workers.channels.settings import ChannelSettings
 from workers.channels.webhook import encode_body, signed_headers
 from workers.deliver.deliverer import Deliverer
 from workers.deliver.escalations import Escalations

@@ -87,7 +87,8 @@ class WorkerContainer:
     @cached_property
     def deliverer(self) -> "Deliverer":
         """The worker that delivers notices."""
-        from workers.channels.registry import ChannelRegistry, ChannelSettings
+        from workers.channels.registry import ChannelRegistry
+        from workers.channels.settings import ChannelSettings
         from workers.deliver.escalations import Escalations
         from workers.deliver.factory import build_deliverer
         from workers.fd_limit import raise_fd_limit

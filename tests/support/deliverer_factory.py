@@ -16,7 +16,8 @@ from webhook_app.store.deliveries.outbox import Outbox
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.subscribers import Subscribers
 from workers.channels.apprise_limits import AppriseLimits
-from workers.channels.registry import ChannelRegistry, ChannelSettings
+from workers.channels.registry import ChannelRegistry
+from workers.channels.settings import ChannelSettings
 from workers.deliver.deliverer import Deliverer
 from workers.deliver.escalations import Escalations
 from workers.deliver.factory import build_deliverer

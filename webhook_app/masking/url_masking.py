@@ -9,9 +9,13 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from webhook_app.outbound.channel_kinds import plain_schemes, url_masked_by_channel
+
 MASK = "****"
-# Schemes whose addresses have a host, a path and a query as http's have; any other is a channel of Apprise.
-PLAIN_SCHEMES = frozenset({"http", "https", "webcal", "webcals", "redis", "rediss", "redis+sentinel", "unix", "file"})
+# Schemes besides those of channels whose addresses have a host, a path and a query as http's have.
+_OTHER_PLAIN_SCHEMES = ("webcal", "webcals", "redis", "rediss", "redis+sentinel", "unix", "file")
+# The channel of any other scheme masks its URLs itself.
+PLAIN_SCHEMES = frozenset({*_OTHER_PLAIN_SCHEMES, *plain_schemes()})
 # Services whose path is the key: the host, and the part of the path that is the same for all their customers.
 _KEYED_PATHS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
     (re.compile(host, re.IGNORECASE), re.compile(prefix, re.IGNORECASE))
@@ -50,7 +54,7 @@ _KEY_FOLLOWS = re.compile(r"(?:api[_-]?)?(?:keys?|tokens?|secrets?)", re.IGNOREC
 def shown_url(url: str) -> str:
     """Mask a URL for display: scheme and host stay; user, password and what looks like a key become `****`.
 
-    Apprise URLs are masked by Apprise. Of an invalid URL only the scheme stays.
+    Where other parts of a URL are secret, its channel masks it. Of an invalid URL only the scheme stays.
     """
     scheme = url.partition(":")[0].lower()
     if scheme not in PLAIN_SCHEMES:
@@ -157,12 +161,10 @@ def _shown_argument(argument: str, *, keyed: bool) -> str:
 
 
 def _shown_channel(url: str) -> str:
-    from webhook_app.outbound.channel_urls import masked_channel_url
-
     scheme = url.partition("://")[0]
     try:
-        parts = urlsplit(masked_channel_url(url))
-    except Exception:  # Apprise has a class per service, and each may fail on a URL in its own way
+        parts = urlsplit(url_masked_by_channel(url))
+    except Exception:  # of Apprise's many services, each may fail on a URL in its own way
         return f"{scheme}://{MASK}"
     return parts._replace(path=_shown_path(parts)).geturl()
 

@@ -1,13 +1,10 @@
 """Check that a subscriber's URL can be delivered to at all."""
 
 import socket
-from urllib.parse import urlsplit
 
-from webhook_app.domain.delivery.subscriber import is_http
 from webhook_app.outbound.addresses import Network, refused
-from webhook_app.outbound.channel_urls import apprise_plugin
-from webhook_app.outbound.native_chats import native_chat_hint
-from webhook_app.outbound.url_checks import UNREADABLE, url_fault
+from webhook_app.outbound.channel_kinds import channel_kind_of
+from webhook_app.outbound.url_checks import UNREADABLE
 from webhook_app.usecases.errors import InvalidInputError
 
 
@@ -24,22 +21,15 @@ def check_url(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -
 def _fault(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -> str | None:
     if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
         return "must not contain spaces or control characters"
-    if not is_http(url) and "://" not in url:
+    if "://" not in url:
         return UNREADABLE
-    if is_http(url):
-        fault = url_fault(url) or native_chat_hint(url)
-        if fault is not None:
-            return fault
-        if sandbox_url is not None and url.startswith(sandbox_url + "/"):
-            return None
-        host = urlsplit(url).hostname
-    else:
-        try:
-            plugin = apprise_plugin(url)
-        except ValueError as error:
-            return str(error)
-        host = getattr(plugin, "smtp_host", None) or getattr(plugin, "host", None)
-    return _host_fault(str(host or ""), allowed)
+    try:
+        host = channel_kind_of(url).urls.host(url)
+    except ValueError as error:
+        return str(error)
+    if sandbox_url is not None and url.startswith(sandbox_url + "/"):
+        return None
+    return _host_fault(host, allowed)
 
 
 def _host_fault(host: str, allowed: tuple[Network, ...]) -> str | None:

@@ -18,6 +18,7 @@ from workers.channels.apprise_connection import ProcessEndedError
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_process import AppriseProcess
 from workers.channels.port import AttemptResult, Message
+from workers.channels.settings import ChannelSettings
 
 ANNOUNCED_KEPT_S = 30 * 24 * 3600
 ALREADY_ANNOUNCED = "Not sent: this state is the one that was announced last."
@@ -64,6 +65,13 @@ class AppriseChannel:
     async def close(self) -> None:
         """End the process."""
         self._process.close()
+
+
+def open_channel(settings: ChannelSettings) -> AppriseChannel:
+    """Build the channel; its process starts with the first notice."""
+    return AppriseChannel(
+        settings.client, allowed=settings.allowed, base_url=settings.public_url, limits=settings.apprise
+    )
 
 
 def _ms_since(started: float) -> int:

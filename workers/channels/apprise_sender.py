@@ -10,7 +10,7 @@ from typing import Any
 
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES, AttemptError
 from webhook_app.masking.masked_excerpt import masked_excerpt
-from webhook_app.outbound.channel_urls import apprise_plugin
+from webhook_app.outbound.apprise_urls import apprise_plugin
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_protocol import SendRequest, SendResult
 from workers.channels.egress_guard import EgressGuard, guarded

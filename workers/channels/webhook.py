@@ -21,6 +21,7 @@ from workers.channels.blocked import BlockedAddressError
 from workers.channels.http.client import HttpClient
 from workers.channels.http.connection import NotHttpError, UnansweredError
 from workers.channels.port import AttemptResult, Message
+from workers.channels.settings import ChannelSettings
 
 SECRETS_CACHED = 10_000
 RETRY_AFTER_MAX_S = 86_400
@@ -77,6 +78,11 @@ class WebhookChannel:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+
+def open_channel(settings: ChannelSettings) -> WebhookChannel:
+    """Build the channel with a client of its own."""
+    return WebhookChannel(HttpClient(allowed=settings.allowed, exempt_url=settings.sandbox_url, limits=settings.http))
 
 
 def signed_headers(notice_id: str, at_s: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:

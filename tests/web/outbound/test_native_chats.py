@@ -12,7 +12,7 @@ from tests.support.deliverer_factory import subscribers_of
 from tests.support.values import present
 from tests.support.web_client import WebClient
 from webhook_app.masking.url_masking import shown_url
-from webhook_app.outbound.channel_urls import apprise_plugin
+from webhook_app.outbound.apprise_urls import apprise_plugin
 from webhook_app.outbound.native_chats import NATIVE_CHATS, native_chat_hint
 from webhook_app.store.connection.clients import Client
 

@@ -37,3 +37,16 @@ def masked_channel_url(url: str) -> str:
     """An Apprise URL with its secrets masked by Apprise."""
     masked: str = apprise_plugin(url).url(privacy=True)
     return masked.partition("?")[0]
+
+
+class AppriseUrls:
+    """URLs in the forms of Apprise's services, of which only Apprise knows what is secret."""
+
+    def host(self, url: str) -> str:
+        """The host that a notice would be sent to, where the URL names one; ValueError says what would be right."""
+        plugin = apprise_plugin(url)
+        return str(getattr(plugin, "smtp_host", None) or getattr(plugin, "host", None) or "")
+
+    def masked(self, url: str) -> str:
+        """The URL with its secrets masked by Apprise. Whatever the plugin of the service raises."""
+        return masked_channel_url(url)
