@@ -1,7 +1,7 @@
 """What folding several events gives, to be committed together."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from webhook_app.domain.alarms.alarm import Alarm
@@ -17,18 +17,23 @@ from webhook_app.domain.rules.rule import Config, RuleState
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.store.operations import metrics
 
-EventAndRoom = tuple[str, str]  # the event's id; the room's, or "" for none
+NoticeRef = tuple[str, ...]  # a notice's id and type, and the opening time of the window that it names, if any
 
 
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A row of a timeline: what an event did to a room, and what was decided."""
+    """A row of a timeline: what an event did to a room, what was decided, and which notices were emitted.
+
+    `unchanged` is described at `StepOutcome.unchanged`.
+    """
 
     event_id: str
     room_id: str  # "" for an event that names no room
     explanations: tuple[Explanation, ...]
-    decisions: Sequence[Decision]
+    decisions: Sequence[Decision] = ()
+    notices: Sequence[NoticeRef] = ()
+    unchanged: str | None = None
 
     @property
     def text(self) -> str:
@@ -40,14 +45,11 @@ class Effect:
 class Batch:
     """The newest version of each thing that the events changed, and every effect in order.
 
-    `notice_refs` are the notices' ids and types, with the opening time of a window that a notice names; `unchanged` is
-    described at `StepOutcome.unchanged`; `dropped` has streams that turned out to be another one, each with its room.
+    `dropped` has streams that turned out to be another one, each with its room.
     """
 
     events: list[Event] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
-    notice_refs: dict[EventAndRoom, list[tuple[str, ...]]] = field(default_factory=dict)
-    unchanged: dict[EventAndRoom, str] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
@@ -72,16 +74,14 @@ class Batch:
         """Add the outcome of one event."""
         self.events.append(event)
         home = event.room_id or ""
-        self.effects.append(Effect(event.id, home, outcome.effects, outcome.decisions.get(home, [])))
-        if outcome.unchanged is not None:
-            self.unchanged[event.id, home] = outcome.unchanged
+        refs = _notice_refs(outcome.notices, home)
+        decisions_at_home = outcome.decisions.get(home, ())
+        self.effects.append(
+            Effect(event.id, home, outcome.effects, decisions_at_home, refs.get(home, ()), outcome.unchanged)
+        )
         for room_id, decisions in outcome.decisions.items():
             if room_id != home:
-                self.effects.append(Effect(event.id, room_id, outcome.effects, decisions))
-        for notice in outcome.notices:
-            opens_at = notice.data.get("opens_at")
-            ref = (notice.notice_id, notice.type, *((str(opens_at),) if opens_at else ()))
-            self.notice_refs.setdefault((event.id, notice.room_id or home), []).append(ref)
+                self.effects.append(Effect(event.id, room_id, outcome.effects, decisions, refs.get(room_id, ())))
         if outcome.notices or event.source in metrics.RESULT_SOURCES:  # most events count nothing
             for name in metrics.counted(event, outcome.notices):
                 self.counts[name] += 1
@@ -106,3 +106,13 @@ class Batch:
         """Set what rules have done; in one batch a rule may act, be deleted and be put again."""
         self.rule_states = dict(states.changed)
         self.rules_reset = sorted(name for name in states.removed if name not in states.changed and name in states.base)
+
+
+def _notice_refs(notices: Iterable[Notice], home: str) -> dict[str, list[NoticeRef]]:
+    """References to notices by their room, or by the event's for a notice without one."""
+    refs: dict[str, list[NoticeRef]] = {}
+    for notice in notices:
+        opens_at = notice.data.get("opens_at")
+        ref = (notice.notice_id, notice.type, str(opens_at)) if opens_at else (notice.notice_id, notice.type)
+        refs.setdefault(notice.room_id or home, []).append(ref)
+    return refs

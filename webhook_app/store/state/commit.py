@@ -48,7 +48,7 @@ def commit(pipe: Client, state: SystemState, batch: Batch) -> tuple[bool, bool]:
     if batch.alarms:
         _write_alarms(pipe, batch)
         _write_alarm_timers(pipe, batch)
-    _write_timelines(pipe, batch)
+    outline.append(pipe, batch.effects)
     if batch.notices:
         pipe.eval(lua("append_outbox"), 1, keys.OUTBOX, *(codec.encode(notice) for notice in batch.notices))
     metrics.queue_counts(pipe, batch.counts)
@@ -188,22 +188,3 @@ def _write_alarm_timers(pipe: Client, batch: Batch) -> None:
         pipe.zadd(keys.TIMERS, due)
     if cleared := [timer for timer in timers.values() if timer not in due]:
         pipe.zrem(keys.TIMERS, *cleared)
-
-
-def _write_timelines(pipe: Client, batch: Batch) -> None:
-    entries = []
-    for effect in batch.effects:
-        place = (effect.event_id, effect.room_id)
-        refs = batch.notice_refs.get(place)
-        entries.append(
-            outline.TimelineEntry(
-                event_id=effect.event_id,
-                room_id=effect.room_id,
-                reasons=" ".join([explanation.code for explanation in effect.explanations]),
-                arguments=outline.encode_arguments(effect.explanations),
-                decisions=codec.encode(effect.decisions) if effect.decisions else b"",
-                notices=codec.encode(refs) if refs else b"",
-                unchanged=batch.unchanged.get(place),
-            )
-        )
-    outline.append(pipe, entries)

@@ -16,19 +16,7 @@ from webhook_app.domain.explanations import Explanation, joined_text
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.scripts import lua
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """What one event did in a room; `unchanged` is None when it changed something, see `StepOutcome.unchanged`."""
-
-    event_id: str
-    room_id: str
-    reasons: str
-    arguments: bytes
-    decisions: bytes
-    notices: bytes
-    unchanged: str | None
+from webhook_app.store.state.batch import Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +39,21 @@ class OutlineEntry:
     run: CollapsedChecks | None = None
 
 
-def append(pipe: Client, entries: Sequence[TimelineEntry]) -> None:
+def append(pipe: Client, effects: Sequence[Effect]) -> None:
     """Append to the rooms' timelines and outlines, in one command."""
     names: list[str] = []
     rows: list[str | bytes] = []
-    for entry in entries:
-        names += (keys.timeline(entry.room_id), keys.outline(entry.room_id) if entry.room_id else "")
-        unchanged = "0" if entry.unchanged is None else "1"
-        rows += (entry.event_id, entry.reasons, entry.arguments, entry.decisions, entry.notices)
-        rows += (unchanged, entry.unchanged or "")
+    for effect in effects:
+        names += (keys.timeline(effect.room_id), keys.outline(effect.room_id) if effect.room_id else "")
+        rows += (
+            effect.event_id,
+            " ".join([explanation.code for explanation in effect.explanations]),
+            encode_arguments(effect.explanations),
+            codec.encode(effect.decisions) if effect.decisions else b"",
+            codec.encode(effect.notices) if effect.notices else b"",
+            "0" if effect.unchanged is None else "1",
+            effect.unchanged or "",
+        )
     pipe.eval(lua("append_timelines"), len(names), *names, *rows)
 
 
@@ -92,8 +86,10 @@ def _entry(entry_id: str, fields: Mapping[bytes, bytes]) -> OutlineEntry:
 
 def encode_arguments(explanations: Sequence[Explanation]) -> bytes:
     """The arguments of each explanation as JSON, in order; empty when none has any."""
-    arguments = [explanation.arguments for explanation in explanations]
-    return codec.encode(arguments) if any(arguments) else b""
+    for explanation in explanations:
+        if explanation.arguments:
+            return codec.encode([explanation.arguments for explanation in explanations])
+    return b""
 
 
 def effects_of(row: Mapping[bytes, bytes]) -> list[Explanation]:
