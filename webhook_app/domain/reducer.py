@@ -79,6 +79,8 @@ from webhook_app.domain.system_events import emit_webhook_notice, on_subscriber_
 
 def rooms_needed(state: SystemState, event: JournalEvent) -> frozenset[str] | None:
     """The rooms that an event may change, so that they can be loaded before; None for every room there is."""
+    if event.raw_webhook is not None:  # most events; the checks below cost more
+        return frozenset({event.room_id} if event.room_id else ())
     payload = event.payload
     if is_configuration_fact(payload):
         return rooms_affected(state, payload)

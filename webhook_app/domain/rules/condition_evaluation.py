@@ -1,7 +1,8 @@
 """Evaluates a rule's condition on the room as it is in this step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +28,7 @@ def evaluate_condition(
         now = datetime.fromtimestamp(context.event.at / 1000, UTC)
         if rule.timezone != "UTC":
             now = now.astimezone(ZoneInfo(rule.timezone))
-    result = evaluate(condition, lambda name, inner: room_field(context, name, inner, session=session), event, now)
+    result = evaluate(condition, partial(room_field, context, session=session), event, now)
     if result.error is not None and (event is not None or result.refused):
         rule_state = context.memory(rule.name)
         if event is None and rule_state.last_error != result.error:
@@ -40,10 +41,12 @@ def room_field(context: StepContext, name: str, inner: frozenset[str] | None, *,
     """A field of the room as the API shows it. A session has the fields named in `inner` only, and every host."""
     session = session or context.room.session
     if name == "session" and session is not None:
-        fields = SESSION_VIEW.keys() if inner is None else inner
-        return {field: _session_field(session, field) for field in fields}
+        fields = _SESSION_FIELDS if inner is None else inner
+        return {field: _SESSION_FIELDS[field](session) for field in fields}
     return ROOM_VIEW[name](context.room, context.config, context.event.at)
 
 
-def _session_field(session: Session, field: str) -> Any:
-    return participants_view(session, all_hosts=True) if field == "participants" else SESSION_VIEW[field](session)
+_SESSION_FIELDS: Mapping[str, Callable[[Session], Any]] = {
+    **SESSION_VIEW,
+    "participants": partial(participants_view, all_hosts=True),
+}

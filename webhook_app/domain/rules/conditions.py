@@ -145,14 +145,13 @@ def evaluate(
     condition: Condition, room: RoomFieldReader, event: Mapping[str, Any] | None = None, now: datetime | None = None
 ) -> ConditionResult:
     """Evaluate a condition. An error, a missing value and anything but true counts as false; the result says why."""
-    variables = _variables(condition, room, event, now)
-    key = None if condition.uses_now else _key_of(variables)
+    key = None if condition.uses_now else _key_of(condition, room, event)
     if key is not None:
         cached = condition.results.get(key)
         if cached is not None:
             spend(cached[1])
             return cached[0]
-    result, steps = _evaluate(condition, variables)
+    result, steps = _evaluate(condition, _variables(condition, room, event, now))
     if key is not None:
         if len(condition.results) >= CACHED_RESULTS_MAX:
             condition.results.clear()
@@ -228,14 +227,19 @@ def _variables(
             fields[name] = value
         variables["room"] = fields
     if condition.uses_event and event is not None:
-        if condition.event_names is not None and isinstance(event.get("data"), Mapping):
-            data = event["data"]
-            event = {"data": {name: data[name] for name in condition.event_names if name in data}}
-        variables["event"] = event
+        variables["event"] = _used_of_event(condition, event)
     if condition.uses_now and now is not None:
         # The library takes fixed offsets, not zones.
         variables["now"] = now.replace(tzinfo=timezone(now.utcoffset() or timedelta()))
     return variables
+
+
+def _used_of_event(condition: Condition, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event, or no more of its data than the condition uses."""
+    data = event.get("data")
+    if condition.event_names is None or not isinstance(data, Mapping):
+        return event
+    return {"data": {name: data[name] for name in condition.event_names if name in data}}
 
 
 def _execute(condition: Condition, variables: dict[str, Any], limit: int) -> tuple[Any, int]:
@@ -245,20 +249,26 @@ def _execute(condition: Condition, variables: dict[str, Any], limit: int) -> tup
     return condition.program.evaluate(variables, functions, limit=limit)
 
 
-def _key_of(variables: Mapping[str, Any]) -> Any:
-    """A key of the values that a condition depends on; None when there are others than plain values."""
+def _key_of(condition: Condition, room: RoomFieldReader, event: Mapping[str, Any] | None) -> Any:
+    """A key of the values that a condition depends on; None when there are others than plain values.
+
+    It holds the values alone, in the order of the paths, so that a cached result costs no more than reading them.
+    """
     parts: list[Any] = []
-    for value in variables.get("room", {}).values():
+    for name, inner in condition.room_paths.items():
         # A field of the room is always of one type, or null: its value alone tells it apart.
-        whole = value.__class__ is not dict
-        items = (value,) if whole else value.values()
-        parts.append(whole)
-        for item in items:
-            if item.__class__ not in PLAIN_TYPES:
-                return None
-            parts.append(item)
-    if "event" in variables:
-        key = _key(variables["event"])
+        value = room(name, inner)
+        is_whole = value.__class__ is not dict
+        parts.append(is_whole)
+        if is_whole:
+            parts.append(value)
+        else:
+            parts += value.values() if inner is None else [value[inner_name] for inner_name in inner]
+    for part in parts:
+        if part.__class__ not in PLAIN_TYPES:
+            return None
+    if condition.uses_event and event is not None:
+        key = _key(_used_of_event(condition, event))
         if key is None:
             return None
         parts.append(key)

@@ -14,8 +14,8 @@ from webhook_app.domain.views import event_view
 
 def evaluate_event_rule(context: StepContext, rule: Rule, trigger: EventTrigger, data: Mapping[str, Any]) -> None:
     """Act if the rule's `if` is true for an event of the trigger's type with this data; else record why not."""
-    view = event_view(context.event, kind=trigger.on, data=data, room_name=context.room_name)
-    event = view | {"room_id": context.room.room_id}
+    event = event_view(context.event, kind=trigger.on, data=data, room_name=context.room_name)
+    event["room_id"] = context.room.room_id
     if trigger.if_ is None:
         act(context, rule, event)
         return
