@@ -13,6 +13,7 @@ import redis.asyncio.sentinel as asyncio_sentinel
 import redis.connection as sync_connection
 import redis.sentinel as sync_sentinel
 
+from webhook_app.store.connection.command_packer import CommandPacker
 from webhook_app.store.connection.refusals import RECONNECT_REFUSALS, refusal_of
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class _ReconnectingConnection(_Base):
 
     def __init__(self, *, generation: Generation, **options: Any) -> None:
         self._age = _ConnectionAge(generation)
-        super().__init__(**options)  # type: ignore[no-untyped-call]
+        super().__init__(command_packer=CommandPacker(), **options)  # type: ignore[no-untyped-call]
 
     def connect(self) -> None:
         """Called by the pool before each use."""
