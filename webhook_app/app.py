@@ -10,9 +10,8 @@ import redis
 from flask import Blueprint, Flask, Response, request
 
 from webhook_app import middleware
-from webhook_app.access import failed_logins
 from webhook_app.access.auth import Tokens
-from webhook_app.access.failed_logins import FailedLogins
+from webhook_app.access.failed_logins import FailedLogins, ThrottleLimits
 from webhook_app.access.host_check import HostCheck
 from webhook_app.access.session_cookies import SessionCookies
 from webhook_app.access.sessions import ENDED_KEPT_S, LIFE_S, Sessions
@@ -35,7 +34,7 @@ from webhook_app.console.pages.error_pages import error_page
 from webhook_app.live.broadcaster import EventBroadcaster
 from webhook_app.live.limits import SseLimits
 from webhook_app.middleware import RateLimit
-from webhook_app.ops.health import STORE_TIMEOUT_S, health
+from webhook_app.ops.health import HealthLimits, health
 from webhook_app.ops.live_links import live_links
 from webhook_app.ops.metrics import metrics
 from webhook_app.ops.reachability_check import reachability_check
@@ -80,6 +79,8 @@ class WebLimits:
     use_cases: UseCaseLimits = field(default_factory=UseCaseLimits)
     sse: SseLimits = field(default_factory=SseLimits)
     api_rate: RateLimit = field(default_factory=RateLimit)
+    throttle: ThrottleLimits = field(default_factory=ThrottleLimits)
+    health: HealthLimits = field(default_factory=HealthLimits)
 
 
 @dataclass
@@ -122,11 +123,13 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
     app.url_map.converters["room"] = RoomConverter
     problems.install(app)
     middleware.install(app)
-    health_client = make_client(timeout_s=STORE_TIMEOUT_S)
+    health_client = make_client(timeout_s=limits.health.store_timeout_s)
     receiver_only = settings.surface == "receiver"
-    app.register_blueprint(health(client=health_client, verifier=verifier, receiver_only=receiver_only, loops=loops))
+    app.register_blueprint(
+        health(client=health_client, verifier=verifier, receiver_only=receiver_only, loops=loops, limits=limits.health)
+    )
     app.register_blueprint(reachability_check(client))
-    tokens = _tokens(settings, limits.api_rate)
+    tokens = _tokens(settings, limits)
     app.register_blueprint(metrics(client, tokens, host=settings.host, public_url=settings.public_url))
     webhooks: WebhookApp | None = None
     if settings.surface != "console":
@@ -176,20 +179,18 @@ def _group_appender(settings: Settings, wakeups: Wake, generation: Generation) -
     return GroupAppender(append_entries, wakeups, CircuitBreaker(probe_with(make_client(timeout_s=PROBE_TIMEOUT_S))))
 
 
-def _tokens(settings: Settings, api_rate: RateLimit) -> Tokens:
+def _tokens(settings: Settings, limits: WebLimits) -> Tokens:
     """The tokens, with a separate client: counting a wrong token must not wait for a store that hangs."""
     assert settings.redis_url is not None
-    client = connect(
-        settings.redis_url, sentinel_login=settings.sentinel_login, timeout_s=failed_logins.STORE_TIMEOUT_S
-    )
-    window_ms = round(failed_logins.WINDOW_S * 1000)
-    shared = LoginFailures(client, networks_max=failed_logins.NETWORKS_MAX, window_ms=window_ms)
+    throttle = limits.throttle
+    client = connect(settings.redis_url, sentinel_login=settings.sentinel_login, timeout_s=throttle.store_timeout_s)
+    shared = LoginFailures(client, networks_max=throttle.networks, window_ms=round(throttle.window_s * 1000))
     return Tokens(
         admin=settings.admin_token,
         viewer=settings.viewer_token,
-        failed_logins=FailedLogins(shared),
+        failed_logins=FailedLogins(shared, throttle),
         trusted_proxies=settings.trusted_proxies,
-        api_rate=api_rate,
+        api_rate=limits.api_rate,
     )
 
 

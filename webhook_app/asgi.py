@@ -14,12 +14,9 @@ from webhook_app.config.time_zone_data import use_newest
 from webhook_app.outbound.tls import use_ca_file
 from webhook_app.runtime.logs import configure
 from webhook_app.server import tcp_timeout
-from webhook_app.server.drain import DRAIN_SIGNAL
+from webhook_app.server.drain import DRAIN_SIGNAL, DrainLimits
 from webhook_app.server.front import Front
 
-PARENT_CHECK_S = 1.0
-DRAIN_S = 1.5
-DRAIN_CHECK_S = 0.1
 SWITCH_INTERVAL_S = 0.0005
 _PR_SET_PDEATHSIG = 1
 
@@ -39,14 +36,14 @@ def create() -> Front:
     return web.front
 
 
-def _start(web: Web, parent: int) -> None:
+def _start(web: Web, parent: int, limits: DrainLimits = DrainLimits()) -> None:  # noqa: B008 - frozen
     loop = asyncio.get_running_loop()
 
     async def end_when_drained() -> None:
         # By default the server waits without limit for an unfinished request and for a peer that reads nothing.
-        await asyncio.sleep(DRAIN_S)
+        await asyncio.sleep(limits.wait_s)
         while web.front.is_responding:
-            await asyncio.sleep(DRAIN_CHECK_S)
+            await asyncio.sleep(limits.check_s)
         os._exit(0)
 
     def drain() -> None:
@@ -56,7 +53,7 @@ def _start(web: Web, parent: int) -> None:
 
     async def drain_when_orphaned() -> None:
         while os.getppid() == parent:
-            await asyncio.sleep(PARENT_CHECK_S)
+            await asyncio.sleep(limits.parent_check_s)
         drain()
 
     # The server waits for open responses before it exits, so event streams must be ended first.

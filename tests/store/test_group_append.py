@@ -10,8 +10,7 @@ from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.connection.circuit_breaker import CircuitBreaker, probe_with
 from webhook_app.store.connection.clients import Client, StoreSilentError, StoreUnavailableError, connect_async
-from webhook_app.store.journal import group_append
-from webhook_app.store.journal.group_append import GroupAppender, journal_append
+from webhook_app.store.journal.group_append import AppendLimits, GroupAppender, journal_append
 from webhook_app.store.journal.journal import Entry, Wake
 
 
@@ -36,7 +35,7 @@ async def appending(store_url: str, wake: Wake | None = None) -> AsyncIterator[G
 
 
 @contextlib.asynccontextmanager
-async def hanging(store_url: str, **limits: float) -> AsyncIterator[tuple[GroupAppender, asyncio.Event]]:
+async def hanging(store_url: str, limits: AppendLimits) -> AsyncIterator[tuple[GroupAppender, asyncio.Event]]:
     """A group appender whose store answers once the event is set."""
     client = connect_async(store_url)
     append_now, answers = journal_append(client), asyncio.Event()
@@ -45,7 +44,7 @@ async def hanging(store_url: str, **limits: float) -> AsyncIterator[tuple[GroupA
         await answers.wait()
         return await append_now(entries)
 
-    yield GroupAppender(append, CountingWake(), CircuitBreaker(probe_with(client)), **limits), answers
+    yield GroupAppender(append, CountingWake(), CircuitBreaker(probe_with(client)), limits), answers
     answers.set()
     await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})  # an append may be under way
     await client.aclose()
@@ -70,7 +69,7 @@ def test_while_the_store_hangs_each_is_refused_in_time_and_what_was_not_sent_is_
     client: Client, store_url: str
 ) -> None:
     async def scenario() -> None:
-        async with hanging(store_url, wait_max_s=0.05) as (appender, answers):
+        async with hanging(store_url, AppendLimits(wait_s=0.05)) as (appender, answers):
             first = asyncio.create_task(appender.append(entry(b'{"n": 1}')))
             await asyncio.sleep(0)
             later = [asyncio.create_task(appender.append(entry(b'{"n": 2}'))) for _ in range(10)]
@@ -86,11 +85,9 @@ def test_while_the_store_hangs_each_is_refused_in_time_and_what_was_not_sent_is_
     assert b'{"n": 3}' in kept
 
 
-def test_so_much_may_wait_and_no_more(client: Client, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_append, "WAITING_MAX_ENTRIES", 5)
-
+def test_so_much_may_wait_and_no_more(store_url: str) -> None:
     async def scenario() -> list[str | BaseException]:
-        async with hanging(store_url) as (appender, answers):
+        async with hanging(store_url, AppendLimits(waiting_entries=5)) as (appender, answers):
             waiting = [asyncio.create_task(appender.append(entry(b"{}"))) for _ in range(9)]
             await asyncio.sleep(0)
             answers.set()

@@ -33,13 +33,15 @@ def wait_until(
     what: str = "the condition",
     *,
     describe: Callable[[], object] | None = None,
+    limit_s: float | None = None,
 ) -> T:
     """What `condition` returns once that is true.
 
-    AssertionError when it stays false for `scaled_limit(usual_s)`: it names what was waited for, and what the
-    condition and `describe` returned last. The pause between two checks grows, so that they do not load the machine.
+    AssertionError when it stays false for `limit_s`, by default `scaled_limit(usual_s)`: it names what was
+    waited for, and what the condition and `describe` returned last. The pause between two checks grows, so that they
+    do not load the machine.
     """
-    limit_s, poll_s = scaled_limit(usual_s), POLL_FIRST_S
+    limit_s, poll_s = scaled_limit(usual_s) if limit_s is None else limit_s, POLL_FIRST_S
     deadline = time.monotonic() + limit_s
     while not (value := condition()):
         if time.monotonic() > deadline:

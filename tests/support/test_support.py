@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support import paths, polling
+from tests.support import paths
 from tests.support.polling import last_lines, scaled_limit, wait_until
 
 pytest_plugins = ["pytester"]
@@ -38,13 +38,11 @@ def reporting(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def test_a_wait_that_fails_says_for_what_and_what_it_saw_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polling, "LIMIT_MIN_S", 0.05)
-    monkeypatch.setattr(polling, "LIMIT_FACTOR", 0.0)
+def test_a_wait_that_fails_says_for_what_and_what_it_saw_last() -> None:
     with pytest.raises(AssertionError, match=r"for the lamp being on; seen last: \[\], the lamp is off"):
-        wait_until(list, 20, "the lamp being on", describe=lambda: "the lamp is off")
+        wait_until(list, 20, "the lamp being on", describe=lambda: "the lamp is off", limit_s=0.05)
     with pytest.raises(AssertionError, match=r"nothing .*ZeroDivisionError"):
-        wait_until(lambda: False, 20, "the lamp being on", describe=lambda: 1 / 0)
+        wait_until(lambda: False, 20, "the lamp being on", describe=lambda: 1 / 0, limit_s=0.05)
 
 
 def test_a_wait_returns_what_its_condition_returns() -> None:

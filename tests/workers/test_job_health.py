@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from tests.support.polling import wait_until
 from webhook_app.config.settings import Settings
-from webhook_app.runtime.loops import Loops
+from webhook_app.runtime.loops import LoopPauses, Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.processes import Processes
 from workers.container import WorkerContainer
@@ -104,6 +104,6 @@ def test_heartbeats_go_on_whatever_is_raised(client: Client) -> None:
             if len(beats) < 3:
                 raise ZeroDivisionError
 
-    loops = Loops(pause_first_s=0.001)
+    loops = Loops(LoopPauses(first_s=0.001))
     with capture_logs(), process_heartbeat("call", FailingFirst(client), loops, every_s=BEAT_EVERY_S):
         wait_until(lambda: len(beats) > 4, LIMIT_S, "a beat after the failures")

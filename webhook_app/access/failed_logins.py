@@ -16,14 +16,24 @@ from webhook_app.runtime.logs import logger
 from webhook_app.store.access.login_failures import LoginFailures
 from webhook_app.store.connection.clients import STORE_ERRORS
 
-WINDOW_S = 60.0
-FAILURES_MAX = 10  # of one network in a window
-NETWORKS_MAX = 4_096
-STORE_TIMEOUT_S = 0.5
-STORE_WAITERS_MAX = 4  # further requests are counted by this process only
-STORE_PAUSE_S = 5.0  # after an error
-LOG_EVERY_S = 1.0  # at most, however many addresses try
 log = logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleLimits:
+    """When a client network is throttled, and what counting its failures may take.
+
+    `store_waiters` is how many requests count in the store at once; further ones are counted by this process only.
+    `store_pause_s` is how long the store is not used after an error.
+    """
+
+    window_s: float = 60.0
+    failures: int = 10  # of one network in a window
+    networks: int = 4_096
+    store_timeout_s: float = 0.5
+    store_waiters: int = 4
+    store_pause_s: float = 5.0
+    log_every_s: float = 1.0
 
 
 @dataclass
@@ -38,12 +48,19 @@ class _LocalCount:
 class FailedLogins:
     """Counts wrong tokens by client network: in the store for all processes, and in memory while it is unavailable."""
 
-    def __init__(self, shared: LoginFailures, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        shared: LoginFailures,
+        limits: ThrottleLimits = ThrottleLimits(),
+        *,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._shared = shared
+        self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()
         self._local: OrderedDict[str, _LocalCount] = OrderedDict()
-        self._waiters = threading.BoundedSemaphore(STORE_WAITERS_MAX)
+        self._waiters = threading.BoundedSemaphore(limits.store_waiters)
         self._store_again_at = 0.0
         self._log_again_at = 0.0
 
@@ -54,23 +71,23 @@ class FailedLogins:
         if local.throttled_until > now:
             return max(1, ceil(local.throttled_until - now))
         shared = self._count_in_store(network)
-        failures, left_s = shared or (local.failures, local.began_at + WINDOW_S - now)
-        if failures <= FAILURES_MAX:
+        failures, left_s = shared or (local.failures, local.began_at + self._limits.window_s - now)
+        if failures <= self._limits.failures:
             return 0
         local.throttled_until = now + left_s
         if now >= self._log_again_at:
-            self._log_again_at = now + LOG_EVERY_S
+            self._log_again_at = now + self._limits.log_every_s
             log.warning("wrong tokens are throttled", address=address, failures=failures, seconds=round(left_s))
         return max(1, ceil(left_s))
 
     def _count_here(self, network: str, now: float) -> _LocalCount:
         with self._lock:
             local = self._local.get(network)
-            if local is None or now - local.began_at >= WINDOW_S:
+            if local is None or now - local.began_at >= self._limits.window_s:
                 local = self._local[network] = _LocalCount(now)
             local.failures += 1
             self._local.move_to_end(network)
-            while len(self._local) > NETWORKS_MAX:
+            while len(self._local) > self._limits.networks:
                 self._local.popitem(last=False)
             return local
 
@@ -80,7 +97,7 @@ class FailedLogins:
         try:
             failures, left_ms = self._shared.count(network)
         except (*STORE_ERRORS, OSError):
-            self._store_again_at = self._clock() + STORE_PAUSE_S
+            self._store_again_at = self._clock() + self._limits.store_pause_s
             return None
         finally:
             self._waiters.release()

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -15,17 +16,30 @@ from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.health import StoreHealth, problem_of, read_health
 
 WORKERS = ("worker", "call", "deliver")
-STORE_TIMEOUT_S = 0.6  # for each read and write of the client that health uses
-ANSWER_WITHIN_S = 0.8
 
 
-def health(*, client: Client, verifier: KeyedVerifier, receiver_only: bool, loops: Loops | None = None) -> Blueprint:
+@dataclass(frozen=True, slots=True)
+class HealthLimits:
+    """How long a check of the store may take: each read and write of its client, and all of it."""
+
+    store_timeout_s: float = 0.6
+    answer_within_s: float = 0.8
+
+
+def health(
+    *,
+    client: Client,
+    verifier: KeyedVerifier,
+    receiver_only: bool,
+    loops: Loops | None = None,
+    limits: HealthLimits = HealthLimits(),
+) -> Blueprint:
     """`/healthz` and `/readyz`; a receiver is ready with store and key alone, so a dead worker turns nothing away.
 
     `readyz` answers within a second whatever the store does. `loops` are those of this process.
     """
     blueprint = Blueprint("health", __name__)
-    store = StoreCheck(lambda: read_health(client))
+    store = StoreCheck(lambda: read_health(client), limits)
 
     @blueprint.get("/healthz")
     def healthz() -> Response:
@@ -77,9 +91,13 @@ class StoreCheck:
     The check runs on its own thread, since a client's own time-outs are for each read and each address in turn.
     """
 
-    def __init__(self, read_health: Callable[[], StoreHealth], *, within_s: float = ANSWER_WITHIN_S) -> None:
+    def __init__(
+        self,
+        read_health: Callable[[], StoreHealth],
+        limits: HealthLimits = HealthLimits(),
+    ) -> None:
         self._read_health = read_health
-        self._within_s = within_s
+        self._within_s = limits.answer_within_s
         self._lock = threading.Lock()
         self._under_way: Future[StoreHealth] | None = None
 

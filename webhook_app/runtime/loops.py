@@ -10,16 +10,23 @@ or has died is named by `Loops.failing`, which the process's sign of life carrie
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
 
 from webhook_app.runtime.logs import logger
 from webhook_app.store.connection.clients import STORE_ERRORS
 
 FAILING_AFTER_S = 60.0
-PAUSE_FIRST_S = 1.0
-PAUSE_MAX_S = 30.0
 
 log = logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LoopPauses:
+    """How long a loop pauses after a failure: at first, and at most after many in a row."""
+
+    first_s: float = 1.0
+    max_s: float = 30.0
 
 
 class LoopHealth:
@@ -73,8 +80,8 @@ class LoopHealth:
 class Loops:
     """All loops and jobs of one process."""
 
-    def __init__(self, *, pause_first_s: float = PAUSE_FIRST_S) -> None:
-        self._pause_first_s = pause_first_s
+    def __init__(self, pauses: LoopPauses = LoopPauses()) -> None:
+        self._pauses = pauses
         self._problems: dict[str, Callable[[], str | None]] = {}
 
     def health(self, name: str, *, failing_after_s: float = FAILING_AFTER_S) -> LoopHealth:
@@ -98,7 +105,7 @@ class Loops:
         The body returns how many seconds to wait before it is run again; None waits `every_s`.
         """
         health = self.health(name, failing_after_s=failing_after_s)
-        loop = Loop(health, body, every_s=every_s, pause_first_s=self._pause_first_s)
+        loop = Loop(health, body, every_s=every_s, pauses=self._pauses)
         event = stop or threading.Event()
 
         def run() -> None:
@@ -129,14 +136,12 @@ class Loop:
         body: Callable[[], float | None],
         *,
         every_s: float,
-        pause_first_s: float = PAUSE_FIRST_S,
-        pause_max_s: float = PAUSE_MAX_S,
+        pauses: LoopPauses = LoopPauses(),
     ) -> None:
         self.health = health
         self._body = body
         self._every_s = every_s
-        self._pause_first_s = pause_first_s
-        self._pause_max_s = pause_max_s
+        self._pauses = pauses
 
     def run(self, stop: threading.Event) -> None:
         """Run until stopped, on the caller's thread."""
@@ -152,8 +157,8 @@ class Loop:
             # The whole product waits for the store; nothing is gained by waiting longer each time.
             log_at_level = log.warning if self.health.failures == 1 else log.debug
             log_at_level("the store is unavailable", loop=self.health.name, error=str(error))
-            return self._pause_first_s
+            return self._pauses.first_s
         except Exception:
             log.exception("a background loop failed and goes on", loop=self.health.name, failures=self.health.failures)
-            return min(self._pause_first_s * 2.0 ** min(self.health.failures - 1, 10), self._pause_max_s)
+            return min(self._pauses.first_s * 2.0 ** min(self.health.failures - 1, 10), self._pauses.max_s)
         return self._every_s if wait_s is None else wait_s

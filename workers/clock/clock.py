@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-from webhook_app.runtime.loops import Loop, Loops
+from webhook_app.runtime.loops import Loop, LoopPauses, Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.timers import POP_MAX, Timers
 from webhook_app.store.journal.wakeups import Wakeups
@@ -65,7 +65,8 @@ class Clock:
         )
         self._loops.start("journal-watch", self._journal_watch.check, every_s=limits.journal_check_every_s, stop=stop)
         self._loops.start("alarm-watch", self._alarm_watch.check, every_s=limits.alarm_check_every_s, stop=stop)
-        Loop(self._health, self._round, every_s=limits.tick_max_s, pause_max_s=limits.pause_after_error_s).run(stop)
+        pauses = LoopPauses(max_s=limits.pause_after_error_s)
+        Loop(self._health, self._round, every_s=limits.tick_max_s, pauses=pauses).run(stop)
 
     @property
     def last_tick_at(self) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
+from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.configuration.changes import apply_file
 from webhook_app.domain.delivery.subscriber import with_new_secret
 from webhook_app.domain.events import Source
@@ -23,7 +24,7 @@ from webhook_app.usecases.subscribers import new_subscriber, wants_raw_webhooks
 from workers.config_file.reading import ConfigFile
 from workers.store_access import StoreAccess
 
-ALARM = "configuration-file"
+ALARM = AlarmName.CONFIGURATION_FILE.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from time import monotonic
 
 from webhook_app.config.settings import Settings
+from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.outbound.failures import failure_text
 from webhook_app.providers.videosdk.client import ApiAnswer, Token, VideoSDK
 from webhook_app.providers.videosdk.public_key import fetch_from
@@ -32,7 +33,7 @@ def check_videosdk(
 
 def product_credentials(product: RunningProduct) -> Finding:
     """Report on the product's credentials, which this shell does not have."""
-    refused = product.alarms.get("videosdk-credentials")
+    refused = product.alarms.get(AlarmName.VIDEOSDK_CREDENTIALS)
     if refused is not None:
         return failed(
             "VideoSDK",

@@ -18,14 +18,13 @@ from tests.support.pauses import drip
 from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import public_pem, signature, signing_key
 from webhook_app.providers.port import MalformedSignatureError, SignatureCheck
-from webhook_app.providers.videosdk import public_key
 from webhook_app.providers.videosdk.public_key import (
-    ANSWER_MAX_BYTES,
     FETCHES_IN_A_ROW,
     PATH,
     REFETCH_AFTER_S,
     REFRESH_AFTER_S,
     RETRY_AFTER_S,
+    FetchLimits,
     KeyRing,
     fetch_from,
 )
@@ -475,16 +474,15 @@ def test_another_status_than_200_is_an_error_and_redirects_are_not_followed(publ
     assert len(server.paths) == 1
 
 
-def test_an_answer_that_comes_drop_by_drop_is_given_up_in_time(publish: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_key, "FETCH_TIMEOUT_S", 0.3)
+def test_an_answer_that_comes_drop_by_drop_is_given_up_in_time(publish: Any) -> None:
     server = publish(body=b'{"publicKey": "' + b"x" * 100 + b'"}', drop_s=0.1)
     with pytest.raises(PublicKeyError, match="too slow"):
-        fetch_from(server.url)()
+        fetch_from(server.url, limits=FetchLimits(timeout_s=0.3))()
 
 
 def test_an_answer_that_is_too_long_is_an_error(publish: Any) -> None:
     with pytest.raises(PublicKeyError, match="too long"):
-        fetch_from(publish(body=b'{"publicKey": "' + b"x" * ANSWER_MAX_BYTES + b'"}').url)()
+        fetch_from(publish(body=b'{"publicKey": "' + b"x" * FetchLimits().answer_max_bytes + b'"}').url)()
 
 
 def test_rotations_through_every_size_are_learnt_over_http(keys_by_size: Any, publish: Any) -> None:

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from tests.support.values import found_group, present
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, WebClient
 from webhook_app.access.client_address import PROXIES_MAX, client_address, client_network
-from webhook_app.access.failed_logins import FAILURES_MAX, NETWORKS_MAX, STORE_PAUSE_S, WINDOW_S, FailedLogins
+from webhook_app.access.failed_logins import FailedLogins, ThrottleLimits
 from webhook_app.access.host_check import HostCheck
 from webhook_app.config.values import LOOPBACK_NETWORKS
 from webhook_app.store import keys
 from webhook_app.store.access.login_failures import LoginFailures
 from webhook_app.store.connection.clients import Client, connect
 
+LIMITS = ThrottleLimits()
 WRONG = "a-token-that-is-not-right"
 SESSION = "tallylight"
 
@@ -134,8 +135,8 @@ def test_an_ipv6_network_counts_as_one_client() -> None:
 # The throttle
 
 
-def throttle_of(store_url: str, clock: Any = lambda: 0.0, networks_max: Any = NETWORKS_MAX) -> Any:
-    shared = LoginFailures(connect(store_url), networks_max=networks_max, window_ms=round(WINDOW_S * 1000))
+def throttle_of(store_url: str, clock: Any = lambda: 0.0, networks_max: Any = LIMITS.networks) -> Any:
+    shared = LoginFailures(connect(store_url), networks_max=networks_max, window_ms=round(LIMITS.window_s * 1000))
     return FailedLogins(shared, clock=clock)
 
 
@@ -148,10 +149,10 @@ def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, sur
         "both": [stranger.log_in, stranger.api],
     }
     tries = surfaces[surface]
-    answers = [tries[at % len(tries)](WRONG) for at in range(FAILURES_MAX + 5)]
-    assert {answer.status_code for answer in answers[:FAILURES_MAX]} <= {401, 403}
-    assert {answer.status_code for answer in answers[FAILURES_MAX:]} == {429}
-    assert all(0 < int(answer.headers["Retry-After"]) <= WINDOW_S for answer in answers[FAILURES_MAX:])
+    answers = [tries[at % len(tries)](WRONG) for at in range(LIMITS.failures + 5)]
+    assert {answer.status_code for answer in answers[: LIMITS.failures]} <= {401, 403}
+    assert {answer.status_code for answer in answers[LIMITS.failures :]} == {429}
+    assert all(0 < int(answer.headers["Retry-After"]) <= LIMITS.window_s for answer in answers[LIMITS.failures :])
     assert stranger.api(ADMIN_TOKEN).status_code == stranger.api(VIEWER_TOKEN).status_code == 200
     assert stranger.log_in(ADMIN_TOKEN).status_code == 303
     assert stranger.get("/").status_code == 200
@@ -162,7 +163,7 @@ def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, sur
 
 def test_an_api_client_with_a_wrong_token_learns_why_it_must_wait(web_client: WebClient) -> None:
     stranger = Browser(web_client, peer="198.51.100.7")
-    for _ in range(FAILURES_MAX):
+    for _ in range(LIMITS.failures):
         assert stranger.api(WRONG).status_code == 401
     answer = stranger.api(WRONG)
     assert (answer.status_code, answer.content_type) == (429, PROBLEM)
@@ -173,13 +174,13 @@ def test_an_api_client_with_a_wrong_token_learns_why_it_must_wait(web_client: We
 def test_a_request_without_a_token_of_ours_is_not_counted(web_client: WebClient, header: str | None) -> None:
     stranger = Browser(web_client, peer="198.51.100.7")
     headers = {} if header is None else {"Authorization": header}
-    for _ in range(FAILURES_MAX + 3):
+    for _ in range(LIMITS.failures + 3):
         assert stranger.get("/api/v1/rooms", headers=headers).status_code == 401
 
 
 def test_failures_are_counted_for_all_processes_together(client: Client, store_url: str, tmp_path: Path) -> None:
     first, second = WebClient(store_url, tmp_path), WebClient(store_url, tmp_path)
-    for at in range(FAILURES_MAX):
+    for at in range(LIMITS.failures):
         assert Browser((first, second)[at % 2], peer="198.51.100.7").api(WRONG).status_code == 401
     assert Browser(first, peer="198.51.100.7").api(WRONG).status_code == 429
     assert Browser(second, peer="198.51.100.7").api(WRONG).status_code == 429
@@ -188,14 +189,14 @@ def test_failures_are_counted_for_all_processes_together(client: Client, store_u
 def test_a_throttled_network_is_looked_at_again_after_the_window(client: Client, store_url: str) -> None:
     now = [0.0]
     throttle = throttle_of(store_url, clock=lambda: now[0])
-    waits = [throttle.failed("2001:db8:1:2::1") for _ in range(FAILURES_MAX + 1)]
-    assert waits[:-1] == [0] * FAILURES_MAX
-    assert 0 < waits[-1] <= WINDOW_S
+    waits = [throttle.failed("2001:db8:1:2::1") for _ in range(LIMITS.failures + 1)]
+    assert waits[:-1] == [0] * LIMITS.failures
+    assert 0 < waits[-1] <= LIMITS.window_s
     assert throttle.failed("2001:db8:1:2:ffff::1") > 0
     assert throttle.failed("2001:db8:1:3::1") == 0
-    assert 0 < client.pttl(keys.LOGIN_FAILURES) <= WINDOW_S * 1000
+    assert 0 < client.pttl(keys.LOGIN_FAILURES) <= LIMITS.window_s * 1000
     client.delete(keys.LOGIN_FAILURES)  # as its expiry does
-    now[0] += WINDOW_S + 1
+    now[0] += LIMITS.window_s + 1
     assert throttle.failed("2001:db8:1:2::1") == 0
 
 
@@ -204,15 +205,15 @@ def test_many_addresses_do_not_fill_the_store_and_still_are_throttled(client: Cl
     waits = [throttle.failed(f"198.51.{at // 250}.{at % 250}") for at in range(500)]
     assert client.hlen(keys.LOGIN_FAILURES) <= 101
     assert waits[:100] == [0] * 100
-    assert all(wait > 0 for wait in waits[100 + FAILURES_MAX :])
+    assert all(wait > 0 for wait in waits[100 + LIMITS.failures :])
 
 
 def test_without_a_store_each_process_counts_by_itself() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         throttle = throttle_of(f"redis://127.0.0.1:{closed.getsockname()[1]}/0")
-        waits = [throttle.failed("198.51.100.7") for _ in range(FAILURES_MAX + 1)]
-    assert [wait > 0 for wait in waits] == [False] * FAILURES_MAX + [True]
+        waits = [throttle.failed("198.51.100.7") for _ in range(LIMITS.failures + 1)]
+    assert [wait > 0 for wait in waits] == [False] * LIMITS.failures + [True]
 
 
 def test_a_store_that_hangs_is_not_waited_for_again_and_again() -> None:
@@ -222,11 +223,11 @@ def test_a_store_that_hangs_is_not_waited_for_again_and_again() -> None:
         port = hung.getsockname()[1]
         shared = LoginFailures(connect(f"redis://127.0.0.1:{port}/0", timeout_s=0.05), networks_max=10, window_ms=1_000)
         throttle = FailedLogins(shared, clock=lambda: now[0])
-        for _ in range(FAILURES_MAX + 1):
+        for _ in range(LIMITS.failures + 1):
             wait_s = throttle.failed("198.51.100.7")
         assert wait_s > 0
         assert accepted(hung) == 1
-        now[0] += STORE_PAUSE_S
+        now[0] += LIMITS.store_pause_s
         throttle.failed("203.0.113.9")
         assert accepted(hung) == 1
 

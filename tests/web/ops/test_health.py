@@ -15,7 +15,7 @@ from tests.support.web_client import WebClient
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.events import Source
 from webhook_app.domain.explanations import explain
-from webhook_app.ops.health import WORKERS, StoreCheck
+from webhook_app.ops.health import WORKERS, HealthLimits, StoreCheck
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client, connect
 from webhook_app.store.journal.journal import Journal, entry
@@ -121,7 +121,7 @@ def test_many_requests_share_one_check_of_a_store_that_does_not_answer() -> None
         release.wait(LIMIT_S)
         return StoreHealth(problem=None)
 
-    shared = StoreCheck(look, within_s=0.02)
+    shared = StoreCheck(look, HealthLimits(answer_within_s=0.02))
     assert {shared().problem for _ in range(20)} == {"no answer"}
     assert len(looks) == 1
     release.set()

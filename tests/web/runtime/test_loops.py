@@ -8,8 +8,7 @@ import redis
 from structlog.testing import capture_logs
 
 from tests.support.polling import wait_until
-from webhook_app.runtime import loops as module
-from webhook_app.runtime.loops import Loop, LoopHealth, Loops
+from webhook_app.runtime.loops import Loop, LoopHealth, LoopPauses, Loops
 
 LIMIT_S = 20.0
 
@@ -29,9 +28,8 @@ def raising(error: BaseException) -> Any:
 
 
 @pytest.mark.parametrize("error", [OverflowError("year 10000"), MemoryError(), RecursionError(), redis.DataError("x")])
-def test_a_loop_goes_on_whatever_its_body_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setattr(module, "PAUSE_FIRST_S", 0.001)
-    runs, stop, loops = [], threading.Event(), Loops()
+def test_a_loop_goes_on_whatever_its_body_raises(error: Exception) -> None:
+    runs, stop, loops = [], threading.Event(), Loops(LoopPauses(first_s=0.001))
 
     def body() -> None:
         runs.append(1)

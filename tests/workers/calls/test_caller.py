@@ -16,7 +16,6 @@ from tests.support.product import API_KEY, SECRET, Sandbox, free_ports, webhook
 from tests.support.web_client import ROOM, append, fold_all
 from webhook_app.domain.control.call import CallState
 from webhook_app.domain.events import Source
-from webhook_app.providers.videosdk import client as videosdk_client
 from webhook_app.providers.videosdk.client import TOKEN_LIFE_S, TOKEN_RENEW_S, Token, VideoSDK
 from webhook_app.store import codec, keys
 from webhook_app.store.calls import TOO_OLD_MS as GIVEN_UP_AFTER_MS
@@ -814,10 +813,9 @@ def test_the_token_is_a_raw_jwt_with_the_documented_claims(harness: Any, stub: A
     assert claims == {"apikey": API_KEY, "permissions": ["allow_join"], "version": 2, "roles": ["crawler"]}
 
 
-def test_the_token_is_made_anew_before_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_is_made_anew_before_it_runs_out() -> None:
     now = [1_000_000.0]
-    monkeypatch.setattr(videosdk_client, "time", lambda: now[0])
-    token = Token(API_KEY, SECRET)
+    token = Token(API_KEY, SECRET, clock=lambda: now[0])
     first = token.header()
     now[0] += TOKEN_LIFE_S - TOKEN_RENEW_S - 1
     assert token.header() == first

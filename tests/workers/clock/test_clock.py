@@ -7,7 +7,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from tests.support.polling import wait_until
-from webhook_app.runtime.loops import Loops
+from webhook_app.runtime.loops import LoopPauses, Loops
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.wakeups import Wakeups
@@ -33,7 +33,7 @@ def running(client: Client, retention: Any, scenario: Any) -> None:
     """Run `scenario` while a clock runs with this retention job."""
     stop = threading.Event()
     limits = ClockLimits(retention_every_s=0.0)
-    clock = Clock(client, NoWakeups(), Loops(pause_first_s=0.01), retention=retention, limits=limits)
+    clock = Clock(client, NoWakeups(), Loops(LoopPauses(first_s=0.01)), retention=retention, limits=limits)
     thread = threading.Thread(target=clock.run, args=(stop,))
     thread.start()
     try:

@@ -17,6 +17,7 @@ from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
+from workers.cli.commands.config import ApplyLimits
 from workers.cli.main import main
 from workers.config_file.reading import FileError, read
 
@@ -144,8 +145,8 @@ def tally(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> An
     for name, value in (("REDIS_URL", store_url), ("DATA_DIR", str(tmp_path)), ("MAX_STREAMS", "1")):
         monkeypatch.setenv(name, value)
 
-    def run(*arguments: Any) -> Any:
-        done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    def run(*arguments: Any, limits: ApplyLimits | None = None) -> Any:
+        done = CliRunner().invoke(main, [str(argument) for argument in arguments], obj=limits)
         return done.exit_code, done.stdout, done.stderr
 
     return run
@@ -247,11 +248,9 @@ def test_a_wrong_file_changes_nothing_when_it_is_applied(tally: Any, client: Cli
     assert StateStore(client).config().rules == before.rules
 
 
-def test_apply_says_so_when_nobody_folds(
-    tally: Any, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("workers.cli.commands.config.FOLD_WAIT_S", 0.1)
-    status, out, err = tally("config", "apply", written(tmp_path, GOOD))
+def test_apply_says_so_when_nobody_folds(tally: Any, client: Client, tmp_path: Path) -> None:
+    limits = ApplyLimits(processed_within_s=0.1)
+    status, out, err = tally("config", "apply", written(tmp_path, GOOD), limits=limits)
     assert (status, "+ rule sunday added" in out) == (0, True)
     assert "as soon as a worker processes it" in err
 

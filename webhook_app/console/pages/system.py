@@ -90,18 +90,20 @@ def _journal(client: Client, now: int) -> dict[str, Any]:
     }
 
 
-def _queues(console: ConsoleContext, now: int) -> list[tuple[str, int, str]]:
+def _queues(console: ConsoleContext, now: int) -> list[tuple[str, int, str, bool]]:
+    """Each queue with its depth, a remark, and whether its depth is a fault."""
     figures = read_queue_figures(console.context.client, now=now)
     overdue = figures.timers_overdue
     counts = console.context.deliveries.counts()
+    signals = ", ".join(f"{queue} {count}" for queue, count in figures.wakeups.items())
     outbox = "all expanded" if figures.is_outbox_expanded else "some not yet expanded"
     return [
-        ("Job signals", sum(figures.wakeups.values()), ", ".join(f"{q} {n}" for q, n in figures.wakeups.items())),
-        ("Pending calls", figures.calls, "to VideoSDK"),
-        ("Pending status checks", figures.probes, "to VideoSDK"),
-        ("Timers", figures.timers, f"{overdue} overdue" if overdue else "none overdue"),
-        ("Pending deliveries", counts["pending"], f"notices: {outbox}"),
-        ("Dead deliveries", counts["dead"], f"{counts['delivered']} delivered"),
+        ("Job signals", sum(figures.wakeups.values()), signals, False),
+        ("Pending calls", figures.calls, "to VideoSDK", False),
+        ("Pending status checks", figures.probes, "to VideoSDK", False),
+        ("Timers", figures.timers, f"{overdue} overdue" if overdue else "none overdue", False),
+        ("Pending deliveries", counts["pending"], f"notices: {outbox}", False),
+        ("Dead deliveries", counts["dead"], f"{counts['delivered']} delivered", counts["dead"] > 0),
     ]
 
 

@@ -9,6 +9,7 @@
 
 from typing import Any
 
+from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.alarms.room_alarms import forbidden_key
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
@@ -79,7 +80,7 @@ def _give_up(context: StepContext, refused: Call, reason: Reason, **arguments: A
 def _pause_all_calls(context: StepContext) -> None:
     context.outcome.pause = True
     context.alarm(
-        "videosdk-credentials",
+        AlarmName.VIDEOSDK_CREDENTIALS,
         "critical",
         explain(AlarmSummary.CREDENTIALS_REJECTED),
     )

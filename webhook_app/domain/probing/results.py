@@ -4,6 +4,7 @@ Nothing is concluded from a probe that could not be made or whose answer is in a
 later. A usable result updates, in this order: the reason of a failed stream, the streams, the session.
 """
 
+from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import Call, CallState
@@ -30,7 +31,6 @@ SETTLE_AGAIN_MS = 5 * SECOND
 PROBE_RETRY_FIRST_MS = 15 * SECOND
 PROBE_RETRY_MAX_MS = 60 * SECOND
 PROBES_PAUSED_MAX_MS = 5 * MINUTE
-UNREADABLE_ALARM = "videosdk-unreadable"
 
 
 def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
@@ -52,7 +52,7 @@ def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
     context.clear_timer(TimerKind.PROBE_LOST)
     if reached and context.paused:
         context.outcome.pause = False
-        context.clear_alarm("videosdk-credentials")
+        context.clear_alarm(AlarmName.VIDEOSDK_CREDENTIALS)
     request = probe.probe_request
     if request.failed is not None and (reached or context.room.probing.pending_failure_notice is not None):
         on_failure_report(context, request.failed.stream_id, result.failure)
@@ -76,7 +76,7 @@ def record_readability(context: StepContext, unreadable: str | None, *, understo
     if unreadable is not None:
         context.change_probing(unreadable=True)
         context.alarm(
-            UNREADABLE_ALARM,
+            AlarmName.VIDEOSDK_UNREADABLE,
             "critical",
             explain(AlarmSummary.ANSWER_UNREADABLE, room=room.room_id, answer=unreadable),
             subject=room.room_id,
@@ -85,7 +85,7 @@ def record_readability(context: StepContext, unreadable: str | None, *, understo
         )
     elif understood and room.probing.unreadable:
         context.change_probing(unreadable=False)
-        context.clear_alarm(UNREADABLE_ALARM, room.room_id)
+        context.clear_alarm(AlarmName.VIDEOSDK_UNREADABLE, room.room_id)
 
 
 def _retry_later(context: StepContext, probe: Call, subject: ProbeSubject, result: ProbeResult) -> None:

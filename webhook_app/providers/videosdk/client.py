@@ -1,6 +1,6 @@
 """HTTP client of VideoSDK's REST API: starts, ends, captures, probes, and creates rooms."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
 from typing import Any
@@ -29,7 +29,8 @@ ENDLESS = "the answer did not end"
 class Token:
     """The server's token: a raw HS256 JWT, renewed a minute before it expires."""
 
-    def __init__(self, api_key: str, secret: str) -> None:
+    def __init__(self, api_key: str, secret: str, *, clock: Callable[[], float] = time) -> None:
+        self._clock = clock
         self._api_key = api_key
         self._secret = secret
         self._token = ""
@@ -37,7 +38,7 @@ class Token:
 
     def header(self) -> str:
         """The value of `Authorization`: no `Bearer`."""
-        now = time()
+        now = self._clock()
         if now > self._expires - TOKEN_RENEW_S:
             claims = {
                 "apikey": self._api_key,

@@ -5,6 +5,7 @@ Fetching it is the only request that the web process sends: one at a time, withi
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 import structlog
@@ -14,8 +15,6 @@ from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.providers.port import SignatureCheck
 from webhook_app.providers.videosdk.signature import PublicKeyError, decode_signature, read_key, verify
 
-FETCH_TIMEOUT_S = 3.0
-ANSWER_MAX_BYTES = 64 * 1024
 REFETCH_AFTER_S = 30.0
 FETCHES_IN_A_ROW = 3
 RETRY_AFTER_S = 2.0
@@ -23,6 +22,14 @@ REFRESH_AFTER_S = 3600.0
 PATH = "/v2/public/rsa-public-key"
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """How long fetching the key may take, and how long its answer may be."""
+
+    timeout_s: float = 3.0
+    answer_max_bytes: int = 64 * 1024
 
 
 class KeyRing:
@@ -144,21 +151,25 @@ class KeyRing:
             self._fetching = False
 
 
-def fetch_from(api_url: str, proxies: Proxies = DIRECT) -> Callable[[], str]:
+def fetch_from(
+    api_url: str,
+    proxies: Proxies = DIRECT,
+    limits: FetchLimits = FetchLimits(),
+) -> Callable[[], str]:
     """Return a function that fetches the key from VideoSDK's REST API, bounded in time and size."""
 
     def fetch() -> str:
         from webhook_app.outbound.blocking import make_session
 
-        deadline = monotonic() + FETCH_TIMEOUT_S
+        deadline = monotonic() + limits.timeout_s
         with make_session(proxies) as session:
             answer = session.get(
-                api_url.rstrip("/") + PATH, timeout=FETCH_TIMEOUT_S, stream=True, allow_redirects=False
+                api_url.rstrip("/") + PATH, timeout=limits.timeout_s, stream=True, allow_redirects=False
             )
             body = b""
             while chunk := answer.raw.read1(4096, decode_content=True):
                 body += chunk
-                if len(body) > ANSWER_MAX_BYTES or monotonic() > deadline:
+                if len(body) > limits.answer_max_bytes or monotonic() > deadline:
                     raise PublicKeyError("the answer is too long, or too slow")
         if answer.status_code != 200:
             raise PublicKeyError(f"VideoSDK answered {answer.status_code}")

@@ -19,11 +19,18 @@ from webhook_app.store.journal.journal import (
 )
 from webhook_app.store.scripts import lua
 
-GROUP_MAX_ENTRIES = 256
-GROUP_MAX_BYTES = 4 * 1024 * 1024
-WAITING_MAX_ENTRIES = 8_192
-WAITING_MAX_BYTES = 64 * 1024 * 1024
-WAIT_MAX_S = 15.0
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AppendLimits:
+    """How much one append takes, and how much may wait for it and for how long."""
+
+    group_entries: int = 256
+    group_bytes: int = 4 * MIB
+    waiting_entries: int = 8_192
+    waiting_bytes: int = 64 * MIB
+    wait_s: float = 15.0
 
 
 AppendEntries = Callable[[Sequence[Entry]], Awaitable[tuple[list[str], bool]]]
@@ -66,12 +73,16 @@ class GroupAppender:
     """Appends entries in their order, all that wait at a time; one append is in flight at a time."""
 
     def __init__(
-        self, append_entries: AppendEntries, wake: Wake, circuit: CircuitBreaker, *, wait_max_s: float = WAIT_MAX_S
+        self,
+        append_entries: AppendEntries,
+        wake: Wake,
+        circuit: CircuitBreaker,
+        limits: AppendLimits = AppendLimits(),
     ) -> None:
         self._append_entries = append_entries
         self._wake = wake
         self._circuit = circuit
-        self._wait_max_s = wait_max_s
+        self._limits = limits
         self._waiting: deque[_Waiter] = deque()
         self._waiting_bytes = 0
         self._appending: asyncio.Task[None] | None = None
@@ -82,7 +93,8 @@ class GroupAppender:
         While the store does not answer, this fails at once.
         """
         await self._circuit.admit()
-        if len(self._waiting) >= WAITING_MAX_ENTRIES or self._waiting_bytes >= WAITING_MAX_BYTES:
+        limits = self._limits
+        if len(self._waiting) >= limits.waiting_entries or self._waiting_bytes >= limits.waiting_bytes:
             raise StoreUnavailableError("too many webhooks wait for the store")
         loop = asyncio.get_running_loop()
         waiter = _Waiter(entry, loop.create_future())
@@ -90,7 +102,7 @@ class GroupAppender:
         self._waiting_bytes += len(entry.data)
         if self._appending is None:
             self._appending = asyncio.create_task(self._append_all())
-        expiry = loop.call_later(self._wait_max_s, _expire, waiter)
+        expiry = loop.call_later(self._limits.wait_s, _expire, waiter)
         try:
             return await waiter.future
         finally:
@@ -127,7 +139,8 @@ class GroupAppender:
     def _take_group(self) -> list[_Waiter]:
         group: list[_Waiter] = []
         size = 0
-        while self._waiting and len(group) < GROUP_MAX_ENTRIES and size < GROUP_MAX_BYTES:
+        limits = self._limits
+        while self._waiting and len(group) < limits.group_entries and size < limits.group_bytes:
             waiter = self._waiting.popleft()
             group.append(waiter)
             size += len(waiter.entry.data)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,16 @@ if TYPE_CHECKING:
     from workers.config_file.apply import Applied
     from workers.config_file.reading import ConfigFile
 
-FOLD_WAIT_S = 5.0
-POLL_INTERVAL_S = 0.05
 SIGNS = {"added": "+", "changed": "~", "removed": "-"}
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyLimits:
+    """How long `apply` waits until the file is processed, and how often it looks; taken from click's context object."""
+
+    processed_within_s: float = 5.0
+    poll_s: float = 0.05
+
 
 path_argument = click.argument("path", type=click.Path(path_type=Path), required=False)
 
@@ -121,14 +129,15 @@ def _effect_of(client: "Client", applied: "Applied") -> str | None:
     """Return the event's effect; None if it was not processed in time."""
     from webhook_app.store.queries.timelines import timeline_row
 
-    until = monotonic() + FOLD_WAIT_S
+    limits = click.get_current_context().find_object(ApplyLimits) or ApplyLimits()
+    until = monotonic() + limits.processed_within_s
     while True:
         row = timeline_row(client, "", applied.event_id)
         if row is not None:
             return row.effect
         if monotonic() > until:
             return None
-        sleep(POLL_INTERVAL_S)
+        sleep(limits.poll_s)
 
 
 def _warnings(client: "Client", settings: Settings, subscribers: list[Mapping[str, Any]]) -> list[str]:
