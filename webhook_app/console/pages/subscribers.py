@@ -12,7 +12,7 @@ from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.globs import check_glob
 from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.store.queries.indexes import subscriber_deliveries_index
-from webhook_app.store.queries.system import attempts_by_hour
+from webhook_app.store.queries.subscriber_health import SubscriberHealth
 from webhook_app.usecases.delivery_views import deliveries_page
 from webhook_app.usecases.subscriber_views import health_view, subscriber_view
 from webhook_app.usecases.subscribers import require_subscriber
@@ -57,8 +57,7 @@ def _list_values(console: ConsoleContext) -> dict[str, Any]:
     health = context.subscribers.health([subscriber.subscriber_id for subscriber in page_subscribers])
     return {
         "subscribers": [
-            subscriber_view(subscriber)
-            | {"health": health_view(subscriber_health), "chart": _chart(console, subscriber.subscriber_id)}
+            subscriber_view(subscriber) | {"health": health_view(subscriber_health), "chart": _chart(subscriber_health)}
             for subscriber, subscriber_health in zip(page_subscribers, health, strict=True)
         ],
         "total": len(newest_first),
@@ -92,7 +91,7 @@ def _page_values(console: ConsoleContext, subscriber_id: str) -> dict[str, Any]:
         "subscriber": subscriber_view(subscriber) | {"http": subscriber.uses_webhooks},
         "health": health_view(health),
         "is_overdue": health.oldest_due_at is not None and health.oldest_due_at <= context.now(),
-        "chart": _chart(console, subscriber_id),
+        "chart": _chart(health),
         "deliveries": deliveries["items"],
         "room_names": {room.room_id: room.name for room in config.names.values() if room.name is not None},
         "dead": context.deliveries.count_dead(subscriber_id),
@@ -108,7 +107,6 @@ def _page_values(console: ConsoleContext, subscriber_id: str) -> dict[str, Any]:
     }
 
 
-def _chart(console: ConsoleContext, subscriber_id: str) -> Any:
-    succeeded, failed = attempts_by_hour(console.context.client, [subscriber_id], console.context.now())
-    label = f"Attempts per hour, last 24 h: {sum(succeeded)} succeeded, {sum(failed)} failed"
-    return stacked(succeeded, failed, label)
+def _chart(health: SubscriberHealth) -> Any:
+    label = f"Attempts per hour, last 24 h: {health.answered} succeeded, {health.failed} failed"
+    return stacked(health.answered_by_hour, health.failed_by_hour, label)

@@ -14,17 +14,27 @@ HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class SubscriberHealth:
-    """How a subscriber has answered: times in ms, counts of attempts of the last 24 hours."""
+    """How a subscriber has answered: times in ms, attempts of the last 24 hours by hour, the oldest first."""
 
     failing_since: int | None
     answered_at: int | None
     error: str | None
     open_until: int | None
-    answered: int
-    failed: int
+    answered_by_hour: Sequence[int]
+    failed_by_hour: Sequence[int]
     lag_ms: int
     due: int
     oldest_due_at: int | None
+
+    @property
+    def answered(self) -> int:
+        """How many attempts were answered with 2xx."""
+        return sum(self.answered_by_hour)
+
+    @property
+    def failed(self) -> int:
+        """How many attempts failed."""
+        return sum(self.failed_by_hour)
 
     @property
     def success_rate(self) -> float | None:
@@ -57,16 +67,16 @@ def read_subscriber_health(client: Client, subscriber_ids: Sequence[str]) -> lis
 
 def _health_of(answers: Sequence[Any]) -> SubscriberHealth:
     health, open_until, due, oldest, *hours = answers
-    answered, failed, lag_ms = (sum(int(hour[at] or 0) for hour in hours) for at in range(3))
+    answered, failed, lags_ms = ([int(hour[at] or 0) for hour in hours] for at in range(3))
     since, answered_at, error = (health.get(name) for name in (b"failing_since", b"answered_at", b"error"))
     return SubscriberHealth(
         failing_since=int(since) if since else None,
         answered_at=int(answered_at) if answered_at else None,
         error=error.decode() if error else None,
         open_until=int(open_until) if open_until else None,
-        answered=answered,
-        failed=failed,
-        lag_ms=lag_ms,
+        answered_by_hour=answered,
+        failed_by_hour=failed,
+        lag_ms=sum(lags_ms),
         due=int(due),
         oldest_due_at=int(oldest[0][1]) if oldest else None,
     )

@@ -8,8 +8,8 @@ from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import time_ms
 from webhook_app.store.deliveries.queue import hour_number
+from webhook_app.store.journal.lag import lag_of, queue_lag
 from webhook_app.store.journal.wakeups import QUEUES, rq_queue_key
-from webhook_app.store.operations.webhook_counts import last_webhook_s
 
 HOURS = 24
 
@@ -48,20 +48,20 @@ class DeliveryFigures:
 
 
 def read_journal_figures(client: Client, *, behind_max: int) -> JournalFigures:
-    """The journal as it is now; entries behind the cursor are counted up to `behind_max`."""
+    """The journal as it is now; entries behind the cursor are counted up to `behind_max`, in the store."""
     with client.pipeline(transaction=True) as pipe:
         pipe.xlen(keys.JOURNAL)
         pipe.xrange(keys.JOURNAL, count=1)
-        pipe.get(keys.CURSOR)
-        length, oldest, cursor = pipe.execute()
-    last_webhook = last_webhook_s(client)
-    behind = client.xrange(keys.JOURNAL, min="(" + (cursor or b"0-0").decode(), count=behind_max)
+        pipe.get(keys.LAST_WEBHOOK)
+        queue_lag(pipe, at_most=behind_max)
+        length, oldest, last_webhook, answer = pipe.execute()
+    lag = lag_of(answer)
     return JournalFigures(
         length=int(length),
         oldest_at=int(oldest[0][0].partition(b"-")[0]) if oldest else None,
-        last_webhook_at=int(last_webhook * 1000) if last_webhook else None,
-        behind=len(behind),
-        oldest_behind_at=int(behind[0][1][b"a"]) if behind and b"a" in behind[0][1] else None,
+        last_webhook_at=int(float(last_webhook) * 1000) if last_webhook else None,
+        behind=lag.events,
+        oldest_behind_at=lag.oldest_at or None,
     )
 
 
