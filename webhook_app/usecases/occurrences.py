@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
+from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.schedules.errors import ScheduleError
@@ -72,7 +73,7 @@ def _check_change(context: AppContext, rule: Rule, opens_at: int, change: Occurr
     trigger = rule.schedule_trigger
     if trigger is None:
         raise ConflictError(f"Rule {rule.name} has no schedule.")
-    now, calendars = context.now(), context.state.config().calendars
+    now, calendars = context.now(), context.state.calendars(calendar_sources(rule))
     try:
         window = window_opening_at(trigger.schedule, opens_at, calendars)
         if window is None:

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.console.auth import back, require_admin, run_action
 from webhook_app.console.context import ConsoleContext, page
+from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.skips import window_opening_at
 from webhook_app.domain.times import from_rfc3339, rfc3339
@@ -46,7 +47,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         rule = require_rule(context, name)
         try:
             moment = from_rfc3339(opens_at)
-            calendars = context.state.config().calendars
+            calendars = context.state.calendars(calendar_sources(rule))
             trigger = rule.schedule_trigger
             window = None if trigger is None else window_opening_at(trigger.schedule, moment, calendars)
         except ScheduleError:
