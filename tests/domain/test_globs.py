@@ -13,7 +13,14 @@ from hypothesis import strategies as some
 from marshmallow import ValidationError
 
 from webhook_app.config.values import InvalidValueError, globs
-from webhook_app.domain.globs import PATTERN_MAX_CHARS, STARS_MAX, any_glob_matches, check_glob, glob_matches
+from webhook_app.domain.globs import (
+    PATTERN_MAX_CHARS,
+    STARS_MAX,
+    any_glob_matches,
+    check_glob,
+    glob_matcher,
+    glob_matches,
+)
 from webhook_app.schemas.room import NewRoomSchema
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.schemas.subscriber import SubscribeSchema
@@ -27,7 +34,7 @@ TEXTS = some.text(alphabet="ab*[]!-^\\&~|.\n", max_size=10)
 def test_a_pattern_means_what_it_means_to_fnmatch(text: Any, pattern: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert glob_matches(text, pattern) == fnmatchcase(text, pattern)
+        assert glob_matches(text, pattern) == glob_matcher(pattern)(text) == fnmatchcase(text, pattern)
 
 
 @pytest.mark.parametrize(

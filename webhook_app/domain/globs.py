@@ -49,9 +49,19 @@ def any_glob_matches(text: str, patterns: Iterable[str]) -> bool:
     return any(glob_matches(text, pattern) for pattern in patterns)
 
 
+def glob_matcher(pattern: str) -> Callable[[str], bool]:
+    """What matches whole texts with a pattern that is not kept: a request's filter must not displace those of rules."""
+    match = _compile(pattern)
+    return lambda text: match(text) is not None
+
+
 @lru_cache(maxsize=50_000)
 def _matcher(pattern: str) -> Callable[[str], object]:
     """The library's own cache holds a few hundred patterns: beyond, each would be compiled again for each room."""
+    return _compile(pattern)
+
+
+def _compile(pattern: str) -> Callable[[str], object]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about sets that may mean something else in a later Python

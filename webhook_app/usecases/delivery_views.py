@@ -1,11 +1,11 @@
 """Deliveries as the API and the console show them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from webhook_app.domain.delivery.delivery import Delivery, delivery_id
 from webhook_app.domain.delivery.waits import SETTLED, DeliveryWait
-from webhook_app.domain.globs import glob_matches
+from webhook_app.domain.globs import glob_matcher
 from webhook_app.domain.notices.notice import Notice, notice_body
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
@@ -59,11 +59,11 @@ def delivery_view(
 def deliveries_of_notice(context: AppContext, query: dict[str, Any]) -> dict[str, Any]:
     """Return the deliveries of a notice, one per existing subscriber."""
     ids = sorted(delivery_id(query["notice_id"], subscriber.subscriber_id) for subscriber in context.subscribers.all())
-    after = decode_cursor(query["cursor"])
+    after, is_selected = decode_cursor(query["cursor"]), _selection(query)
     matching = [
         delivery_with_notice
         for delivery_with_notice in context.deliveries.get(ids)
-        if (after is None or delivery_with_notice[0].delivery_id > after) and _matches(delivery_with_notice, query)
+        if (after is None or delivery_with_notice[0].delivery_id > after) and is_selected(delivery_with_notice)
     ]
     page = matching[: query["limit"]]
     return {
@@ -79,24 +79,27 @@ def deliveries_page(context: AppContext, key: str, query: dict[str, Any]) -> dic
         by_id = {delivery.delivery_id: (delivery, notice) for delivery, notice in context.deliveries.get(delivery_ids)}
         return [by_id.get(delivery_id) for delivery_id in delivery_ids]
 
-    def keep(delivery_with_notice: DeliveryWithNotice) -> bool:
-        return _matches(delivery_with_notice, query)
-
     matching, cursor = page_by_score(
-        context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep
+        context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=_selection(query)
     )
     return {"items": delivery_views(context, matching), "next": cursor}
 
 
-def _matches(delivery_with_notice: DeliveryWithNotice, query: Mapping[str, Any]) -> bool:
-    delivery, notice = delivery_with_notice
+def _selection(query: Mapping[str, Any]) -> Callable[[DeliveryWithNotice], bool]:
+    """Whether a delivery is one of those that a query asks for; the glob of its types is compiled once."""
     room_id, kind = query.get("room_id"), query.get("type")
-    return (
-        query["state"] in (None, delivery.state)
-        and query["notice_id"] in (None, delivery.notice_id)
-        and (room_id is None or (notice is not None and notice.room_id == room_id))
-        and (not kind or (notice is not None and glob_matches(notice.type, kind)))
-    )
+    has_type = glob_matcher(kind) if kind else None
+
+    def is_selected(delivery_with_notice: DeliveryWithNotice) -> bool:
+        delivery, notice = delivery_with_notice
+        return (
+            query["state"] in (None, delivery.state)
+            and query["notice_id"] in (None, delivery.notice_id)
+            and (room_id is None or (notice is not None and notice.room_id == room_id))
+            and (has_type is None or (notice is not None and has_type(notice.type)))
+        )
+
+    return is_selected
 
 
 def all_deliveries_page(context: AppContext, query: dict[str, Any]) -> dict[str, Any]:
