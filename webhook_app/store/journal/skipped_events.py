@@ -17,6 +17,7 @@ from webhook_app.store.connection.clients import Client
 SkippedEvents = Mapping[str, str]
 NONE: SkippedEvents = {}
 ATTEMPTS = 2
+REPORT_TRIES = 20
 _skipped_events_of = codec.decoder(dict[str, str])
 
 
@@ -51,9 +52,12 @@ class SkippedEventStore:
         return decode(self._client.get(keys.SKIPPED_EVENTS))
 
     def report(self, event_id: str, reason: str) -> FoldReport:
-        """Count one more fold of this event that did not end; at the last attempt it is skipped."""
+        """Count one more fold of this event that did not end; at the last attempt it is skipped.
+
+        redis.WatchError when other processes wrote between reading and writing each time.
+        """
         with self._client.pipeline(transaction=True) as pipe:
-            while True:
+            for _ in range(REPORT_TRIES):
                 try:
                     pipe.watch(keys.CURSOR, keys.SKIPPED_EVENTS, keys.FOLD_STRIKE)
                     cursor, raw, strike = pipe.mget(keys.CURSOR, keys.SKIPPED_EVENTS, keys.FOLD_STRIKE)
@@ -71,6 +75,7 @@ class SkippedEventStore:
                     return FoldReport.SKIPPED if is_last else FoldReport.COUNTED
                 except redis.WatchError:
                     continue
+        raise redis.WatchError(f"the cursor moved in each of {REPORT_TRIES} tries")
 
     def forget(self, after: str) -> None:
         """Forget skipped events up to this id: the journal no longer holds them."""
