@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from webhook_app.config import secrets_file
 from webhook_app.config.settings import Settings
@@ -16,6 +17,7 @@ from workers.cli.context import CommandError, InvalidUsageError, running_product
 TIMEOUT_S = 30.0
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
 PAGE_MAX = 500
+HTTP_ERRORS = (requests.RequestException, HTTPError)  # reading a raw body raises those of urllib3
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 
 Json = dict[str, Any]
@@ -89,7 +91,7 @@ class ApiClient:
                 stream=True,
             ) as answer:
                 raw = answer.raw.read(ANSWER_MAX_BYTES + 1, decode_content=True)
-        except requests.RequestException as error:
+        except HTTP_ERRORS as error:
             raise CommandError(
                 f"{self.url} is unreachable: {failure_text(error)}. Is Tallylight running there?"
             ) from None
@@ -121,7 +123,11 @@ class ApiClient:
             stream=True,
         ) as answer:
             if answer.status_code != 200:
-                _read(answer, answer.raw.read(ANSWER_MAX_BYTES, decode_content=True))
+                try:
+                    raw = answer.raw.read(ANSWER_MAX_BYTES, decode_content=True)
+                except HTTPError as error:
+                    raise requests.ConnectionError(failure_text(error)) from None
+                _read(answer, raw)
                 raise CommandError(f"{self.url} returned {answer.status_code} for its event stream")
             yield from answer.iter_lines(chunk_size=1, decode_unicode=True)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from webhook_app.config.settings import Settings
 from webhook_app.outbound.blocking import make_session
@@ -97,7 +98,7 @@ def _request(proxies: Proxies, method: str, url: str) -> tuple[int | None, str, 
             return answer.status_code, body.decode(errors="replace"), answer.headers.get("Location")
     except requests.exceptions.SSLError as error:
         return None, f"its certificate is not accepted ({_why(error)})", None
-    except requests.RequestException as error:
+    except (requests.RequestException, HTTPError) as error:  # reading a raw body raises those of urllib3
         return None, _why(error), None
 
 
