@@ -153,8 +153,8 @@ def observe_participants(context: StepContext, session_id: str, present: Present
     if observed == session:
         return
     context.change(session=observed)
-    kept = {"verified_at": session.verified_at, "emptied_at": session.emptied_at, "moves": session.moves}
-    if replace(observed, **kept) == session:
+    people = replace(observed, verified_at=session.verified_at, emptied_at=session.emptied_at, moves=session.moves)
+    if people == session:
         return
     context.record_effect(Reason.PARTICIPANTS_SEEN, count=verified.count)
     for participant_id in _newly_listed(session, observed):
