@@ -1,6 +1,6 @@
 """The step context: one room at one event, as it changes, and everything the step wants to have done."""
 
-from typing import Any
+from typing import Unpack
 
 from webhook_app.domain.alarms.alarm import AlarmReport, alarm_key, name_of_key
 from webhook_app.domain.control.call import Call, CallRequest, CallState
@@ -15,6 +15,15 @@ from webhook_app.domain.notices.types import NoticeType, RuleNoticeType
 from webhook_app.domain.outcome import Decision, DomainEvent, StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
+from webhook_app.domain.room_changes import (
+    ControlChange,
+    DesiresChange,
+    ProbingChange,
+    RoomChange,
+    RulesChange,
+    ScheduleChange,
+    WindowChange,
+)
 from webhook_app.domain.rules.rule import RuleState
 from webhook_app.domain.sessions.session import Session, SessionHistory
 from webhook_app.domain.state import SystemState
@@ -58,31 +67,31 @@ class StepContext:
 
     # Writing the room
 
-    def change(self, **changes: Any) -> None:
+    def change(self, **changes: Unpack[RoomChange]) -> None:
         """Set fields of the room itself."""
         self.room = replace(self.room, **changes)
 
-    def change_desires(self, **changes: Any) -> None:
+    def change_desires(self, **changes: Unpack[DesiresChange]) -> None:
         """Set what is desired: `operator`, `schedule`, `event`."""
         self.room = replace(self.room, desires=replace(self.room.desires, **changes))
 
-    def change_control(self, **changes: Any) -> None:
+    def change_control(self, **changes: Unpack[ControlChange]) -> None:
         """Set fields of the controller's state."""
         self.room = replace(self.room, control=replace(self.room.control, **changes))
 
-    def change_probing(self, **changes: Any) -> None:
+    def change_probing(self, **changes: Unpack[ProbingChange]) -> None:
         """Set fields of the probing state."""
         self.room = replace(self.room, probing=replace(self.room.probing, **changes))
 
-    def change_rules(self, **changes: Any) -> None:
+    def change_rules(self, **changes: Unpack[RulesChange]) -> None:
         """Set what the rules remember of the room."""
         self.room = replace(self.room, rules=replace(self.room.rules, **changes))
 
-    def change_schedule(self, **changes: Any) -> None:
+    def change_schedule(self, **changes: Unpack[ScheduleChange]) -> None:
         """Set the open window, the next one, or the last reminder."""
         self.room = replace(self.room, schedule=replace(self.room.schedule, **changes))
 
-    def change_window(self, **changes: Any) -> None:
+    def change_window(self, **changes: Unpack[WindowChange]) -> None:
         """Set fields of the open window, if there is one."""
         window = self.room.schedule.window
         if window is not None:
