@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,21 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from webhook_app.config.settings import Settings
 from webhook_app.domain.globs import is_glob
-from webhook_app.domain.rules.rule import Config, ConfiguredRoom, make_config
-from webhook_app.domain.rules.rule import Settings as Folding
-from webhook_app.event_decoding.rules import decode_rule
+from webhook_app.domain.rules.rule import Config
 from webhook_app.providers.registry import PROVIDER
 from webhook_app.schemas.fields import NAME_PATTERN, is_name
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.schemas.subscriber import SubscribeSchema
 from webhook_app.text.json_depth import JSON_DEPTH_MAX
 from webhook_app.text.validation_messages import iterate_errors
+from webhook_app.usecases.declared_configuration import DeclaredConfiguration
 from webhook_app.usecases.errors import InvalidInputError
 from webhook_app.usecases.rule_warnings import KnownRooms, quota_warning, room_warnings, rule_warnings
 from webhook_app.usecases.subscriber_urls import check_url
 from workers.config_file.variables import VariableError, replace_variables
 from workers.config_file.yaml import VALUES_MAX, FileError, Mistake, line_of, load_yaml, read_content
 
-__all__ = ["ConfigFile", "FileError", "Mistake", "parse", "read", "room_names", "warnings"]
+__all__ = ["FileError", "Mistake", "parse", "read", "warnings"]
 
 TOP = ("rooms", "rules", "subscribers")
 
@@ -48,30 +46,16 @@ class FileSubscriberSchema(SubscribeSchema):
     name = fields.String(required=True, validate=validate.Length(1, 200))
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
-    """The validated content of the file."""
-
-    rooms: Mapping[str, Mapping[str, Any]]
-    rules: list[Mapping[str, Any]]
-    subscribers: list[Mapping[str, Any]]
-
-    def config(self) -> Config:
-        """Return its rules and room names as a configuration of their own."""
-        rules = {str(raw["name"]): decode_rule(raw) for raw in self.rules}
-        return make_config(rules, room_names(self.rooms), Folding())
-
-
-def read(path: Path, settings: Settings) -> ConfigFile:
+def read(path: Path, settings: Settings) -> DeclaredConfiguration:
     """Read and validate the file. Raises FileError with all errors."""
     return parse(path, read_content(path), settings)
 
 
-def parse(path: Path, raw: bytes, settings: Settings) -> ConfigFile:
+def parse(path: Path, raw: bytes, settings: Settings) -> DeclaredConfiguration:
     """Validate the file's content. Raises FileError with all errors."""
     try:
         content = load_yaml(path, raw)
-        return ConfigFile({}, [], []) if content is None else _Checker(path, settings).check(content)
+        return DeclaredConfiguration({}, [], []) if content is None else _Checker(path, settings).check(content)
     except RecursionError:
         raise FileError(path, [Mistake(None, None, f"nested more than {JSON_DEPTH_MAX} levels deep")]) from None
 
@@ -102,14 +86,6 @@ def warnings(
     return messages
 
 
-def room_names(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, ConfiguredRoom]:
-    """Return the rooms of the file by name."""
-    return {
-        name: ConfiguredRoom(name, str(room["room_id"]), tuple(room.get("groups") or ()))
-        for name, room in rooms.items()
-    }
-
-
 def _rooms_with_windows(config: Config) -> list[str]:
     named = {room.room_id for room in config.names.values()}
     room_ids: set[str] = set()
@@ -132,7 +108,7 @@ class _Checker:
         self._mistakes: list[Mistake] = []
         self._values = 0
 
-    def check(self, content: Any) -> ConfigFile:
+    def check(self, content: Any) -> DeclaredConfiguration:
         if not isinstance(content, dict):
             raise FileError(self._path, [Mistake(1, None, "the file holds `rooms`, `rules` and `subscribers`")])
         for key in content:
@@ -145,7 +121,7 @@ class _Checker:
         subscribers = self._items(content, "subscribers", FileSubscriberSchema())
         if self._mistakes:
             raise FileError(self._path, sorted(self._mistakes, key=lambda mistake: mistake.line or 0))
-        return ConfigFile(rooms, rules, subscribers)
+        return DeclaredConfiguration(rooms, rules, subscribers)
 
     def _rooms(self, content: Any) -> dict[str, Mapping[str, Any]]:
         section = content.get("rooms") or {}

@@ -18,8 +18,9 @@ from webhook_app.masking.masking import masked
 from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import STORE_ERRORS
 from webhook_app.store.journal.journal import Journal, entry
-from workers.config_file.apply import ALARM, Applied, apply
-from workers.config_file.reading import ConfigFile, parse
+from webhook_app.usecases.declared_configuration import ALARM, Applied, DeclaredConfiguration
+from workers.config_file.apply import apply
+from workers.config_file.reading import parse
 from workers.config_file.yaml import FileError, read_content
 from workers.regular_file import FileIdentity, identity_of
 from workers.store_access import StoreAccess
@@ -29,7 +30,7 @@ SETTLED_AFTER_S = 3.0
 
 log = structlog.get_logger()
 
-Apply = Callable[[ConfigFile, StoreAccess, Settings], Applied]
+Apply = Callable[[DeclaredConfiguration, StoreAccess, Settings], Applied]
 
 
 class ConfigWatcher:

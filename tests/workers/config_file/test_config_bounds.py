@@ -20,7 +20,8 @@ from webhook_app.runtime.loops import Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.state.store import StateStore
 from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
-from workers.config_file.apply import ALARM, apply
+from webhook_app.usecases.declared_configuration import ALARM
+from workers.config_file.apply import apply
 from workers.config_file.reading import FileError, read
 from workers.config_file.variables import VariableError, replace_variables
 from workers.config_file.watcher import SETTLED_AFTER_S, ConfigWatcher, config_watcher, settled_identity

@@ -15,8 +15,7 @@ from workers.cli.context import CommandError
 
 if TYPE_CHECKING:
     from webhook_app.store.connection.clients import Client
-    from workers.config_file.apply import Applied
-    from workers.config_file.reading import ConfigFile
+    from webhook_app.usecases.declared_configuration import Applied, DeclaredConfiguration
 
 SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
@@ -106,7 +105,12 @@ def apply(path: Path | None, as_json: bool) -> None:
 
 
 def _print_result(
-    path: Path, config_file: "ConfigFile", applied: "Applied", effect: str | None, warned: list[str], as_json: bool
+    path: Path,
+    config_file: "DeclaredConfiguration",
+    applied: "Applied",
+    effect: str | None,
+    warned: list[str],
+    as_json: bool,
 ) -> None:
     if as_json:
         changes = [{"kind": change.kind, "name": change.name, "did": change.did} for change in applied.changes]
@@ -158,7 +162,7 @@ def _path(path: Path | None, settings: Settings) -> Path:
     return path
 
 
-def _read(path: Path, settings: Settings, as_json: bool) -> "ConfigFile":
+def _read(path: Path, settings: Settings, as_json: bool) -> "DeclaredConfiguration":
     from workers.config_file.reading import FileError, read
 
     try:
@@ -175,7 +179,7 @@ def _read(path: Path, settings: Settings, as_json: bool) -> "ConfigFile":
         sys.exit(1)
 
 
-def _counts(config_file: "ConfigFile") -> dict[str, int]:
+def _counts(config_file: "DeclaredConfiguration") -> dict[str, int]:
     counted = {"rooms": config_file.rooms, "rules": config_file.rules, "subscribers": config_file.subscribers}
     return {name: len(items) for name, items in counted.items()}
 
