@@ -19,7 +19,7 @@ class StoreAccess:
     _url: str
     _options: dict[str, Any]
 
-    def connect_async(self) -> Any:
+    def connect_async(self) -> Client:
         """Open a further client, for use on an event loop."""
         return connect_async(self._url, **self._options)
 

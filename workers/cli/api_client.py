@@ -21,6 +21,7 @@ HTTP_ERRORS = (requests.RequestException, HTTPError)  # reading a raw body raise
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 
 Json = dict[str, Any]
+QueryValue = str | int | None
 
 
 class ProductUnavailableError(CommandError):
@@ -61,7 +62,7 @@ class ApiClient:
         """The product's base URL."""
         return self._address.url
 
-    def get(self, path: str, **params: Any) -> Json:
+    def get(self, path: str, **params: QueryValue) -> Json:
         """Send a GET; parameters that are None are omitted."""
         return self.request("GET", path, params=params)
 
@@ -74,7 +75,7 @@ class ApiClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, Any] | None = None,
+        params: Mapping[str, QueryValue] | None = None,
         body: Json | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Json:
@@ -99,7 +100,7 @@ class ApiClient:
             raise CommandError(f"{self.url} sent more than {ANSWER_MAX_BYTES} bytes: request fewer results")
         return _read(answer, raw)
 
-    def items(self, path: str, limit: int, **params: Any) -> tuple[list[Json], str | None]:
+    def items(self, path: str, limit: int, **params: QueryValue) -> tuple[list[Json], str | None]:
         """Return up to `limit` items from as many pages as needed, and the cursor of the next page."""
         items: list[Json] = []
         cursor: str | None = None
@@ -110,7 +111,7 @@ class ApiClient:
             if cursor is None or len(items) >= limit:
                 return items[:limit], cursor
 
-    def stream(self, path: str, *, last_id: str | None, read_timeout_s: float, **params: Any) -> Iterator[str]:
+    def stream(self, path: str, *, last_id: str | None, read_timeout_s: float, **params: QueryValue) -> Iterator[str]:
         """Yield the lines of an event stream after `last_id`. Raises OSError when the connection is lost."""
         query = {name: _text(value) for name, value in params.items() if value is not None}
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
@@ -164,7 +165,7 @@ def _flat(errors: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield f"{prefix}{name}", " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: QueryValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

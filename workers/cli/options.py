@@ -1,7 +1,7 @@
 """Options and arguments that several commands share, and completion of room names."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import click
@@ -12,6 +12,8 @@ from workers.cli.context import settings as load_settings
 
 COMPLETE_MAX = 200
 
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
+
 
 def api() -> ApiClient:
     """Return a client of the product that `--url` or the settings select."""
@@ -19,7 +21,7 @@ def api() -> ApiClient:
     return ApiClient(find_product(load_settings(), url))
 
 
-def limit_option(default: int = 50) -> Callable[[Any], Any]:
+def limit_option(default: int = 50) -> Callable[[CommandFunction], CommandFunction]:
     """Return the `--limit` option of a list."""
     return click.option(
         "--limit",

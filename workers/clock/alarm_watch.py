@@ -17,7 +17,7 @@ from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.failures import Failure
 from webhook_app.domain.times import moment_text
 from webhook_app.store.connection.clients import Client
-from webhook_app.store.journal.journal import Journal, Wake, entry
+from webhook_app.store.journal.journal import Entry, Journal, Wake, entry
 from webhook_app.store.queries.watches import read_alarm_conditions, read_subscriber_failure
 
 REPEAT_AFTER_S = 60.0  # journal a change again if it was not processed by then
@@ -85,7 +85,7 @@ class AlarmWatch:
             due[alarm_key(AlarmName.MAX_STREAMS)] = _Report(AlarmName.MAX_STREAMS, "warning")
         return due
 
-    def _raise(self, key: str, report: _Report, on_air: int) -> Any:
+    def _raise(self, key: str, report: _Report, on_air: int) -> Entry | None:
         if not self._is_news("alarm-raised", key):
             return None
         if report.subscriber_id is None:
@@ -139,5 +139,5 @@ def failure_of(error: str) -> Explanation:
     return explain(_FAILURES.get(error, Failure.ATTEMPT_FAILED))
 
 
-def _entry(kind: str, key: str, name: str, **data: Any) -> Any:
+def _entry(kind: str, key: str, name: str, **data: Any) -> Entry:
     return entry(Source.SYSTEM, kind, None, {"key": key, "name": str(name), **data})

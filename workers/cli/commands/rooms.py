@@ -1,8 +1,9 @@
 """`tally rooms`, `start`, `end` and `release`: room status and operator overrides."""
 
 import json
+from collections.abc import Callable
 from time import monotonic, sleep
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
@@ -13,6 +14,9 @@ from workers.cli.commands.room_create import create
 from workers.cli.context import CommandError
 
 POLL_INTERVAL_S = 0.5
+
+RoomCheck = Callable[[Json], bool]
+
 until_option = click.option(
     "--until", metavar="TIME", help="When the override expires (RFC 3339). Default: until released."
 )
@@ -111,7 +115,7 @@ def release(room: str, as_json: bool) -> None:
     _command(room, "release", {}, as_json, None, lambda room: True, "")
 
 
-def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None, done: Any, aim: str) -> None:
+def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None, done: RoomCheck, aim: str) -> None:
     api, path = options.api(), options.room_path(room)
     accepted = api.post(f"{path}/{what}", body)
     if as_json and wait_s is None:
@@ -132,7 +136,7 @@ def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None
         click.echo(f"{room}: {reached['state']}{', on air' if reached['on_air'] else ''}")
 
 
-def _wait_for(api: ApiClient, path: str, event_id: str, wait_s: int, done: Any) -> Json | None:
+def _wait_for(api: ApiClient, path: str, event_id: str, wait_s: int, done: RoomCheck) -> Json | None:
     """Return the room once the command is processed and `done` holds; None if that took too long."""
     until = monotonic() + wait_s
     folded = False

@@ -136,7 +136,7 @@ def horizon_at(at: int) -> Horizon:
 
 def encode_calendar(calendar: Calendar) -> dict[str, Any]:
     """Encode a calendar for the journal and the store: instants as numbers, local times as text."""
-    rows: list[list[Any]] = [[begins, ends, summary] for begins, ends, summary in calendar.instants]
+    rows: list[list[int | str]] = [[begins, ends, summary] for begins, ends, summary in calendar.instants]
     rows += [[_local_text(begins), _local_text(ends), summary] for begins, ends, summary in calendar.local]
     return {
         "horizon": [calendar.horizon.begins_at, calendar.horizon.ends_at],
