@@ -23,10 +23,12 @@ def spawn(
     output: IO[bytes] | None = None,
     pass_fds: Sequence[int] = (),
     ends_with_us: bool = True,
+    end_signal: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in its own session.
 
-    On Linux the kernel sends it SIGTERM when the calling thread ends for any reason, so call this from the main thread.
+    On Linux the kernel sends it `end_signal` when the calling thread ends for any reason, so call this from the main
+    thread. A suspended process ends with SIGKILL alone.
     """
     return subprocess.Popen(  # noqa: S603 - our own commands
         list(command),
@@ -36,7 +38,7 @@ def spawn(
         stderr=None if output is None else subprocess.STDOUT,
         pass_fds=tuple(pass_fds),
         start_new_session=True,
-        preexec_fn=_end_with_parent() if ends_with_us and _LINUX else None,
+        preexec_fn=_end_with_parent(end_signal) if ends_with_us and _LINUX else None,
     )
 
 
@@ -86,11 +88,11 @@ def wait_until(holds: Callable[[], bool], limit_s: float) -> bool:
     return True
 
 
-def _end_with_parent() -> Callable[[], None]:
+def _end_with_parent(end_signal: signal.Signals) -> Callable[[], None]:
     prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
 
     def in_child() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        prctl(_PR_SET_PDEATHSIG, int(end_signal), 0, 0, 0)
         if os.getppid() != parent:  # it ended before the signal was set up
             os._exit(1)
 

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from typing import Self, assert_never
 
@@ -69,7 +71,7 @@ class AppriseConnection:
             command = (sys.executable, "-m", MODULE, str(theirs.fileno()), msgspec.json.encode(limits).decode())
             try:
                 environ = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
-                process = spawn(command, environ=environ, pass_fds=[theirs.fileno()])
+                process = spawn(command, environ=environ, pass_fds=[theirs.fileno()], end_signal=signal.SIGKILL)
             except OSError:
                 ours.close()
                 raise
@@ -162,7 +164,7 @@ class AppriseConnection:
                 assert_never(message)
 
     def _end(self, *, is_expected: bool = False) -> None:
-        """Close the socket, wait for the process, and fail what is in progress."""
+        """Close the socket, and fail what is in progress. The process is waited for on a thread, not on the loop."""
         if self._ended.is_set():
             return
         self._ended.set()
@@ -172,13 +174,8 @@ class AppriseConnection:
             self._socket.shutdown(socket.SHUT_RDWR)  # a write in progress fails, and closes the socket
         if not self._writing.locked():
             self._socket.close()
-        try:
-            status = self._process.wait(self._limits.stop_timeout_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            status = self._process.wait()
-        if status != 0 and not is_expected:
-            log.warning("the Apprise process ended unexpectedly", status=status)
+        # Not a daemon: when the worker exits, Python waits for this thread, and the process may finish in time.
+        threading.Thread(target=self._reap, args=(is_expected,), name="apprise-reaper").start()
         if not self._loaded.done():
             self._loaded.set_result(False)
         for result in self._results.values():
@@ -188,3 +185,13 @@ class AppriseConnection:
             release()
         self._results, self._releases = {}, {}
         self._on_end(self)
+
+    def _reap(self, is_expected: bool) -> None:
+        """Wait for the process; kill it when it takes too long."""
+        try:
+            status = self._process.wait(self._limits.stop_timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        if status != 0 and not is_expected:
+            log.warning("the Apprise process ended unexpectedly", status=status)

@@ -69,7 +69,7 @@ async def chatting(limits: Any = LIMITS) -> Any:
         await runner.cleanup()
 
 
-def is_running(pid: Any) -> Any:
+def is_running(pid: Any) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -90,9 +90,25 @@ def test_the_process_starts_with_the_first_request_and_ends_when_closed() -> Any
             await process.send(url, "second", "text", LOOPBACK)
             assert process.pid == pid
             process.close()
-            return result.error, chat.titles, is_running(pid)
+            await ended(pid)
+            return result.error, chat.titles
 
-    assert asyncio.run(go()) == (None, ["first", "second"], False)
+    assert asyncio.run(go()) == (None, ["first", "second"])
+
+
+def test_a_process_that_does_not_end_when_closed_is_killed_and_the_loop_does_not_wait_for_it() -> None:
+    async def go() -> Any:
+        limits = AppriseLimits(wait_s=WITHIN_S, stop_timeout_s=0.5)
+        async with chatting(limits) as (_, url, process):
+            await process.send(url, "first", "text", LOOPBACK)
+            pid = process.pid
+            os.kill(pid, signal.SIGSTOP)
+            process.close()
+            was_running = is_running(pid)
+            await ended(pid)
+            return was_running
+
+    assert asyncio.run(go())
 
 
 def test_the_process_ends_when_idle_and_the_next_request_starts_another() -> Any:
@@ -210,7 +226,7 @@ def test_a_process_that_sends_an_invalid_message_is_killed_and_its_requests_fail
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
         theirs.close()
-        return process.returncode, ends == [connection]
+        return await asyncio.to_thread(process.wait, WITHIN_S), ends == [connection]
 
     assert asyncio.run(go()) == (-signal.SIGKILL, True)
 
@@ -294,10 +310,13 @@ def test_the_deliver_process_is_never_patched_and_never_loads_apprise(harness: A
     assert shown["loaded"] == []
 
 
-def test_the_process_ends_with_its_parent_however_that_ends(harness: Any) -> None:
+@pytest.mark.parametrize("is_suspended", [False, True])
+def test_the_process_ends_with_its_parent_however_that_ends(harness: Any, is_suspended: bool) -> None:
     with subprocess.Popen([sys.executable, str(CHILD), harness.store_url], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         pid = json.loads(child.stdout.readline())["pid"]
         assert is_running(pid)
+        if is_suspended:
+            os.kill(pid, signal.SIGSTOP)
         child.kill()
     asyncio.run(ended(pid))
