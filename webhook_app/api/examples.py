@@ -198,7 +198,7 @@ EXAMPLES: dict[str, Any] = {
     "Accepted": {"id": "1763805600030-0"},
     "StartOverride": {
         **OVERRIDE,
-        "start": {"config": {"layout": {"type": "SPOTLIGHT", "priority": "PIN", "gridSize": 4}}},
+        "start": {"config": {"layout": LAYOUT}},
     },
     "Override": OVERRIDE,
     "Backtest": {"rules": [{"name": "draft", **RULE}], "from": "2026-11-15T00:00:00Z", "to": "2026-11-22T00:00:00Z"},

@@ -12,6 +12,8 @@ from webhook_app.console.auth import ConsoleAuth
 from webhook_app.console.room_cache import RoomCache
 from webhook_app.usecases.context import AppContext
 
+FILTER_MAX_CHARS = 200  # of one filter in the address of a page
+
 
 @dataclass(frozen=True)
 class ConsoleContext:

@@ -10,6 +10,7 @@ from webhook_app.domain.failures import FAILURE_TEXTS
 from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.reason_texts import REASON_TEXTS
 from webhook_app.domain.rules.condition_faults import CONDITION_FAULT_TEXTS
+from webhook_app.domain.scalars import SCALAR_TYPES
 from webhook_app.domain.schedules.calendars.faults import CALENDAR_FAULT_TEXTS
 from webhook_app.domain.schedules.faults import SCHEDULE_FAULT_TEXTS
 
@@ -96,12 +97,11 @@ def joined_text(explanations: Sequence[Explanation]) -> str:
     return "; ".join([explanation.text for explanation in explanations])
 
 
-_PLAIN_TYPES = frozenset({type(None), str, bool, int, float})
 _OTHER_JSON_TYPES = (int, float, Mapping)
 
 
 def _storable(value: object) -> Any:
-    if type(value) in _PLAIN_TYPES:  # most often; the checks below cost more
+    if type(value) in SCALAR_TYPES:  # most often; the checks below cost more
         return value
     if isinstance(value, Explanation):
         return value.stored

@@ -9,7 +9,7 @@ from webhook_app.domain.globs import PATTERN_MAX_CHARS
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
 from webhook_app.domain.rules.condition_checks import check_message_part
 from webhook_app.domain.rules.conditions import compile_condition
-from webhook_app.domain.rules.messages import split_message
+from webhook_app.domain.rules.messages import MESSAGE_MAX_CHARS, split_message
 from webhook_app.domain.view_examples import room_shapes
 from webhook_app.providers.registry import PROVIDER
 from webhook_app.schemas.fields import Duration, is_glob_pattern, is_name
@@ -17,7 +17,6 @@ from webhook_app.schemas.schedule import is_timezone
 from webhook_app.schemas.trigger_formats import FORMATS
 
 ROOMS_MAX = 1_000
-MESSAGE_MAX_CHARS = 2_000
 
 
 class RuleSchema(Schema):

@@ -8,8 +8,8 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import Occurrence, occurrences, over_quota
-from webhook_app.domain.schedules.schedule import next_windows
-from webhook_app.domain.schedules.skips import SKIP_AHEAD_MS, window_opening_at
+from webhook_app.domain.schedules.schedule import LOOK_AHEAD_MS, next_windows
+from webhook_app.domain.schedules.skips import window_opening_at
 from webhook_app.domain.times import from_rfc3339, rfc3339
 from webhook_app.domain.views import occurrence_view
 from webhook_app.error_reasons import ErrorReason
@@ -77,7 +77,7 @@ def _check_change(context: AppContext, rule: Rule, opens_at: int, change: Occurr
     try:
         window = window_opening_at(trigger.schedule, opens_at, calendars)
         if window is None:
-            windows = next_windows(trigger.schedule, now, now + SKIP_AHEAD_MS, calendars, SUGGESTED_MAX)
+            windows = next_windows(trigger.schedule, now, now + LOOK_AHEAD_MS, calendars, SUGGESTED_MAX)
             times = ", ".join(rfc3339(window.opens_at) for window in windows if window.opens_at > now)
             advice = f"The next windows open at {times}." if times else "It has no upcoming windows."
             raise NotFoundError(f"Rule {rule.name} opens no window at {rfc3339(opens_at)}. {advice}")

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from webhook_app.console.context import ConsoleContext, page
+from webhook_app.console.context import FILTER_MAX_CHARS, ConsoleContext, page
 from webhook_app.domain.events import Source
 from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.errors import NotFoundError
@@ -13,7 +13,6 @@ from webhook_app.usecases.room_names import closest_room, lookup_room
 
 EVENTS_SHOWN = 60
 SUGGESTED_FROM_MAX = 500
-FILTER_MAX_CHARS = 200
 
 
 def add(blueprint: Blueprint, console: ConsoleContext) -> None:

@@ -7,18 +7,16 @@ from typing import Any
 from flask import Blueprint, request
 from markupsafe import Markup
 
+from webhook_app.console.components.periods import DEFAULT_PERIOD, PERIODS
 from webhook_app.console.components.rule_text import TextError, as_put, errors_with_lines, read, write
 from webhook_app.console.context import ConsoleContext, page
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, restricted_to_rules
 from webhook_app.domain.rules.rule import Config, Rule, RuleState
-from webhook_app.domain.times import DAY, HOUR
 from webhook_app.usecases.backtests import load_drafts, run_backtest
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import UseCaseError
 from webhook_app.usecases.rule_views import rule_view
 
-PERIODS = {"1h": ("last hour", HOUR), "24h": ("last 24 hours", DAY), "7d": ("last 7 days", 7 * DAY)}
-DEFAULT_PERIOD = "24h"
 ROWS_MAX = 300
 BARS_MAX = 2_000
 WIDTH, HEIGHT = 1000, 64

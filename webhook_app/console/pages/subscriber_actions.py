@@ -4,15 +4,13 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.console.auth import back, flash_and_redirect, require_admin, run_action
+from webhook_app.console.components.periods import DEFAULT_PERIOD, PERIODS
 from webhook_app.console.context import ConsoleContext, page
-from webhook_app.domain.times import DAY, HOUR
+from webhook_app.domain.times import DAY
 from webhook_app.usecases.deliveries import requeue_delivery
 from webhook_app.usecases.subscriber_actions import enable, request_recovery, request_test, retry_all_dead
 from webhook_app.usecases.subscriber_views import subscriber_view
 from webhook_app.usecases.subscribers import delete_subscriber, require_subscriber, update_subscriber
-
-PERIODS = {"1h": ("last hour", HOUR), "24h": ("last 24 hours", DAY), "7d": ("last 7 days", 7 * DAY)}
-DEFAULT_PERIOD = "24h"
 
 
 def add(blueprint: Blueprint, console: ConsoleContext) -> None:

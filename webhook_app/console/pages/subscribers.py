@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from webhook_app.console.components.charts import stacked
-from webhook_app.console.context import ConsoleContext, live_part, page, page_of
+from webhook_app.console.context import FILTER_MAX_CHARS, ConsoleContext, live_part, page, page_of
 from webhook_app.console.pages import subscriber_actions, subscriber_forms
 from webhook_app.console.pages.wall import read_list_filter
 from webhook_app.domain.delivery.delivery import DeliveryState
@@ -19,7 +19,6 @@ from webhook_app.usecases.subscribers import require_subscriber
 
 SUBSCRIBERS_SHOWN = 40
 DELIVERIES_SHOWN = 25
-FILTER_MAX_CHARS = 200
 
 
 def add(blueprint: Blueprint, console: ConsoleContext) -> None:

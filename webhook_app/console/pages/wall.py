@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from webhook_app.console.components.lamps import LATE, Lamp, lamp_of, lamp_view, urgency
-from webhook_app.console.context import ConsoleContext, live_part, page, page_of
+from webhook_app.console.context import FILTER_MAX_CHARS, ConsoleContext, live_part, page, page_of
 from webhook_app.domain.explanations import code_text
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
@@ -19,7 +19,6 @@ from webhook_app.usecases.event_views import event_views
 TILES = 60
 EVENTS_SHOWN = 12
 DELIVERIES_SHOWN = 12
-FILTER_MAX_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)

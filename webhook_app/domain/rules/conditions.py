@@ -21,11 +21,11 @@ from webhook_app.domain.rules.condition_paths import (
     event_names,
     room_paths,
 )
+from webhook_app.domain.scalars import SCALAR_TYPES
 
 CONDITION_MAX_CHARS = 2_000
 CACHED_RESULTS_MAX = 4_096
 PARTICIPANT_FIELDS = frozenset({"participant_count", "host_count", "participants"})
-PLAIN_TYPES = frozenset({type(None), str, bool, int, float})
 
 # A field of the room by its name; with names inside it, a mapping that has at least these.
 RoomFieldReader = Callable[[str, frozenset[str] | None], Any]
@@ -265,7 +265,7 @@ def _key_of(condition: Condition, room: RoomFieldReader, event: Mapping[str, Any
         else:
             parts += value.values() if inner is None else [value[inner_name] for inner_name in inner]
     for part in parts:
-        if part.__class__ not in PLAIN_TYPES:
+        if part.__class__ not in SCALAR_TYPES:
             return None
     if condition.uses_event and event is not None:
         key = _key(_used_of_event(condition, event))

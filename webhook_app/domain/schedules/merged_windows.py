@@ -10,9 +10,8 @@ from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.failures import schedule_computed, schedule_failed
-from webhook_app.domain.schedules.schedule import DAY_MS, RoomWindow, Window, merge_windows, take_windows
+from webhook_app.domain.schedules.schedule import LOOK_AHEAD_MS, RoomWindow, Window, merge_windows, take_windows
 
-LOOK_AHEAD_MS = 5 * 366 * DAY_MS
 WINDOWS_PER_RULE = 4
 OVERLAPS_MAX = 1_000
 

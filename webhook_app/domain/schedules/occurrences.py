@@ -9,9 +9,8 @@ from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.faults import ScheduleFault
-from webhook_app.domain.schedules.schedule import DAY_MS, RoomWindow, Window, merge_windows, next_windows
+from webhook_app.domain.schedules.schedule import DAY_MS, LOOK_AHEAD_MS, RoomWindow, Window, merge_windows, next_windows
 
-LOOK_AHEAD_MS = 5 * 366 * DAY_MS
 COUNT_MAX = 500
 OPENINGS_MAX = 50
 QUOTA_AHEAD_MS = 35 * DAY_MS

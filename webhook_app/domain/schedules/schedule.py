@@ -32,6 +32,7 @@ from webhook_app.domain.schedules.openings import (
 DAY_MS = 86_400_000
 CLOCK_CHANGE_MS = DAY_MS // 8
 OVERLONG_MS = 35 * DAY_MS
+LOOK_AHEAD_MS = 5 * 366 * DAY_MS  # how far ahead a next window is looked for
 SCHEDULE_STEPS_MAX = 200_000
 RESTART_STEPS = 10
 NAME_MAX_CHARS = 100

@@ -10,11 +10,10 @@ from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.schedules.calendars.calendar import Calendars
 from webhook_app.domain.schedules.errors import ScheduleError
-from webhook_app.domain.schedules.schedule import DAY_MS, Schedule, Window, next_windows, take_windows
+from webhook_app.domain.schedules.schedule import DAY_MS, LOOK_AHEAD_MS, Schedule, Window, next_windows, take_windows
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.times import rfc3339
 
-SKIP_AHEAD_MS = 5 * 366 * DAY_MS
 SKIP_KEPT_MS = 31 * DAY_MS
 SKIPS_MAX = 100
 OPEN_AT_ONCE_MAX = 1_000
@@ -38,7 +37,7 @@ def skip_next(state: SystemState, outcome: StepOutcome, change: SkipNextOccurren
         coming = take_windows(
             trigger.schedule,
             at,
-            at + SKIP_AHEAD_MS,
+            at + LOOK_AHEAD_MS,
             state.config.calendars,
             lambda windows: islice((w for w in windows if w.opens_at > at and w.opens_at not in trigger.skipped), 1),
         )

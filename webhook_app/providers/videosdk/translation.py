@@ -27,6 +27,7 @@ from webhook_app.domain.facts.results import Access, AnswerStatus, Picture, Webh
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.providers.port import UNREADABLE, WebhookBody
+from webhook_app.providers.videosdk.answers import RATE_LIMITED, SUCCESS
 from webhook_app.providers.videosdk.delivery_records import read_deliveries
 from webhook_app.providers.videosdk.objects import (
     JSON,
@@ -45,9 +46,7 @@ SESSION_SHOWING_SUFFIXES = ("-starting", "-started", "-playable")
 SESSION_SHOWING_STATES = (StreamState.STARTING, StreamState.STARTED, StreamState.PLAYABLE)
 UNAUTHORIZED = 401
 FORBIDDEN = 403
-RATE_LIMITED = 429
 DISPUTABLE = frozenset({400, 402, 404, 409})
-SUCCESS = range(200, 300)
 
 
 class VideoSDKTranslator:
