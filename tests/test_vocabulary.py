@@ -21,6 +21,8 @@ BANNED_WORDS = frozenset(
         "unspent untold verdict verdicts weigh weighs wire wires wiring wish wished wishes"
     ).split()
 )
+# Banned in identifiers, plain English in the sentence that names a test: "retried by hand".
+PLAIN_IN_SENTENCES = frozenset({"belongs", "elsewhere", "hand", "misses", "spread"})
 # Names of fields in stored data or in the API, which stay as they are.
 STORED_OR_PUBLIC = frozenset(
     {
@@ -36,7 +38,7 @@ WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 def bindings(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Every name that a module binds, with its line: variables, parameters, attributes, functions, classes.
 
-    The names of test functions are sentences and are left out.
+    The names of test functions are sentences; `is_plain` checks those.
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -50,6 +52,18 @@ def bindings(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, node.name
         elif isinstance(node, ast.alias) and node.asname is not None:
             yield node.lineno, node.asname
+
+
+def names_of_tests(source: str) -> list[str]:
+    """The names of a module's test functions."""
+    nodes = ast.walk(ast.parse(source))
+    functions = [node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [name for name in functions if name.startswith("test_")]
+
+
+def is_plain(test_name: str) -> bool:
+    """Whether the sentence that names a test uses no banned word."""
+    return (BANNED_WORDS - PLAIN_IN_SENTENCES).isdisjoint(test_name.split("_"))
 
 
 def faults(source: str) -> list[str]:
@@ -84,6 +98,21 @@ def test_every_exception_is_still_needed() -> None:
 
 def test_no_file_is_named_by_a_banned_word() -> None:
     assert [name for name, path in MODULES.items() if not BANNED_WORDS.isdisjoint(path.stem.split("_"))] == []
+
+
+def test_names_of_tests_use_standard_terms() -> None:
+    names = {name: names_of_tests(path.read_text()) for name, path in MODULES.items() if name.startswith("tests/")}
+    unexpected = {
+        module: [name for name in module_names if not is_plain(name)] for module, module_names in names.items()
+    }
+    assert sum(map(len, names.values())) > 1_000
+    assert {module: module_names for module, module_names in unexpected.items() if module_names} == {}
+
+
+@pytest.mark.parametrize("name", ["test_a_failure_is_told_at_once", "test_a_wish_is_dropped", "test_verdicts_are_kept"])
+def test_a_banned_word_in_the_name_of_a_test_is_noticed(name: str) -> None:
+    assert not is_plain(name)
+    assert is_plain("test_a_delivery_that_failed_is_retried_by_hand")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_no_pattern_backtracks() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["x" * (PATTERN_MAX_CHARS + 1), "*" * (STARS_MAX + 1), "a*" * (STARS_MAX + 1)])
-def test_every_door_refuses_a_pattern_that_is_too_large(pattern: str) -> None:
+def test_every_input_refuses_a_pattern_that_is_too_large(pattern: str) -> None:
     assert check_glob(pattern) is not None
     with pytest.raises(ValidationError) as rule:
         RuleSchema().load({"name": "a", "rooms": [pattern], "on": "x", "do": "notify"})

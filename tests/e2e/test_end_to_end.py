@@ -58,7 +58,7 @@ def runs_of(running: Product, room: str) -> list[dict[str, Any]]:
     return sandbox_of(running).log("run", room)
 
 
-def test_from_a_host_who_joins_to_a_subscriber_who_is_told_and_back(tmp_path: Path) -> None:
+def test_a_host_who_joins_puts_the_room_on_air_and_subscribers_receive_notices(tmp_path: Path) -> None:
     with product(tmp_path) as running:
         sandbox = sandbox_of(running)
         subscriber = running.subscribe("stream.*", "session.*")
@@ -125,7 +125,7 @@ def timeline_explains(running: Product, call: dict[str, Any], end_id: str) -> No
     assert Reason.END_SENT in [decision["reason"] for decision in by_id[end_id]["decisions"]]
 
 
-def test_a_host_who_comes_back_while_the_last_run_is_still_stopping_is_put_on_air_again(tmp_path: Path) -> None:
+def test_a_host_who_returns_while_the_previous_stream_is_stopping_is_put_on_air_again(tmp_path: Path) -> None:
     with product(tmp_path) as running:
         sandbox = sandbox_of(running)
         sandbox.pace(stopped_s=1)
@@ -199,7 +199,7 @@ def test_the_configuration_file_is_applied_at_start_and_on_change_and_a_wrong_on
         assert rule_notice["data"]["message"] == "studio is on air"
 
 
-def test_a_second_run_finds_everything_as_it_was(tmp_path: Path) -> None:
+def test_a_restart_finds_all_data_as_it_was(tmp_path: Path) -> None:
     with product(tmp_path) as running:
         sandbox = sandbox_of(running)
         running.subscribe("stream.*", name="kept")
@@ -248,7 +248,7 @@ def test_without_credentials_a_room_of_the_sandbox_goes_on_air_within_a_minute(t
         assert {item["subscriber_id"] for item in delivered} == {subscriber["id"]}
 
 
-def test_a_start_of_unknown_outcome_never_makes_a_second_run_and_the_room_goes_on_air(tmp_path: Path) -> None:
+def test_a_start_of_unknown_outcome_never_makes_a_second_stream_and_the_room_goes_on_air(tmp_path: Path) -> None:
     rooms = ("hang-hang-hang", "lost-lost-lost", "late-late-late", "fail-fail-fail")
     with product(tmp_path) as running:
         sandbox = sandbox_of(running)

@@ -165,7 +165,7 @@ def requests_seen(running: Product) -> int:
     return len([call for call in running.sandbox.log("call") if "public" not in call["path"]])
 
 
-def test_a_copy_with_observe_asks_and_sends_nothing_and_makes_up_for_nothing_later(tmp_path: Path) -> None:
+def test_an_observing_copy_neither_probes_nor_sends_and_catches_up_on_nothing_later(tmp_path: Path) -> None:
     with product(tmp_path, HEARTBEAT_URL="http://127.0.0.1:9/never") as running:
         assert running.sandbox is not None
         running.subscribe("stream.*", "participant.*", name="sink")

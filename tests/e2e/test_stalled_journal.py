@@ -20,7 +20,7 @@ def alarm_notices(running: Product) -> list[tuple[str, str]]:
 
 
 @pytest.mark.process
-def test_a_journal_that_stands_still_is_told_and_so_is_its_end(tmp_path: Path) -> None:
+def test_a_stalled_journal_is_announced_and_so_is_its_recovery(tmp_path: Path) -> None:
     with product(tmp_path, pinned=True) as running:
         running.subscribe("alarm.*")
         worker = running.pids()["worker"]

@@ -233,7 +233,7 @@ def test_a_stream_stops_after_two_hours() -> None:
     assert scenario.announced[-2:] == [(7_200_000, "hls-stopping"), (7_201_000, "hls-stopped")]
 
 
-def test_a_pace_of_nothing_still_tells_everything_in_order() -> None:
+def test_a_pace_of_zero_still_sends_all_webhooks_in_order() -> None:
     scenario = Scenario(SandboxState(pace=Pace(0, 0, 0)))
     scenario.join()
     scenario.start()
@@ -258,7 +258,7 @@ def test_joining_twice_is_joining_once_and_leaving_twice_is_refused() -> None:
     assert refused(scenario.leave) == (404, None)
 
 
-def test_the_same_seed_tells_the_same_story() -> None:
+def test_the_same_seed_produces_the_same_events() -> None:
     assert on_air().bodies == on_air().bodies
 
 

@@ -140,7 +140,7 @@ def test_a_sessions_end_ends_its_stream_in_the_chosen_form(form: str, types: Any
         ({"session_reason": "x", "session_error": "crashed"}, {"reason": "x", "error": "crashed"}),
     ],
 )
-def test_a_sessions_end_says_why_only_when_told_to(forms: dict[str, Any], more: dict[str, Any]) -> None:
+def test_a_sessions_end_carries_its_reason_only_when_configured(forms: dict[str, Any], more: dict[str, Any]) -> None:
     world = world_with(**forms)
     model.join(world, 0, ROOM, participant_id="ada")
     ended = model.leave(world, 1000, ROOM, "ada")[1].webhooks[-1]

@@ -471,7 +471,7 @@ def test_two_hundred_webhooks_are_sent_each_way(sandbox: Any, room: Any, receive
     until(lambda: len(receiver.got) == 201)
 
 
-def test_the_key_outlives_the_process_which_ends_at_once_when_told(tmp_path: Path) -> None:
+def test_the_process_ends_at_once_when_terminated_and_its_key_is_kept(tmp_path: Path) -> None:
     keys = []
     for _ in range(2):
         with sandbox_process("--data", str(tmp_path / "data")) as sandbox:
@@ -494,7 +494,7 @@ def test_a_port_in_use_is_one_line_and_status_one(sandbox: Any) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_the_demo_tells_every_receiver_of_its_room(receiver: Any) -> None:
+def test_the_demo_sends_its_rooms_webhooks_to_every_receiver(receiver: Any) -> None:
     options = ("--demo", "demo", "--demo-factor", "0.005", "--webhook-url", receiver.url)
     with sandbox_process(*options):
         until(lambda: "session-ended" in receiver.types())

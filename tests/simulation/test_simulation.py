@@ -69,7 +69,7 @@ def test_a_call_job_that_takes_no_answer_for_a_no_is_found_out() -> None:
     _is_found_out(spoil)
 
 
-def test_a_hand_that_forgets_a_delivery_when_it_dies_is_found_out() -> None:
+def test_a_worker_that_loses_a_delivery_when_it_dies_is_detected() -> None:
     def spoil(life: Life) -> None:
         dies = life.agenda.dies
 

@@ -59,7 +59,7 @@ def test_a_job_that_keeps_failing_is_logged_again_now_and_then() -> None:
     assert [line["failures"] for line in logs] == [1, 2, 4]
 
 
-def test_a_store_that_is_away_is_left_to_whoever_runs_the_jobs() -> None:
+def test_an_unavailable_store_is_left_to_the_job_runner() -> None:
     with pytest.raises(redis.ConnectionError):
         JobRunner(Loops(), threading.Event()).run("process", raising(redis.ConnectionError("refused")))
 

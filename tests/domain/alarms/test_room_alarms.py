@@ -395,7 +395,7 @@ def test_that_videosdk_forbids_an_end_clears_when_the_stream_ends() -> None:
     assert FORBIDDEN not in scenario.world.alarms
 
 
-def test_an_answer_that_was_unreadable_is_no_alarm_any_more_when_nothing_is_asked_about_the_room() -> None:
+def test_the_alarm_about_an_unreadable_answer_clears_when_the_room_is_no_longer_probed() -> None:
     scenario = Scenario()
     scenario.joined("ada")
     scenario.operator("start")

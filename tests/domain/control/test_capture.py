@@ -36,7 +36,7 @@ def test_a_picture_is_called_for_and_kept_with_its_run() -> None:
     assert "capture-lost" not in scenario.room.timers
 
 
-def test_it_is_no_wish_and_holds_up_no_other_call() -> None:
+def test_a_capture_changes_no_desired_state_and_delays_no_other_call() -> None:
     scenario = on_air()
     before = len(scenario.announced)
     scenario.operator("capture")

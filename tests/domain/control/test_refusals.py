@@ -50,7 +50,7 @@ def test_a_start_that_is_refused_because_the_room_is_on_air_is_no_refusal(status
     assert "call.refused" not in scenario.notices
 
 
-def test_a_refused_start_is_told_once_a_probe_shows_nothing_and_is_tried_again() -> None:
+def test_a_refused_start_is_announced_once_a_probe_finds_no_stream_and_is_retried() -> None:
     scenario = started()
     refuse(scenario, 409, {"message": "try later"})
     scenario.probe(None, session=SESSION_LIVE)
@@ -206,7 +206,7 @@ def test_an_end_that_is_refused_because_the_stream_has_ended_is_no_refusal(statu
     assert "call.refused" not in scenario.notices
 
 
-def test_an_end_that_is_refused_while_the_stream_runs_is_told_and_made_for_the_room_instead() -> None:
+def test_an_end_refused_while_the_stream_is_live_is_announced_and_repeated_for_the_whole_room() -> None:
     scenario = wanted_on_air("a")
     scenario.operator("end")
     refuse(scenario, 404)

@@ -93,7 +93,7 @@ def notice(kind: Any = "stream.playable", room: Any = ROOM, because: str | None 
     return make_notice("1-0", kind, NOON, room_id=room, sequence=1, because=because, data={})
 
 
-def test_by_default_streams_broadcasts_and_alarms_are_told() -> None:
+def test_by_default_subscribers_receive_stream_broadcast_and_alarm_notices() -> None:
     notices = [
         kind
         for kind in ("stream.playable", "broadcast.late", "alarm.raised", "session.started", "rule.x")

@@ -39,7 +39,7 @@ filters = some.builds(
     some.sampled_from(["stream.started", "alarm.raised", "videosdk.hls-started"]),
     some.sampled_from(["a", "b", None]),
 )
-def test_it_is_who_would_be_found_by_asking_each(filters: Any, kind: Any, room: Any) -> None:
+def test_the_index_finds_the_same_subscribers_as_matching_each_one(filters: Any, kind: Any, room: Any) -> None:
     subscribers = [
         subscriber(at, notice_filter, enabled=enabled) for at, (notice_filter, enabled) in enumerate(filters)
     ]
@@ -53,7 +53,7 @@ def test_it_is_who_would_be_found_by_asking_each(filters: Any, kind: Any, room: 
     assert sorted(matching) == sorted(one_by_one)
 
 
-def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all() -> None:
+def test_a_notice_addressed_to_one_subscriber_reaches_only_that_one() -> None:
     subscribers = [subscriber(1, Filter(types=("alarm.*",))), subscriber(2, Filter(), enabled=False)]
     of = SubscriberIndex(subscribers).of
     assert of(notice(NoticeType.SUBSCRIBER_TEST, None, subscriber_id="sub_1"), None) == subscribers[:1]
@@ -61,7 +61,7 @@ def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all() -> None:
     assert of(notice(NoticeType.SUBSCRIBER_TEST, None, subscriber_id="nobody"), None) == []
 
 
-def test_thousands_who_each_asked_for_another_room_are_passed_over_quickly() -> None:
+def test_thousands_of_subscribers_to_other_rooms_are_not_matched_one_by_one() -> None:
     for pattern in ("room-{}", "group:{}", "room-{}-*"):
         index = SubscriberIndex(subscriber(at, Filter(("stream.*",), (pattern.format(at),))) for at in range(MANY))
         announcement, named = notice("stream.started", "elsewhere"), ConfiguredRoom("hall", "elsewhere", ("live",))

@@ -92,7 +92,7 @@ def test_a_stream_whose_stop_was_lost_ends_with_its_session() -> None:
     assert [act.at for act in tried(events, {**rule, "for_s": 5 * 60}).would] == [BEGIN + 10 * SECOND + 5 * MINUTE]
 
 
-def test_a_condition_on_how_long_a_stream_runs_is_looked_at_while_nothing_is_told() -> None:
+def test_a_condition_on_a_streams_age_is_evaluated_while_no_events_arrive() -> None:
     url = {"playbackHlsUrl": "https://cdn.example/a/index.m3u8"}
     events = recorded(
         (0, "session-started", {}), (1, "participant-joined", ADA), (10, "hls-started", url), (15, "hls-playable", url)
@@ -196,7 +196,7 @@ def late_rule(scenario: Any) -> None:
     scenario.until(NOON + 5 * HOUR)
 
 
-def test_another_rule_is_not_judged_before_it_was_put() -> None:
+def test_another_rule_is_not_evaluated_before_it_was_put() -> None:
     scenario = history_of(late_rule)
     result = beside(scenario, NOTIFY)
     assert [act.kind for act in result.did if act.kind == "broadcast.missed"] == ["broadcast.missed"] * 2

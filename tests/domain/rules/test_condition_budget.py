@@ -85,7 +85,7 @@ COSTLY_ANYWHERE = {name: source for name, source in COSTLY.items() if "room" not
 
 
 @pytest.mark.parametrize("source", COSTLY_ANYWHERE.values(), ids=COSTLY_ANYWHERE.keys())
-def test_the_rules_door_refuses_a_condition_that_costs_too_much_whatever_the_room(source: Any) -> None:
+def test_rule_validation_refuses_a_condition_that_can_cost_too_much_in_any_room(source: Any) -> None:
     with pytest.raises(ValidationError) as refused:
         RuleSchema().load({"name": "a", "rooms": ["*"], "when": source, "do": "end"})
     assert "steps to compute" in refused.value.messages_dict["when"][0]
@@ -109,7 +109,7 @@ def test_what_people_ask_of_a_hundred_participants_is_within_the_budget(source: 
     assert evaluated(source).is_true is expected
 
 
-def test_a_verdict_that_is_known_costs_what_it_cost_at_first() -> None:
+def test_a_cached_result_of_a_condition_costs_as_much_as_its_first_evaluation() -> None:
     condition = compile_condition("room.state.matches('^play') && room.on_air")
     costs = []
     for _ in range(2):
@@ -284,7 +284,7 @@ def test_a_room_goes_on_beside_a_rule_that_costs_too_much() -> None:
     assert notice.data["message"] == f"a ? b {scenario.room_id}"
 
 
-def test_a_message_of_many_costly_parts_is_refused_at_the_door() -> None:
+def test_rule_validation_refuses_a_message_of_many_costly_parts() -> None:
     message = "{" + nested("all", 3) + "}"
     with pytest.raises(ValidationError) as refused:
         RuleSchema().load({"name": "a", "rooms": ["*"], "on": "x", "do": "notify", "message": message * 15})

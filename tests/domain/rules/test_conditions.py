@@ -22,7 +22,7 @@ def evaluated(source: Any, event: Any = None, now: Any = None) -> Any:
     return evaluate(compile_condition(source), field_of, event, now)
 
 
-def test_a_condition_is_handed_only_what_it_looks_at() -> None:
+def test_a_condition_receives_only_the_fields_it_reads() -> None:
     paths = []
 
     def read_field(name: str, inner: object) -> Any:

@@ -156,7 +156,7 @@ def test_a_condition_about_what_the_controller_does_sees_it() -> None:
     assert scenario.notices[-1] == "rule.waiting"
 
 
-def test_a_rule_that_is_put_looks_at_the_rooms_there_are() -> None:
+def test_a_new_rule_is_evaluated_for_existing_rooms() -> None:
     scenario = with_rule({"name": "live", "when": "room.on_air", "do": "notify"}, on_air())
     assert scenario.notices[-1] == "rule.live"
 
@@ -187,7 +187,7 @@ def asked_who(scenario: Any, present: Any, **more: Any) -> Any:
     return scenario.probe(rest("a"), session=session, **more)
 
 
-def test_before_a_rule_ends_a_room_because_of_its_participants_the_session_is_asked() -> None:
+def test_before_a_rule_ends_a_room_because_of_its_participants_the_session_is_probed() -> None:
     scenario = emptied()
     assert scenario.ends == []
     assert scenario.room.probing.probe is not None
@@ -310,7 +310,9 @@ def test_what_cannot_be_said_in_a_message_is_a_question_mark() -> None:
 
 
 @pytest.mark.parametrize("change", ["put", "paused", "deleted"])
-def test_a_rule_that_is_changed_paused_or_deleted_drops_its_wish_and_leaves_the_stream_alone(change: str) -> None:
+def test_a_rule_that_is_changed_paused_or_deleted_drops_its_desired_state_and_does_not_end_the_stream(
+    change: str,
+) -> None:
     scenario = with_rule(HOST_IN)
     scenario.joined("hostess")
     scenario.answer("succeeded", run="a")
@@ -328,7 +330,7 @@ def test_a_rule_that_is_changed_paused_or_deleted_drops_its_wish_and_leaves_the_
     assert (scenario.ends, scenario.states) == ([], ["playable"])
 
 
-def test_a_rule_that_is_put_again_unchanged_keeps_its_wish() -> None:
+def test_a_rule_that_is_put_again_unchanged_keeps_its_desired_state() -> None:
     scenario = with_rule(HOST_IN)
     scenario.joined("hostess")
     scenario.put_rule(HOST_IN)
@@ -418,7 +420,7 @@ def test_a_room_is_meant_by_its_name_and_by_its_group() -> None:
         assert scenario.notices.count("rule.say") == 1, pattern
 
 
-def test_an_operators_wish_is_untouched_by_a_rules_changes() -> None:
+def test_an_operators_desired_state_survives_changes_of_a_rule() -> None:
     scenario = wanted_on_air()
     scenario.put_rule(HOST_IN)
     scenario.delete("host-in")
@@ -448,7 +450,7 @@ def test_a_misspelt_condition_is_refused_with_what_is_wrong(condition: str, frag
     assert fragment in str(refused.value)
 
 
-def test_a_when_cannot_look_at_an_event_or_the_time() -> None:
+def test_a_when_condition_cannot_read_an_event_or_the_time() -> None:
     for condition, fragment in [("event.type == 'x'", "`event`"), ("now.getHours() == 3", "`now`")]:
         with pytest.raises(ConditionError, match=fragment):
             check_condition(compile_condition(condition), room_shapes(), with_event=False)

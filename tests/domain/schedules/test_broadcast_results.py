@@ -56,7 +56,7 @@ BACK_TO_BACK = [window(0, 60), window(60, 120)]
         ([], [announced(60, "missed", 0), announced(60, "missed")], []),
     ],
 )
-def test_a_verdict_belongs_to_the_window_that_it_names(windows: Any, notices: Any, expected: Any) -> None:
+def test_a_result_belongs_to_the_window_it_names(windows: Any, notices: Any, expected: Any) -> None:
     assert kinds(windows, *notices) == expected
 
 
@@ -65,7 +65,7 @@ def test_a_verdict_belongs_to_the_window_that_it_names(windows: Any, notices: An
     st.lists(st.sampled_from(["late", "missed", "completed", "interrupted", None]), min_size=12, max_size=12),
     st.integers(0, 600),
 )
-def test_of_any_row_of_windows_each_has_its_own_verdict(gaps: Any, results: Any, delay: Any) -> None:
+def test_each_of_several_windows_has_its_own_result(gaps: Any, results: Any, delay: Any) -> None:
     at, windows = 0, []
     for gap, length in gaps:
         windows.append(window(at + gap, at + gap + length))
@@ -103,7 +103,7 @@ def planned_and_announced(scenario: Any, since: Any) -> Any:
     ]
 
 
-def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before() -> None:
+def test_a_window_that_has_just_opened_does_not_show_the_previous_windows_result() -> None:
     scenario = ScheduledRoom().put_schedule("first").put_schedule("second", at=["14:00"], start=HIGH)
     scenario.until(ONE + HOUR)
     assert planned_and_announced(scenario, NOON) == [
@@ -114,7 +114,7 @@ def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before() -> Non
     assert planned_and_announced(scenario, NOON)[1] == (("second",), ["armed", "late"])
 
 
-def test_a_window_that_cuts_another_short_leaves_it_its_verdict() -> None:
+def test_a_window_that_another_cut_short_keeps_its_own_result() -> None:
     scenario = (
         ScheduledRoom()
         .open_session()
@@ -127,13 +127,13 @@ def test_a_window_that_cuts_another_short_leaves_it_its_verdict() -> None:
     assert planned_and_announced(scenario, NOON) == [(("long",), ["completed"]), (("inside",), [])]
 
 
-def test_overlapping_rules_of_one_stream_share_one_verdict() -> None:
+def test_overlapping_rules_with_the_same_start_options_share_one_result() -> None:
     scenario = ScheduledRoom().put_schedule("early").put_schedule("later", at=["13:30"])
     scenario.until(ONE + 2 * HOUR)
     assert planned_and_announced(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
 
 
-def test_a_rule_that_is_put_inside_a_window_which_another_opened_keeps_one_verdict() -> None:
+def test_a_rule_that_is_put_inside_another_rules_window_shares_its_result() -> None:
     scenario = ScheduledRoom().put_schedule("early")
     scenario.until(ONE + 10 * MINUTE)
     scenario.put_schedule("later", at=["13:05"], long=2 * HOUR)

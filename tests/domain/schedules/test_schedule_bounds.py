@@ -101,7 +101,7 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize("rrule", ACCEPTED)
-def test_what_the_door_accepts_is_computable_in_every_year(rrule: Any) -> None:
+def test_an_accepted_schedule_is_computable_in_every_year(rrule: Any) -> None:
     schedule = accepted(rrule=rrule, dtstart="2026-12-01T00:00")
     for year in range(2026, 2045):
         for month in (1, 6, 12):
@@ -337,7 +337,7 @@ given_schedules = st.builds(lambda trigger, more: {**trigger, **more}, triggers,
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(schedule=given_schedules, at=st.integers(ms(2026, 1, 1), ms(2036, 1, 1)))
-def test_what_the_door_accepts_can_be_computed_whenever_it_is_asked_for(schedule: Any, at: Any) -> None:
+def test_an_accepted_schedule_is_computable_at_any_moment(schedule: Any, at: Any) -> None:
     """The door ends, fails in one way alone, and accepts nothing that a later look-up cannot compute."""
     with step_budget(20 * SCHEDULE_STEPS_MAX, "the door"):
         try:
@@ -359,7 +359,7 @@ def steps_of_putting(schedule: Any, rooms: Any) -> Any:
     return budget.spent, outcome
 
 
-def test_a_costly_schedule_is_looked_up_once_in_a_fold_however_many_rooms_it_has() -> None:
+def test_a_costly_schedule_is_computed_once_per_event_for_any_number_of_rooms() -> None:
     costly = {"rrule": "FREQ=DAILY;COUNT=20000", "dtstart": "2026-12-01T00:00", "duration_s": 600}
     single, _ = steps_of_putting(costly, 1)
     many, outcome = steps_of_putting(costly, 300)

@@ -554,7 +554,7 @@ anything = st.one_of(
     [(54, 10), (55, 2)],
 )
 @settings(max_examples=100, deadline=None)
-def test_whenever_it_is_asked_it_names_the_same_windows(schedule: Any, span: Any, cuts: Any) -> None:
+def test_the_windows_are_the_same_at_whatever_moment_they_are_computed(schedule: Any, span: Any, cuts: Any) -> None:
     _, after, until = span
     whole = windows_of(schedule, after, until)
     for begin, long in cuts:
@@ -593,7 +593,7 @@ def test_a_sparse_schedule_is_looked_up_quickly(schedule: Any) -> None:
         ("DTSTART:20260101T000000\nRRULE:FREQ=DAILY", "2026-01-01T00:00", "one line"),
     ],
 )
-def test_a_recurrence_that_cannot_be_kept_to_is_refused_at_the_door(rule: str, dtstart: str, fragment: str) -> None:
+def test_validation_refuses_a_recurrence_that_cannot_be_computed(rule: str, dtstart: str, fragment: str) -> None:
     with pytest.raises(ValueError, match=fragment):
         check_openings(Schedule(duration_s=3600, rrule=rule, dtstart=dtstart))
 

@@ -27,7 +27,7 @@ def text_of(scenario: Any, kind: Any) -> Any:
     return render_notice(notice(scenario, kind), room_name=None, base_url=None).body
 
 
-def test_a_room_that_is_armed_again_is_told_without_the_run_before() -> None:
+def test_a_room_that_is_armed_again_is_announced_without_the_previous_stream() -> None:
     scenario = after_show(on_show(at=["13:00", "16:00"]))
     scenario.webhook("session-ended")
     scenario.until(ONE + 3 * HOUR + 5 * MINUTE)
@@ -39,7 +39,7 @@ def test_a_room_that_is_armed_again_is_told_without_the_run_before() -> None:
     assert notice(scenario, "missed").data["stream"] is None
 
 
-def test_a_window_is_told_with_the_run_that_it_had() -> None:
+def test_a_windows_notices_name_the_stream_it_had() -> None:
     scenario = on_show()
     scenario.until(ONE + 10 * MINUTE)
     scenario.stopped()
@@ -92,7 +92,7 @@ def test_an_exception_gives_a_window_without_an_end_a_real_close() -> None:
     assert notice(scenario, "late").data["closes_at"] is None
 
 
-def test_a_window_without_an_end_that_a_change_ends_is_told_with_the_moment_it_ended() -> None:
+def test_an_endless_window_that_a_change_closes_is_announced_with_the_time_of_the_change() -> None:
     scenario = endless({"always": True})
     scenario.put_rule({"name": "show", "rooms": [ROOM], "schedule": {"at": ["2027-01-01T10:00"], "duration_s": 60}})
     missed = notice(scenario, "missed")

@@ -189,7 +189,7 @@ def test_an_answer_in_an_unknown_form_says_nothing_about_who_is_there(answer: An
     assert reading.read_pages(lambda page, size: answer) is None
 
 
-def test_a_server_that_repeats_one_page_is_not_asked_for_ever() -> None:
+def test_a_server_that_repeats_one_page_is_not_requested_endlessly() -> None:
     repeated = RepeatedPage(documented([person("ada")], last=1_000_000, total=1_000_000))
     roster = reading.read_pages(repeated)
     assert roster is not None
@@ -225,7 +225,7 @@ def test_when_a_page_is_missing_hosts_found_so_far_are_named_and_the_others_coun
 # What a room keeps of it
 
 
-def test_hosts_are_told_from_viewers() -> None:
+def test_hosts_are_distinguished_from_viewers() -> None:
     scenario = on_air()
     probed(scenario, [person("eve", "VIEWER"), person("ada", "CONFERENCE"), person("bob", "RECV_ONLY")])
     shown = session(scenario)
@@ -369,7 +369,7 @@ def test_a_host_on_a_page_that_could_not_be_read_stays_a_host() -> None:
     assert session(scenario)["host_count"] is None
 
 
-def test_somebody_who_was_only_counted_is_not_told_to_have_joined_or_left() -> None:
+def test_a_participant_known_only_from_a_count_is_not_announced_as_joined_or_left() -> None:
     scenario = on_air()
     probed(scenario, crowd(1, 2_000))
     before = list(scenario.notices)

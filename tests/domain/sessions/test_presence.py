@@ -52,7 +52,7 @@ def until_asked_who(scenario: Scenario, limit_ms: int) -> int:
 # Routine verification
 
 
-def test_a_room_on_air_is_asked_now_and_then_who_is_there() -> None:
+def test_the_participants_of_a_room_on_air_are_probed_regularly() -> None:
     scenario = on_air()
     scenario.joined("ada")
     until_asked_who(scenario, 20 * MINUTE)
@@ -75,7 +75,7 @@ def test_hosts_and_viewers_are_known_soon_after_a_room_is_on_air() -> None:
     assert until_asked_who(scenario, 20 * MINUTE) >= 8 * MINUTE
 
 
-def test_a_room_off_air_with_a_live_session_is_asked_now_and_then_who_is_there() -> None:
+def test_the_participants_of_a_live_session_off_air_are_probed_regularly() -> None:
     scenario = with_session()
     scenario.joined("ada")
     assert until_asked_who(scenario, 40 * MINUTE) <= 31 * MINUTE
@@ -117,14 +117,14 @@ def test_videosdk_is_not_pressed_when_it_does_not_say_who_is_there() -> None:
     assert all(later - earlier >= 60 * SECOND for earlier, later in itertools.pairwise(probes))
 
 
-def test_without_a_live_session_nobody_is_asked() -> None:
+def test_without_a_live_session_participants_are_not_probed() -> None:
     scenario = with_session()
     scenario.joined("ada")
     scenario.webhook("session-ended")
     assert not [name for name in scenario.room.timers if name.startswith(("watch", "ask"))]
 
 
-def test_without_credentials_nobody_is_asked() -> None:
+def test_without_credentials_participants_are_not_probed() -> None:
     scenario = with_session(calls=False)
     scenario.joined("ada")
     scenario.left("ada")
@@ -147,7 +147,7 @@ def emptied(rule: dict[str, Any]) -> Scenario:
     return scenario
 
 
-def test_a_rule_that_notifies_because_nobody_is_there_asks_first() -> None:
+def test_a_rule_that_notifies_about_an_empty_room_probes_first() -> None:
     scenario = emptied(NOBODY_LEFT)
     assert "rule.left" not in scenario.notices
     answer(scenario, {})

@@ -54,7 +54,7 @@ def cause(scenario: Any) -> Any:
 
 @pytest.mark.parametrize("age", A_PERSONS[2:])
 @pytest.mark.parametrize("known_start", [True, False])
-def test_a_person_who_stops_the_stream_is_obeyed_at_any_age(age: Any, known_start: bool) -> None:
+def test_a_persons_stop_is_respected_at_any_age_of_the_stream(age: Any, known_start: bool) -> None:
     scenario = stopped_at_age(age, known_start=known_start)
     assert cause(scenario) == ("somebody", "webhook")
     scenario.wait(10 * MINUTE)
@@ -204,7 +204,7 @@ def test_each_cause_has_its_words(because: str, line: str) -> None:
     ]
 
 
-def test_a_story_without_credentials_knows_who_stopped_it_too() -> None:
+def test_without_credentials_a_persons_stop_is_recognised_too() -> None:
     scenario = Scenario(calls=False)
     scenario.webhook("session-started")
     scenario.hls("starting", "started", "stopped")

@@ -21,14 +21,14 @@ def asked_why(scenario: Any) -> Any:
     return scenario.room.probing.probe
 
 
-def test_a_failure_that_says_why_is_told_at_once() -> None:
+def test_a_failure_with_a_reason_is_announced_at_once() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a", reason="encoder crashed")
     assert failures(scenario) == [("a", "encoder crashed")]
     assert "ask:failure" not in scenario.room.timers
 
 
-def test_a_failure_without_a_reason_is_asked_about_and_told_with_what_is_said() -> None:
+def test_a_failure_without_a_reason_is_probed_and_announced_with_the_reason_found() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     assert scenario.view["state"] == "failed"
@@ -43,7 +43,7 @@ def test_a_failure_without_a_reason_is_asked_about_and_told_with_what_is_said() 
     assert len(failures(scenario)) == 1
 
 
-def test_the_notice_says_what_the_run_was_before_it_failed() -> None:
+def test_the_notice_names_the_state_before_the_failure() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     asked_why(scenario)
@@ -53,7 +53,7 @@ def test_the_notice_says_what_the_run_was_before_it_failed() -> None:
     assert notice.data["stream"]["state"] == "failed"
 
 
-def test_a_failure_of_which_nothing_more_is_known_is_told_without_a_reason() -> None:
+def test_a_failure_whose_probe_finds_no_reason_is_announced_without_one() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     asked_why(scenario)
@@ -61,7 +61,7 @@ def test_a_failure_of_which_nothing_more_is_known_is_told_without_a_reason() -> 
     assert failures(scenario) == [("a", None)]
 
 
-def test_a_failure_is_told_soon_although_no_answer_comes_and_the_reason_is_kept_when_it_does() -> None:
+def test_a_failure_is_announced_soon_though_the_probe_is_unanswered_and_a_late_reason_is_kept() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     failed_at = scenario.now
@@ -74,7 +74,7 @@ def test_a_failure_is_told_soon_although_no_answer_comes_and_the_reason_is_kept_
     assert scenario.view["stream"]["failure"] == "encoder crashed"
 
 
-def test_a_failure_is_told_at_once_when_videosdk_cannot_be_reached_and_explained_when_it_can() -> None:
+def test_a_failure_is_announced_at_once_when_videosdk_is_unreachable_and_its_reason_added_later() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     asked_why(scenario)
@@ -86,7 +86,7 @@ def test_a_failure_is_told_at_once_when_videosdk_cannot_be_reached_and_explained
     assert scenario.view["stream"]["failure"] == "encoder crashed"
 
 
-def test_a_reason_that_cannot_be_had_just_now_is_asked_for_again_for_a_while() -> None:
+def test_a_reason_that_is_not_available_yet_is_probed_again_for_a_while() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     for _ in range(4):
@@ -99,7 +99,7 @@ def test_a_reason_that_cannot_be_had_just_now_is_asked_for_again_for_a_while() -
     assert "ask:failure" not in scenario.room.timers
 
 
-def test_a_failure_that_waits_is_told_before_anything_newer_of_the_room_s_runs() -> None:
+def test_a_pending_failure_is_announced_before_newer_events_of_the_rooms_streams() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     scenario.hls("starting", id="b")
@@ -110,7 +110,7 @@ def test_a_failure_that_waits_is_told_before_anything_newer_of_the_room_s_runs()
     assert len(failures(scenario)) == 1
 
 
-def test_a_run_without_an_id_learns_it_with_its_reason() -> None:
+def test_a_stream_without_an_id_gets_it_together_with_its_failure_reason() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", "playable")
     scenario.hls("failed")
@@ -120,7 +120,7 @@ def test_a_run_without_an_id_learns_it_with_its_reason() -> None:
     assert failures(scenario) == [("a", "encoder crashed")]
 
 
-def test_without_credentials_a_failure_is_told_at_once() -> None:
+def test_without_credentials_a_failure_is_announced_at_once() -> None:
     scenario = on_air(calls=False)
     scenario.hls("failed", id="a")
     assert failures(scenario) == [("a", None)]
@@ -146,7 +146,7 @@ def test_a_rule_on_a_failure_acts_once_and_sees_the_reason() -> None:
     assert messages == ["encoder crashed"]
 
 
-def test_a_failed_run_that_was_wanted_is_started_again_without_waiting_for_its_reason() -> None:
+def test_a_failed_stream_that_is_desired_is_restarted_without_waiting_for_its_reason() -> None:
     scenario = Scenario()
     scenario.webhook("session-started")
     scenario.operator("start")

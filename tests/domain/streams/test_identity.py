@@ -47,7 +47,7 @@ def test_a_webhook_with_another_id_that_overtakes_the_answer_opens_no_stream_of_
     assert announced(scenario) == ["stream.starting", "stream.started", "stream.playable"]
 
 
-def test_an_answer_under_another_id_joins_what_webhooks_have_told_with_the_same_address() -> None:
+def test_an_answer_with_another_id_is_matched_to_the_stream_with_the_same_url() -> None:
     scenario = started()
     scenario.hls("starting", id="composer")
     scenario.hls("started", "playable", id="composer", url=url("a"))
@@ -111,7 +111,7 @@ def test_ids_that_differ_with_addresses_that_differ_are_two_streams() -> None:
     assert ids(scenario) == [{"a"}, {"b"}]
 
 
-def test_another_streams_start_that_was_held_back_is_told_when_its_address_shows_that_it_is_another() -> None:
+def test_a_provisional_stream_is_announced_once_its_url_shows_that_it_is_another_stream() -> None:
     scenario = started()
     scenario.answer("succeeded", run="a")
     scenario.hls("starting", id="b")

@@ -43,7 +43,7 @@ def test_the_states_in_order_are_starting_started_playable_stopping_stopped_fail
 
 
 @pytest.mark.parametrize(("state", "signal"), list(product(StreamState, StreamState)))
-def test_a_run_moves_to_any_later_state_and_never_back(state: Any, signal: Any) -> None:
+def test_a_stream_moves_to_any_later_state_and_never_back(state: Any, signal: Any) -> None:
     later = RANK.index(signal) > RANK.index(state)
     assert (signal in MOVES[state]) is later
     assert moved(a_run(state), signal).state is (signal if later else state)
@@ -57,14 +57,14 @@ def test_failed_outranks_all_and_nothing_follows_it() -> None:
 @pytest.mark.parametrize(
     "order", list(permutations([StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPING, StreamState.STOPPED]))
 )
-def test_whatever_the_order_a_run_that_was_stopped_is_stopped(order: Any) -> None:
+def test_a_stream_that_was_stopped_is_stopped_in_any_order_of_its_events(order: Any) -> None:
     run = a_run(StreamState.STARTING)
     for n, signal in enumerate(order, 2):
         run = moved(run, signal, n)
     assert run.state is StreamState.STOPPED
 
 
-def test_an_event_that_moves_nothing_leaves_the_run_as_it_was() -> None:
+def test_an_event_that_changes_no_state_leaves_the_stream_as_it_was() -> None:
     run = a_run(StreamState.PLAYABLE)
     assert moved(run, StreamState.STARTED) is run
     assert moved(run, StreamState.PLAYABLE) is run
@@ -86,11 +86,11 @@ def test_each_state_keeps_the_first_moment_it_was_reached() -> None:
     assert (run.ended_by, run.ended_event_id) == (EndedBy.WEBHOOK, "5-0")
 
 
-def test_a_run_first_seen_playable_has_started_too() -> None:
+def test_a_stream_first_reported_playable_has_a_start_time_too() -> None:
     assert moved(a_run(StreamState.STARTING), StreamState.PLAYABLE).started_at == 2_000
 
 
-def test_a_stopped_run_that_turns_out_failed_keeps_the_moment_of_its_end() -> None:
+def test_a_stopped_stream_that_turns_out_failed_keeps_its_end_time() -> None:
     stopped = moved(a_run(StreamState.PLAYABLE), StreamState.STOPPED)
     failed = moved(stopped, StreamState.FAILED, 9)
     assert (failed.state, failed.ended_at, failed.ended_event_id) == (StreamState.FAILED, 2_000, "2-0")
@@ -103,7 +103,7 @@ def test_a_known_name_is_never_changed_and_a_missing_one_is_added() -> None:
     assert (run.videosdk_id, run.url_key) == ("a", "https://cdn/x")
 
 
-def test_a_repair_reopens_an_ended_run_outside_the_table() -> None:
+def test_a_repair_may_reopen_an_ended_stream() -> None:
     run = reopen(moved(a_run(StreamState.PLAYABLE), StreamState.STOPPED), StreamState.STARTED, at=9_000, event_id="9-0")
     assert run.live
     assert (run.ended_at, run.ended_by, run.ended_event_id) == (None, None, None)

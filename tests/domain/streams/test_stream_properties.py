@@ -40,7 +40,7 @@ def deliveries(draw: Any) -> Any:
 
 @few
 @given(deliveries())
-def test_runs_that_carry_an_id_end_up_the_same_in_any_order_with_any_repeats(delivery: Any) -> None:
+def test_streams_with_ids_end_up_the_same_in_any_order_with_any_repeats(delivery: Any) -> None:
     sent, arrived, with_url = delivery
     scenario = Scenario()
     for room, session, run, state in arrived:
@@ -60,7 +60,7 @@ noise = st.sampled_from(["joined", "left", "repeat", "session", "bare-started", 
     named=st.sampled_from(["id", "url", "both", "bare"]),
     ends=st.lists(st.one_of(st.sampled_from(BARE_ENDS), noise), min_size=1, max_size=8),
 )
-def test_a_bare_end_ends_nothing_in_a_session_that_has_had_two_runs(named: Any, ends: Any) -> None:
+def test_a_stop_without_an_id_ends_nothing_in_a_session_of_two_streams(named: Any, ends: Any) -> None:
     def names(run: Any) -> Any:
         return {
             **({"id": run} if named in ("id", "both") else {}),
@@ -102,7 +102,7 @@ def test_a_bare_end_ends_nothing_in_a_session_that_has_had_two_runs(named: Any, 
     ended_before=st.booleans(),
     named_later=st.booleans(),
 )
-def test_a_stop_of_one_run_never_ends_the_next(
+def test_a_stop_of_one_stream_never_ends_the_next(
     named: Any, next_named: Any, end_names: Any, ends: Any, ended_before: Any, named_later: Any
 ) -> None:
     def names(run: Any, by: Any) -> Any:
@@ -266,7 +266,7 @@ def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(
     assert scenario.room is room
 
 
-def test_a_room_outside_the_session_keeps_its_own_runs() -> None:
+def test_events_of_one_room_leave_the_streams_of_another_unchanged() -> None:
     scenario = on_air("a")
     scenario.hls("starting", "started", room="other-room", session="s9", id="z")
     scenario.hls("stopped", id="a")

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.process
 BARE = {"stream_ids": False}
 
 
-def test_a_window_with_bare_webhooks_is_one_run_from_opening_to_close(scenario: ScenarioRoom) -> None:
+def test_a_window_whose_webhooks_lack_ids_is_one_stream_from_opening_to_close(scenario: ScenarioRoom) -> None:
     scenario.inject_faults(**BARE)
     scenario.joins()
     scenario.opens(lasts=10)
@@ -36,7 +36,7 @@ def test_a_stream_that_breaks_is_started_again_and_the_second_is_ended_at_the_cl
     assert scenario.desires(None)["state"] == "stopped"
 
 
-def test_a_person_who_stops_the_second_run_of_a_session_is_obeyed(scenario: ScenarioRoom) -> None:
+def test_a_persons_stop_of_a_sessions_second_stream_is_respected(scenario: ScenarioRoom) -> None:
     scenario.inject_faults(**BARE)
     scenario.joins()
     scenario.opens(lasts=24)
@@ -49,7 +49,7 @@ def test_a_person_who_stops_the_second_run_of_a_session_is_obeyed(scenario: Scen
     assert (scenario.broadcasts, len(scenario.runs)) == (["interrupted", "completed"], 2)
 
 
-def test_a_run_that_is_renewed_with_bare_webhooks_is_never_two(scenario: ScenarioRoom) -> None:
+def test_a_stream_renewed_with_webhooks_without_ids_is_never_two(scenario: ScenarioRoom) -> None:
     scenario.inject_faults(**BARE)
     scenario.joins()
     scenario.opens(lasts=24, max_run="6s")
@@ -60,7 +60,7 @@ def test_a_run_that_is_renewed_with_bare_webhooks_is_never_two(scenario: Scenari
     assert scenario.broadcasts == ["completed"]
 
 
-def test_an_operator_who_starts_and_ends_again_and_again_has_one_run_each_time(scenario: ScenarioRoom) -> None:
+def test_each_of_an_operators_repeated_starts_makes_one_stream(scenario: ScenarioRoom) -> None:
     scenario.inject_faults(**BARE)
     scenario.joins()
     scenario.receives("participant.joined")

@@ -18,7 +18,7 @@ def stays_on_air(scenario: ScenarioRoom) -> bool:
     return scenario.now["state"] == "playable" and not scenario.ends
 
 
-def test_an_empty_room_is_ended_after_videosdk_was_asked_who_is_there(scenario: ScenarioRoom) -> None:
+def test_an_empty_room_is_ended_after_its_participants_were_probed(scenario: ScenarioRoom) -> None:
     scenario.puts_rule(scenario.rule, when=EMPTY, **{"for": "3s"}, do="end")
     scenario.joins()
     scenario.receives("participant.joined")
@@ -34,7 +34,7 @@ def test_an_empty_room_is_ended_after_videosdk_was_asked_who_is_there(scenario: 
     assert len(scenario.ends) == 1
 
 
-def test_a_room_that_is_thought_empty_and_is_not_stays_on_air(scenario: ScenarioRoom) -> None:
+def test_a_room_that_only_seems_empty_stays_on_air(scenario: ScenarioRoom) -> None:
     scenario.puts_rule(scenario.rule, when=EMPTY, **{"for": "3s"}, do="end")
     scenario.joins()
     scenario.receives("participant.joined")
@@ -48,7 +48,7 @@ def test_a_room_that_is_thought_empty_and_is_not_stays_on_air(scenario: Scenario
     scenario.timeline_shows(Reason.RULE_NO_LONGER_HOLDS)
 
 
-def test_somebody_who_comes_back_in_time_stops_the_waiting(scenario: ScenarioRoom) -> None:
+def test_a_participant_who_returns_in_time_keeps_the_room_on_air(scenario: ScenarioRoom) -> None:
     scenario.puts_rule(scenario.rule, when=EMPTY, **{"for": "4s"}, do="end")
     scenario.joins()
     scenario.receives("participant.joined")
@@ -61,7 +61,7 @@ def test_somebody_who_comes_back_in_time_stops_the_waiting(scenario: ScenarioRoo
     scenario.timeline_shows(Reason.RULE_NO_LONGER_HOLDS)
 
 
-def test_a_stream_that_starts_slowly_is_told_of_by_name(scenario: ScenarioRoom) -> None:
+def test_a_slow_start_is_notified_with_the_rooms_name(scenario: ScenarioRoom) -> None:
     message = "{room.room_id} has been {room.state} for a while"
     scenario.puts_rule(scenario.rule, when='room.state == "starting"', **{"for": "3s"}, do="notify", message=message)
     scenario.pace(started_s=6)
@@ -74,7 +74,7 @@ def test_a_stream_that_starts_slowly_is_told_of_by_name(scenario: ScenarioRoom) 
     assert len(scenario.notices(f"rule.{scenario.rule}")) == 1
 
 
-def test_a_room_that_waits_too_long_for_its_session_is_told_of(scenario: ScenarioRoom) -> None:
+def test_a_long_wait_for_a_session_is_notified(scenario: ScenarioRoom) -> None:
     scenario.puts_rule(f"{scenario.rule}-waits", when="room.armed", **{"for": "3s"}, do="notify", message="nobody came")
     scenario.opens(lasts=15)
     notice = scenario.receives(f"rule.{scenario.rule}-waits")

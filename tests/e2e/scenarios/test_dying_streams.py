@@ -66,7 +66,7 @@ def test_a_stream_that_vanishes_without_a_word_is_missed_and_started_again(scena
     assert scenario.broadcasts == ["completed"]
 
 
-def test_a_person_who_stops_the_stream_in_the_app_is_obeyed_until_the_window_closes(scenario: ScenarioRoom) -> None:
+def test_a_persons_stop_in_the_app_is_respected_until_the_window_closes(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=12)
     scenario.on_air()
@@ -80,7 +80,7 @@ def test_a_person_who_stops_the_stream_in_the_app_is_obeyed_until_the_window_clo
     assert scenario.broadcasts == ["interrupted", "completed"]
 
 
-def test_a_persons_stop_that_is_told_after_it_was_found_by_asking_is_obeyed(scenario: ScenarioRoom) -> None:
+def test_a_persons_stop_is_respected_though_a_probe_found_it_before_the_webhook_arrived(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=22)
     scenario.on_air()
@@ -175,7 +175,7 @@ def test_a_close_while_the_stream_is_starting_waits_for_started_before_it_ends_i
     assert scenario.desires(None)
 
 
-def test_an_end_that_is_refused_is_told_and_tried_again(scenario: ScenarioRoom) -> None:
+def test_a_refused_end_is_announced_and_retried(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.inject_faults("end:409")
     scenario.opens(lasts=5)
@@ -206,7 +206,7 @@ def test_an_end_that_hangs_and_was_done_is_not_repeated(scenario: ScenarioRoom) 
 
 
 @pytest.mark.parametrize("broken", ["500", "503"])
-def test_an_end_that_breaks_is_asked_about_and_repeated(scenario: ScenarioRoom, broken: str) -> None:
+def test_an_end_of_unknown_outcome_is_probed_and_repeated(scenario: ScenarioRoom, broken: str) -> None:
     scenario.joins()
     scenario.inject_faults(f"end:{broken}")
     scenario.opens(lasts=5)

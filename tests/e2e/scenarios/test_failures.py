@@ -9,7 +9,7 @@ from tests.support.polling import LATE_S, wait_until
 pytestmark = pytest.mark.process
 
 
-def test_a_failure_is_told_with_the_reason_that_rest_shows(scenario: ScenarioRoom) -> None:
+def test_a_failure_is_announced_with_the_reason_from_the_rest_api(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.person_starts()
     scenario.on_air()
@@ -21,7 +21,7 @@ def test_a_failure_is_told_with_the_reason_that_rest_shows(scenario: ScenarioRoo
     assert len(scenario.notices("stream.failed")) == 1
 
 
-def test_a_failure_of_a_run_that_nothing_names_is_told_with_its_reason_all_the_same(scenario: ScenarioRoom) -> None:
+def test_a_failure_of_a_stream_without_id_and_url_is_announced_with_its_reason(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.inject_faults(stream_ids=False)
     scenario.person_starts()
@@ -30,7 +30,7 @@ def test_a_failure_of_a_run_that_nothing_names_is_told_with_its_reason_all_the_s
     assert scenario.receives("stream.failed")["data"]["stream"]["failure"] == "encoder crashed"
 
 
-def test_a_failure_is_told_in_time_although_videosdk_leaves_the_question_without_an_answer(
+def test_a_failure_is_announced_in_time_though_videosdk_does_not_answer_the_probe(
     scenario: ScenarioRoom,
 ) -> None:
     scenario.joins()

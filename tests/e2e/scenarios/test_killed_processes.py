@@ -15,7 +15,7 @@ from webhook_app.domain.reasons import Reason
 pytestmark = [pytest.mark.process, pytest.mark.own_product("isolated")]
 
 
-def test_killed_between_look_and_mark_the_start_is_decided_anew(scenario: ScenarioRoom) -> None:
+def test_a_start_whose_worker_is_killed_between_probe_and_mark_is_decided_again(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.inject_faults({"path": "active", "fault": "slow", "after_s": 600})
     scenario.opens(lasts=60)

@@ -103,7 +103,7 @@ def test_an_operators_end_holds_against_a_person_who_starts(scenario: ScenarioRo
     assert scenario.desires(False)
 
 
-def test_an_operators_start_is_dropped_at_the_next_opening_and_the_run_goes_on(scenario: ScenarioRoom) -> None:
+def test_an_operators_start_is_dropped_at_the_next_opening_and_the_stream_continues(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.operator("start")
     scenario.on_air()
@@ -124,7 +124,7 @@ def test_an_operators_end_is_dropped_at_the_next_opening(scenario: ScenarioRoom)
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 
 
-def test_an_operators_wish_with_a_time_of_its_own_holds_over_the_close(scenario: ScenarioRoom) -> None:
+def test_an_operators_start_with_a_time_limit_outlasts_the_close(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=6)
     scenario.on_air()

@@ -80,7 +80,7 @@ def test_down_while_the_stream_breaks_unheard_it_is_found_and_started_again(scen
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 2)
 
 
-def test_a_room_that_is_always_on_stays_on_over_the_fall_with_one_run(scenario: ScenarioRoom) -> None:
+def test_a_room_that_is_always_on_keeps_its_stream_over_an_outage(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.puts_rule(scenario.rule, schedule={"always": True})
     scenario.on_air()
@@ -95,7 +95,7 @@ def test_a_room_that_is_always_on_stays_on_over_the_fall_with_one_run(scenario: 
     scenario.rule_is("delete")
 
 
-def test_an_operators_time_that_runs_out_during_the_fall_is_over_afterwards(scenario: ScenarioRoom) -> None:
+def test_an_operators_time_limit_that_passes_during_an_outage_has_passed_afterwards(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.operator("start", until=moment(scenario.down_at + 5))
     scenario.on_air()
@@ -105,7 +105,7 @@ def test_an_operators_time_that_runs_out_during_the_fall_is_over_afterwards(scen
     assert len(scenario.runs) == 1
 
 
-def test_a_reminder_that_was_due_during_the_fall_is_told_afterwards(scenario: ScenarioRoom) -> None:
+def test_a_reminder_that_was_due_during_an_outage_is_announced_afterwards(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(at=scenario.up_at + 30, lasts=8, remind="40s")
     scenario.receives("broadcast.upcoming", limit_s=UP_AGAIN_S + 30)
@@ -116,7 +116,7 @@ def test_a_reminder_that_was_due_during_the_fall_is_told_afterwards(scenario: Sc
     assert scenario.broadcasts == ["upcoming", "completed"]
 
 
-def test_killed_while_it_looks_it_starts_once_it_is_back(scenario: ScenarioRoom) -> None:
+def test_a_start_whose_worker_is_killed_during_the_probe_is_made_once_after_the_restart(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.inject_faults({"path": "active", "fault": "slow", "after_s": 600})
     scenario.opens(at=scenario.down_at - 2, lasts=70)

@@ -100,7 +100,7 @@ def test_a_window_that_is_shortened_closes_earlier(scenario: ScenarioRoom) -> No
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 
 
-def test_another_start_inside_the_window_replaces_the_run_and_never_are_there_two(scenario: ScenarioRoom) -> None:
+def test_changed_start_options_inside_a_window_replace_the_stream_and_never_run_two(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=14)
     scenario.on_air()
@@ -132,7 +132,7 @@ def test_an_event_rule_that_wants_the_room_off_loses_to_a_window_and_the_timelin
     assert (scenario.broadcasts, len(scenario.runs), len(scenario.ends)) == (["completed"], 1, 1)
 
 
-def test_of_two_event_rules_the_newest_wish_wins_and_the_timeline_says_so(scenario: ScenarioRoom) -> None:
+def test_the_newest_of_two_event_rules_wins_and_the_timeline_says_so(scenario: ScenarioRoom) -> None:
     starter, ender = f"{scenario.rule}-a", f"{scenario.rule}-b"
     scenario.puts_rule(
         starter, on="participant-joined", do="start", if_='event.data.participantName.startsWith("Host")'

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.process
 @pytest.mark.parametrize(
     "refusal", ["409", "4020", "4029", pytest.param("429", marks=pytest.mark.own_product("isolated"))]
 )
-def test_a_start_that_is_refused_is_told_and_tried_again_ever_later(scenario: ScenarioRoom, refusal: str) -> None:
+def test_a_refused_start_is_announced_and_retried_with_growing_delays(scenario: ScenarioRoom, refusal: str) -> None:
     scenario.joins()
     scenario.inject_faults(f"start:{refusal}*2")
     scenario.opens(lasts=26, late_after="8s")
@@ -36,7 +36,7 @@ def test_a_start_that_is_refused_is_told_and_tried_again_ever_later(scenario: Sc
 
 
 @pytest.mark.parametrize("broken", ["500", "502", "503"])
-def test_after_a_5xx_videosdk_is_asked_twice_before_the_start_is_repeated(scenario: ScenarioRoom, broken: str) -> None:
+def test_after_a_5xx_videosdk_is_probed_twice_before_the_start_is_repeated(scenario: ScenarioRoom, broken: str) -> None:
     scenario.joins()
     scenario.inject_faults(f"start:{broken}")
     scenario.opens(lasts=24)
@@ -99,7 +99,9 @@ def test_a_start_that_hangs_and_was_done_is_found_by_its_webhooks(scenario: Scen
     assert (scenario.broadcasts, len(scenario.starts), len(scenario.runs)) == (["completed"], 1, 1)
 
 
-def test_a_start_that_hangs_and_was_done_is_found_by_asking_when_its_webhooks_are_lost(scenario: ScenarioRoom) -> None:
+def test_a_start_that_timed_out_but_took_effect_is_found_by_a_probe_when_its_webhooks_are_lost(
+    scenario: ScenarioRoom,
+) -> None:
     scenario.joins()
     scenario.inject_faults({"path": "start", "fault": "slow", "after_s": 600}, drop=["hls-*"])
     scenario.opens(lasts=24)
@@ -123,7 +125,7 @@ def test_a_start_that_is_done_after_we_gave_up_is_not_repeated(scenario: Scenari
     assert (scenario.broadcasts, len(scenario.starts), len(scenario.runs)) == (["completed"], 1, 1)
 
 
-def test_a_start_whose_answer_is_lost_is_one_run(scenario: ScenarioRoom) -> None:
+def test_a_start_whose_answer_is_lost_makes_one_stream(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.inject_faults("start:answer-lost")
     scenario.opens(lasts=10)

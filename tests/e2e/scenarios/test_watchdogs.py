@@ -112,7 +112,7 @@ def test_a_lost_stop_sequence_is_found_within_90_seconds(scenario: ScenarioRoom)
     assert scenario.now["stream"]["ended_by"] == "probe"
 
 
-def test_a_session_that_ended_under_a_live_stream_is_asked_about_a_minute_later(scenario: ScenarioRoom) -> None:
+def test_a_live_stream_whose_session_ended_is_probed_a_minute_later(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.person_starts()
     scenario.on_air()
@@ -178,7 +178,7 @@ def test_an_answer_that_is_older_than_an_event_ends_nothing(scenario: ScenarioRo
     assert scenario.notices("stream.stopped") == []
 
 
-def test_webhooks_that_come_twice_and_out_of_order_make_one_run(scenario: ScenarioRoom) -> None:
+def test_webhooks_repeated_and_out_of_order_make_one_stream(scenario: ScenarioRoom) -> None:
     scenario.inject_faults(repeat=2, reorder=0.5)
     scenario.joins()
     scenario.opens(lasts=12)

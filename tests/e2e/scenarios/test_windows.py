@@ -31,7 +31,7 @@ def test_an_armed_room_goes_on_air_by_the_very_event_that_opens_its_session(scen
     assert scenario.desires(None)["state"] == "stopped"
 
 
-def test_an_armed_room_whose_session_is_not_told_goes_on_air_within_35_seconds(scenario: ScenarioRoom) -> None:
+def test_an_armed_room_whose_session_webhook_is_lost_goes_on_air_within_35_seconds(scenario: ScenarioRoom) -> None:
     scenario.opens(lasts=50)
     scenario.receives("broadcast.armed")
     scenario.inject_faults(drop=["session-*", "participant-*"])
@@ -47,7 +47,7 @@ def test_an_armed_room_whose_session_is_not_told_goes_on_air_within_35_seconds(s
     assert scenario.broadcasts == ["armed", "completed"]
 
 
-def test_a_session_that_was_there_before_anybody_told_us_is_found_at_the_opening_and_nobody_is_alarmed(
+def test_a_session_whose_webhook_was_lost_is_found_at_the_opening_without_an_alarm(
     scenario: ScenarioRoom,
 ) -> None:
     scenario.inject_faults(drop=["session-*", "participant-*"])
@@ -79,7 +79,7 @@ def test_an_opening_while_videosdk_cannot_say_who_is_there_is_late_for_that_reas
     assert (scenario.broadcasts, len(scenario.runs)) == (["late", "completed"], 1)
 
 
-def test_a_session_that_is_told_before_the_opening_is_put_on_air_at_the_opening(scenario: ScenarioRoom) -> None:
+def test_a_session_that_starts_before_the_opening_is_put_on_air_at_the_opening(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(6, lasts=8, remind="5s")
     scenario.on_air()
@@ -194,7 +194,7 @@ def test_a_window_runs_over_no_longer_than_its_limit(scenario: ScenarioRoom) -> 
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 
 
-def test_a_long_window_renews_its_run_before_it_is_too_long_and_never_has_two(scenario: ScenarioRoom) -> None:
+def test_a_long_window_renews_its_stream_before_the_limit_and_never_runs_two(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=18, max_run="6s")
     scenario.on_air(2)
@@ -205,7 +205,7 @@ def test_a_long_window_renews_its_run_before_it_is_too_long_and_never_has_two(sc
     assert scenario.broadcasts == ["completed"]
 
 
-def test_a_run_that_is_renewed_waits_until_the_last_one_has_stopped(scenario: ScenarioRoom) -> None:
+def test_a_renewed_stream_starts_only_after_the_previous_one_has_stopped(scenario: ScenarioRoom) -> None:
     scenario.pace(stopped_s=6)
     scenario.joins()
     scenario.opens(lasts=30, max_run="8s")

@@ -105,7 +105,7 @@ def started(**more: Any) -> Any:
     return ring
 
 
-def test_a_pinned_key_is_never_asked_for() -> None:
+def test_a_pinned_key_is_never_fetched() -> None:
     ring = Ring(pinned=public_pem())
     ring.start()
     assert ring.ring.ready
@@ -181,7 +181,7 @@ def test_without_a_key_what_cannot_be_a_signature_is_malformed_all_the_same() ->
         Ring().ring.check(None, BODY)
 
 
-def test_without_a_key_videosdk_is_asked_again_with_each_webhook_but_not_at_once() -> None:
+def test_without_a_key_each_webhook_fetches_it_again_but_not_immediately() -> None:
     ring = Ring()
     ring.start()
     assert [ring.check() for _ in range(20)] == [SignatureCheck.UNDECIDED] * 20
@@ -214,7 +214,7 @@ def test_a_published_key_that_is_junk_does_not_replace_the_one_we_have() -> None
     assert ring.check() is SignatureCheck.VALID
 
 
-def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again() -> None:
+def test_a_wrong_signature_is_undecided_while_the_key_is_fetched_again() -> None:
     ring = started()
     ring.now += REFETCH_AFTER_S
     ring.hold()
@@ -232,7 +232,7 @@ def test_a_wrong_signature_is_wrong_once_the_same_key_came_back() -> None:
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
 
 
-def test_a_flood_of_wrong_signatures_asks_a_few_times_and_then_twice_a_minute() -> None:
+def test_a_flood_of_wrong_signatures_fetches_the_key_a_few_times_and_then_twice_a_minute() -> None:
     ring = started()
     ring.now += REFETCH_AFTER_S
     for second in range(10 * int(REFETCH_AFTER_S)):
@@ -278,7 +278,7 @@ def test_a_key_of_another_size_is_picked_up_like_any_other(keys_by_size: Any, si
     assert ring.check() is SignatureCheck.UNDECIDED or ring.check() is SignatureCheck.INVALID
 
 
-def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_ones() -> None:
+def test_a_flood_of_signatures_of_another_size_fetches_the_key_no_more_often_than_wrong_ones() -> None:
     ring = started()
     ring.now += REFETCH_AFTER_S
     for second in range(10 * int(REFETCH_AFTER_S)):

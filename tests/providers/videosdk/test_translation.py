@@ -105,7 +105,7 @@ def test_a_picture_has_its_size_where_that_is_given() -> None:
     assert TRANSLATOR.picture(shown) == Picture("https://x/y.png", 1280, None)
 
 
-def test_a_record_of_deliveries_tells_of_every_state() -> None:
+def test_a_delivery_record_contains_every_state() -> None:
     records = TRANSLATOR.deliveries({"hls-stopped": [1, 2], "hls-started": "x"})
     assert records[StreamState.STOPPED] == WebhookDeliveries("hls-stopped", 1, 2)
     assert records[StreamState.STARTED] == WebhookDeliveries("hls-started", 0, None)

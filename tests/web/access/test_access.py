@@ -186,7 +186,7 @@ def test_failures_are_counted_for_all_processes_together(client: Client, store_u
     assert Browser(second, peer="198.51.100.7").api(WRONG).status_code == 429
 
 
-def test_a_throttled_network_is_looked_at_again_after_the_window(client: Client, store_url: str) -> None:
+def test_a_throttled_network_may_try_again_after_the_window(client: Client, store_url: str) -> None:
     now = [0.0]
     throttle = throttle_of(store_url, clock=lambda: now[0])
     waits = [throttle.failed("2001:db8:1:2::1") for _ in range(LIMITS.failures + 1)]

@@ -102,7 +102,7 @@ def test_what_the_file_owns_may_be_tested_enabled_and_recovered_but_not_changed(
 
 
 @pytest.mark.parametrize("act", ["test", "enable", "recover", "rotate-secret"])
-def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody(
+def test_a_viewer_may_change_no_subscriber_and_an_unknown_subscriber_is_not_found(
     client: Client, web_client: WebClient, act: str
 ) -> None:
     subscriber = subscribe(web_client)
@@ -122,9 +122,7 @@ def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody
         ({"from": "2026-11-22T10:00:00Z", "until": "x"}, "until"),
     ],
 )
-def test_a_stretch_of_time_that_is_none_is_refused(
-    client: Client, web_client: WebClient, body: dict[str, Any], field: str
-) -> None:
+def test_an_empty_period_is_refused(client: Client, web_client: WebClient, body: dict[str, Any], field: str) -> None:
     subscriber = subscribe(web_client)
     answer = web_client.api("POST", f"/subscribers/{subscriber['id']}/recover", body)
     assert (answer.status_code, set(answer.json["errors"])) == (422, {field})

@@ -143,7 +143,7 @@ def test_a_form_that_was_sent_from_elsewhere_does_nothing(client: Client, admin:
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_viewer_may_look_and_not_act(client: Client, viewer: Any, path: Any) -> None:
+def test_a_viewer_may_read_pages_and_take_no_action(client: Client, viewer: Any, path: Any) -> None:
     answer = viewer.post(path, name="x")
     assert answer.status_code == 403
     assert "Read-only" in text_of(answer)

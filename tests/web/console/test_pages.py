@@ -320,7 +320,7 @@ def test_being_logged_in_is_no_token_of_the_api(client: Client, visitor: Any) ->
     assert visitor.post(f"/api/v1/rooms/{ROOM}/start").status_code == 401
 
 
-def test_on_this_very_machine_the_sandbox_may_be_looked_at_by_anybody(
+def test_on_the_same_machine_the_sandbox_is_readable_without_logging_in(
     client: Client, store_url: str, tmp_path: Path
 ) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
@@ -329,7 +329,7 @@ def test_on_this_very_machine_the_sandbox_may_be_looked_at_by_anybody(
     assert web_client.http.get("/api/v1/rooms").status_code == 401
 
 
-def test_elsewhere_the_sandbox_is_behind_the_log_in(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_on_another_machine_the_sandbox_requires_logging_in(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001", host="0.0.0.0")
     assert web_client.http.get("/").status_code == 302
 
@@ -379,7 +379,7 @@ def test_the_page_shows_rooms_events_and_deliveries(client: Client, visitor: Any
     assert "not processed yet" not in page
 
 
-def test_what_a_webhook_says_is_shown_and_not_obeyed(client: Client, visitor: Any) -> None:
+def test_markup_in_a_webhook_is_escaped(client: Client, visitor: Any) -> None:
     evil = '"><script>alert(1)</script>{{123456*7}}'
     body = webhook("participant-joined", evil, session=evil, participantId=evil, participantName=evil)
     append(client, Entry(Source.VIDEOSDK, "participant-joined", evil, body))

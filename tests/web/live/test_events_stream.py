@@ -188,7 +188,7 @@ def test_filters_are_those_of_the_list(client: Client, web_client: WebClient) ->
 
 
 @pytest.mark.parametrize("sse_limits", [SseLimits(heartbeat_s=0.1)])
-def test_a_quiet_stream_sends_heartbeats_and_advances_its_id(client: Client, web_client: WebClient) -> None:
+def test_an_idle_stream_sends_heartbeats_and_advances_its_id(client: Client, web_client: WebClient) -> None:
     watcher = Watcher(web_client, "?room_id=room-a")
     (event_id,) = append(client, happened("room-b"))
     fold_all(client)
@@ -292,7 +292,7 @@ def test_an_id_from_the_future_begins_now_and_says_so(client: Client, web_client
     assert watcher.ids == [event_id] and b"event: gap" in watcher.text
 
 
-def test_who_may_not_look_is_refused(web_client: WebClient) -> None:
+def test_requests_without_read_access_are_refused(web_client: WebClient) -> None:
     assert web_client.http.get("/api/v1/events/stream").status_code == 401
     wrong = web_client.http.get("/api/v1/events/stream", headers={"Authorization": "Bearer nonsense"})
     assert wrong.status_code == 401

@@ -45,7 +45,7 @@ def test_a_link_leads_to_the_playback_while_the_room_can_be_watched(
     assert answer.content_type == PROBLEM
 
 
-def test_the_newest_run_is_the_one_that_is_linked(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_the_newest_stream_is_linked(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, live_links=True)
     happens(client, "hls-started", id="run-1", playbackHlsUrl=URL)
     happens(client, "hls-stopped", id="run-1")

@@ -115,7 +115,7 @@ def test_what_can_be_is_there_before_anything_has_happened(client: Client, web_c
     assert scrape.value("tallylight_calls_total", kind="start", outcome="succeeded") == 0
 
 
-def test_openmetrics_is_given_to_who_asks_for_it(client: Client, web_client: WebClient) -> None:
+def test_openmetrics_is_returned_when_requested(client: Client, web_client: WebClient) -> None:
     everything_happens(web_client, client)
     accept = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
     scrape = Scrape(web_client, headers=accept)
@@ -234,7 +234,9 @@ def test_on_loopback_no_token_is_needed_but_behind_a_proxy(web_client: WebClient
 
 
 @pytest.mark.parametrize("surface", ["all", "console", "receiver"])
-def test_elsewhere_either_token_is_needed(client: Client, store_url: str, tmp_path: Path, surface: str) -> None:
+def test_on_another_machine_either_token_is_required(
+    client: Client, store_url: str, tmp_path: Path, surface: str
+) -> None:
     web_client = WebClient(store_url, tmp_path, host="0.0.0.0", surface=surface)
     assert web_client.http.get("/metrics").status_code == 401
     for token in (ADMIN_TOKEN, VIEWER_TOKEN):

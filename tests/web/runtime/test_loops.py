@@ -50,7 +50,7 @@ def test_a_loop_waits_longer_each_time_and_no_longer_than_its_limit() -> None:
         assert [loop.once() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
 
 
-def test_a_store_that_is_away_is_logged_once_and_looked_for_every_second() -> None:
+def test_an_unavailable_store_is_logged_once_and_retried_every_second() -> None:
     loop = Loop(LoopHealth("x"), raising(redis.ConnectionError("refused")), every_s=5.0)
     with capture_logs() as logs:
         assert [loop.once() for _ in range(4)] == [1.0] * 4

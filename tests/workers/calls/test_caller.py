@@ -75,7 +75,7 @@ def paths(sandbox: Any, room: Any) -> Any:
     return [(item["method"], item["path"].partition("?")[0]) for item in sandbox.log("call", room)]
 
 
-def test_a_start_is_looked_for_then_sent_and_its_answer_is_journaled(
+def test_a_start_probes_first_then_is_sent_and_its_answer_is_journaled(
     real: Any, sandbox: Any, request: pytest.FixtureRequest
 ) -> None:
     room = room_of(request)
@@ -90,7 +90,7 @@ def test_a_start_is_looked_for_then_sent_and_its_answer_is_journaled(
     assert Calls(real.client).waiting() == 0
 
 
-def test_a_start_is_marked_after_the_look_and_before_it_is_sent(harness: Any, stub: Any) -> None:
+def test_a_start_is_marked_after_the_probe_and_before_it_is_sent(harness: Any, stub: Any) -> None:
     call = harness.decided_call()
     observed = {}
 
@@ -132,7 +132,7 @@ def test_a_call_that_is_older_than_five_seconds_is_dropped(harness: Any, stub: A
     assert not harness.client.exists(keys.call_mark(call.call_id))
 
 
-def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(harness: Any, stub: Any) -> None:
+def test_a_start_becomes_too_old_while_its_probe_takes_too_long(harness: Any, stub: Any) -> None:
     harness.limit(too_old_ms=300)
     harness.decided_call()
 
@@ -154,7 +154,7 @@ def test_a_call_that_was_superseded_is_dropped(harness: Any, stub: Any) -> None:
     assert stub.posts() == []
 
 
-def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harness: Any, stub: Any) -> None:
+def test_a_call_that_is_superseded_during_its_probe_is_dropped(harness: Any, stub: Any) -> None:
     harness.decided_call()
 
     def look(handler: Any) -> None:
@@ -167,7 +167,9 @@ def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harnes
     assert stub.posts() == []
 
 
-def test_a_call_that_was_marked_and_never_answered_is_unknown_and_not_sent_again(harness: Any, stub: Any) -> None:
+def test_a_call_that_was_marked_and_never_answered_has_an_unknown_outcome_and_is_not_sent_again(
+    harness: Any, stub: Any
+) -> None:
     call = harness.decided_call()
     assert Calls(harness.client).mark(call)[0] is MarkResult.MARKED
     harness.work()
@@ -175,7 +177,9 @@ def test_a_call_that_was_marked_and_never_answered_is_unknown_and_not_sent_again
     assert stub.requests == []
 
 
-def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(harness: Any, stub: Any) -> None:
+def test_a_call_that_another_worker_marks_meanwhile_has_an_unknown_outcome_and_is_not_sent(
+    harness: Any, stub: Any
+) -> None:
     call = harness.decided_call()
 
     def look(handler: Any) -> None:
@@ -188,7 +192,7 @@ def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(harn
     assert stub.posts() == []
 
 
-def test_a_sender_that_dies_leaves_its_call_to_the_next_when_the_lease_runs_out(harness: Any, stub: Any) -> None:
+def test_a_call_of_a_worker_that_died_is_taken_over_when_its_lease_expires(harness: Any, stub: Any) -> None:
     call = harness.decided_call()
     queue = Calls(harness.client)
     [claimed] = [claim for claim in queue.claim(10) if claim.call.call_id == call.call_id]
@@ -224,7 +228,7 @@ def test_two_callers_make_each_call_once(client: Client, stub: Any) -> None:
     assert outcomes == ["succeeded"] * 12
 
 
-def test_a_slow_videosdk_holds_up_no_other_room(harness: Any, stub: Any) -> None:
+def test_a_slow_answer_delays_no_other_room(harness: Any, stub: Any) -> None:
     together = threading.Barrier(8)  # passed only while eight calls are waiting for their answers
 
     def slow(handler: Any) -> None:
@@ -240,7 +244,7 @@ def test_a_slow_videosdk_holds_up_no_other_room(harness: Any, stub: Any) -> None
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 402, 406, 409, 422, 429, 302])
-def test_another_answer_below_500_is_a_refusal(harness: Any, stub: Any, status: int) -> None:
+def test_any_other_status_below_500_is_a_refusal(harness: Any, stub: Any, status: int) -> None:
     stub.starts = (status, {"message": "because of that"})
     harness.decided_call()
     harness.work()
@@ -250,7 +254,7 @@ def test_another_answer_below_500_is_a_refusal(harness: Any, stub: Any, status: 
 
 
 @pytest.mark.parametrize("code", [400, "404", 429])
-def test_an_error_that_the_body_of_a_success_names_is_that_error(harness: Any, stub: Any, code: int | str) -> None:
+def test_an_error_code_in_the_body_of_a_200_is_that_error(harness: Any, stub: Any, code: int | str) -> None:
     stub.starts = (200, {"code": code, "message": "because of that"})
     harness.decided_call()
     harness.work()
@@ -278,9 +282,7 @@ def test_any_2xx_that_names_a_stream_is_a_success_with_that_stream(harness: Any,
 
 
 @pytest.mark.parametrize("success", [(200, "HLS started"), (202, b""), (204, b""), (201, {"message": "accepted"})])
-def test_a_2xx_that_names_no_stream_is_a_success_whose_stream_is_looked_for(
-    harness: Any, stub: Any, success: Any
-) -> None:
+def test_a_2xx_that_names_no_stream_is_a_success_whose_stream_is_probed(harness: Any, stub: Any, success: Any) -> None:
     stub.starts = success
     harness.decided_call()
     harness.work()
@@ -291,7 +293,7 @@ def test_a_2xx_that_names_no_stream_is_a_success_whose_stream_is_looked_for(
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-def test_nobody_knows_what_a_5xx_has_done(harness: Any, stub: Any, status: int) -> None:
+def test_a_5xx_is_an_unknown_outcome(harness: Any, stub: Any, status: int) -> None:
     stub.starts = (status, b"<h1>Bad Gateway</h1>")
     harness.decided_call()
     harness.work()
@@ -302,7 +304,7 @@ def test_nobody_knows_what_a_5xx_has_done(harness: Any, stub: Any, status: int) 
 
 
 @pytest.mark.parametrize("status", ["401", "403", "409", "429"])
-def test_the_sandboxs_refusals_are_refusals(
+def test_the_sandboxs_refusals_are_reported_as_refusals(
     real: Any, sandbox: Any, request: pytest.FixtureRequest, status: str
 ) -> None:
     room = room_of(request)
@@ -325,7 +327,7 @@ def test_a_room_without_a_session_is_refused_by_videosdk(
     assert (real.answer()["outcome"], real.answer()["status"]) == ("refused", 400)
 
 
-def test_who_hangs_is_left_when_the_deadline_has_come(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
+def test_a_call_that_hangs_is_given_up_at_the_deadline(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     real.limit(deadline_s=0.6)
     room = room_of(request)
     real.decided_call(room, sandbox.join(room))
@@ -337,7 +339,7 @@ def test_who_hangs_is_left_when_the_deadline_has_come(real: Any, sandbox: Any, r
     assert len(sandbox.starts(room)) == 1
 
 
-def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(harness: Any, stub: Any) -> None:
+def test_a_call_answered_byte_by_byte_is_given_up_at_the_deadline(harness: Any, stub: Any) -> None:
     harness.limit(deadline_s=0.6)
 
     def answer_slowly(handler: Any) -> None:
@@ -352,9 +354,7 @@ def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(harness: An
     assert harness.answer()["outcome"] == "unknown"
 
 
-def test_nobody_knows_what_became_of_an_answer_that_was_lost(
-    real: Any, sandbox: Any, request: pytest.FixtureRequest
-) -> None:
+def test_a_lost_answer_is_an_unknown_outcome(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
     real.decided_call(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "start", "fault": "answer-lost"}])
@@ -364,9 +364,7 @@ def test_nobody_knows_what_became_of_an_answer_that_was_lost(
     assert len(sandbox.starts(room)) == 1
 
 
-def test_an_answer_that_is_too_long_or_no_json_is_not_taken_for_a_success_without_a_stream(
-    harness: Any, stub: Any
-) -> None:
+def test_an_answer_that_is_too_long_is_not_a_success_without_a_stream(harness: Any, stub: Any) -> None:
     stub.starts = (200, b"x" * 2_000_000)
     harness.decided_call()
     harness.work()
@@ -374,7 +372,7 @@ def test_an_answer_that_is_too_long_or_no_json_is_not_taken_for_a_success_withou
 
 
 @pytest.mark.parametrize("fault", ["hang", "500", "502", "answer-lost"])
-def test_when_the_look_does_not_come_back_nothing_is_sent(
+def test_no_start_is_sent_when_its_probe_fails(
     real: Any, sandbox: Any, request: pytest.FixtureRequest, fault: str
 ) -> None:
     real.limit(deadline_s=0.6)
@@ -387,7 +385,7 @@ def test_when_the_look_does_not_come_back_nothing_is_sent(
     assert not real.client.exists(keys.call_mark(call.call_id))
 
 
-def test_when_the_look_is_refused_so_is_the_call(harness: Any, stub: Any) -> None:
+def test_a_call_whose_probe_is_refused_is_refused(harness: Any, stub: Any) -> None:
     stub.active = (401, {"error": "Token is invalid"})
     harness.decided_call()
     harness.work()
@@ -396,7 +394,7 @@ def test_when_the_look_is_refused_so_is_the_call(harness: Any, stub: Any) -> Non
     assert stub.posts() == []
 
 
-def test_when_nobody_listens_nothing_is_sent(client: Client) -> None:
+def test_no_start_is_sent_when_videosdk_refuses_connections(client: Client) -> None:
     [port] = free_ports(1)
     harness = CallHarness(client, f"http://127.0.0.1:{port}")
     call = harness.decided_call()
@@ -458,7 +456,7 @@ ODD_JSON = [
 
 @pytest.mark.parametrize("status", [200, 400, 409])
 @pytest.mark.parametrize("odd", ODD_JSON)
-def test_json_that_nobody_can_keep_as_it_is_leaves_no_start_without_its_answer(
+def test_a_start_whose_answer_is_json_that_cannot_be_stored_still_gets_an_answer(
     harness: Any, stub: Any, odd: Any, status: int
 ) -> None:
     stub.starts = (status, odd)
@@ -470,7 +468,7 @@ def test_json_that_nobody_can_keep_as_it_is_leaves_no_start_without_its_answer(
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("odd", ODD_JSON)
-def test_json_that_nobody_can_keep_as_it_is_leaves_no_probe_without_its_answer(
+def test_a_probe_whose_answer_is_json_that_cannot_be_stored_still_gets_an_answer(
     harness: Any, stub: Any, odd: Any, status: int
 ) -> None:
     stub.active = stub.room_listed = (status, odd)
@@ -480,7 +478,7 @@ def test_json_that_nobody_can_keep_as_it_is_leaves_no_probe_without_its_answer(
     fold_all(harness.client)
 
 
-def test_an_object_of_many_kilobytes_is_kept_in_short(harness: Any, stub: Any) -> None:
+def test_a_large_object_is_stored_abridged(harness: Any, stub: Any) -> None:
     bulk = {"junk": "x" * 500_000, "more": ["y"] * 9_000, **{f"key-{i}": i for i in range(5_000)}}
     stub.active = (200, {"code": 200, "data": {"id": "r" * 9_000, "end": None, **bulk}})
     harness.decided_probe()
@@ -491,7 +489,7 @@ def test_an_object_of_many_kilobytes_is_kept_in_short(harness: Any, stub: Any) -
 
 
 @pytest.mark.parametrize("nothing", NONE_ACTIVE)
-def test_every_way_to_say_that_none_is_active_lets_the_start_go(harness: Any, stub: Any, nothing: Any) -> None:
+def test_every_form_of_no_active_stream_lets_the_start_be_sent(harness: Any, stub: Any, nothing: Any) -> None:
     stub.active = nothing
     harness.decided_call()
     harness.work()
@@ -600,7 +598,7 @@ def test_a_redirect_is_not_followed(harness: Any, stub: Any) -> None:
     assert harness.answer()["outcome"] == "refused"
 
 
-def test_a_start_carries_what_was_wished_and_where_webhooks_are_taken(client: Client, stub: Any) -> None:
+def test_a_start_carries_its_options_and_the_webhook_url(client: Client, stub: Any) -> None:
     harness = CallHarness(client, stub.url, webhook_url="https://tally.example/webhooks/videosdk/tok")
     start = {"config": {"quality": "high", "layout": {"priority": "PIN"}}}
     harness.decided_call(start=start)
@@ -609,20 +607,20 @@ def test_a_start_carries_what_was_wished_and_where_webhooks_are_taken(client: Cl
     assert stub.posts() == [("/v2/hls/start", start | sent)]
 
 
-def test_a_webhook_url_that_was_wished_is_kept(client: Client, stub: Any) -> None:
+def test_a_webhook_url_in_the_options_is_kept(client: Client, stub: Any) -> None:
     harness = CallHarness(client, stub.url, webhook_url="https://tally.example/webhooks/videosdk/tok")
     harness.decided_call(start={"webhookUrl": "https://other.example/"})
     harness.work()
     assert stub.posts() == [("/v2/hls/start", {"roomId": ROOM, "webhookUrl": "https://other.example/"})]
 
 
-def test_without_a_public_address_a_start_names_none(harness: Any, stub: Any) -> None:
+def test_without_a_public_address_a_start_carries_no_webhook_url(harness: Any, stub: Any) -> None:
     harness.decided_call()
     harness.work()
     assert stub.posts() == [("/v2/hls/start", {"roomId": ROOM})]
 
 
-def test_an_end_names_the_stream_and_is_not_looked_for_first(harness: Any, stub: Any) -> None:
+def test_an_end_names_the_stream_and_sends_no_probe_first(harness: Any, stub: Any) -> None:
     harness.decided_call(run="run-7", command="end")
     harness.work()
     assert [(method, path) for method, path, _, _ in stub.requests if path.endswith("/end")] == [
@@ -632,7 +630,7 @@ def test_an_end_names_the_stream_and_is_not_looked_for_first(harness: Any, stub:
     assert (harness.answer()["outcome"], harness.answer()["kind"]) == ("succeeded", "end")
 
 
-def test_an_end_is_marked_and_dropped_as_a_start_is(harness: Any, stub: Any) -> None:
+def test_an_end_is_marked_and_dropped_like_a_start(harness: Any, stub: Any) -> None:
     call = harness.decided_call(run="run-7", command="end")
     harness.change(call, created_at=call.created_at - TOO_OLD_MS - 500)
     harness.work()
@@ -661,7 +659,7 @@ def test_a_room_whose_id_has_unusual_characters_is_probed_under_that_id(harness:
     assert stub.posts()[0][1]["roomId"] == "a b/c?d#e%2f"
 
 
-def test_what_was_sent_and_what_came_back_is_kept_with_the_call(harness: Any, stub: Any) -> None:
+def test_request_and_answer_are_stored_with_the_call(harness: Any, stub: Any) -> None:
     stub.starts = (409, {"message": "it is being processed"})
     call = harness.decided_call()
     harness.work()
@@ -689,7 +687,7 @@ def test_a_probe_reports_the_active_stream_the_participants_and_its_time(
 
 
 @pytest.mark.parametrize("paths", [["sessions"], ["session", "participants"]])
-def test_a_probe_that_cannot_learn_who_is_there_says_so(
+def test_a_probe_without_participants_reports_them_as_unknown(
     real: Any, sandbox: Any, request: pytest.FixtureRequest, paths: Any
 ) -> None:
     room = room_of(request)
@@ -703,7 +701,7 @@ def test_a_probe_that_cannot_learn_who_is_there_says_so(
 
 @pytest.mark.parametrize("modes", [True, False])
 @pytest.mark.parametrize("form", ["rows", "session", "404"])
-def test_a_probe_learns_who_is_there_in_every_form_of_the_answer(
+def test_a_probe_reads_participants_in_every_form_of_the_answer(
     real: Any, sandbox: Any, request: pytest.FixtureRequest, form: str, modes: bool
 ) -> None:
     room = room_of(request)
@@ -718,7 +716,7 @@ def test_a_probe_learns_who_is_there_in_every_form_of_the_answer(
 
 
 @pytest.mark.parametrize("path", ["session", "participants"])
-def test_a_probe_learns_who_is_there_from_either_endpoint(
+def test_a_probe_reads_participants_from_either_endpoint(
     real: Any, sandbox: Any, request: pytest.FixtureRequest, path: str
 ) -> None:
     room = room_of(request)
@@ -731,7 +729,7 @@ def test_a_probe_learns_who_is_there_from_either_endpoint(
     assert event.data["session"]["participants"] == {"p1": "Host Ada"}
 
 
-def test_a_probe_sees_the_active_stream(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
+def test_a_probe_reports_the_active_stream(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
     real.decided_call(room, sandbox.join(room))
     real.work()
@@ -745,7 +743,7 @@ def test_a_probe_sees_the_active_stream(real: Any, sandbox: Any, request: pytest
     assert real.client.sismember(keys.ON_AIR, room) or codec.room_of(real.client.get(keys.room(room))).streams
 
 
-def test_a_probe_that_began_before_newer_events_says_so(harness: Any, stub: Any) -> None:
+def test_a_probe_names_the_last_event_before_it_was_sent(harness: Any, stub: Any) -> None:
     harness.decided_probe()
     before = Journal(harness.client).last_id()
 
@@ -760,7 +758,7 @@ def test_a_probe_that_began_before_newer_events_says_so(harness: Any, stub: Any)
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_a_probe_that_does_not_get_through_concludes_nothing(harness: Any, stub: Any, status: int) -> None:
+def test_a_probe_that_is_refused_or_fails_concludes_nothing(harness: Any, stub: Any, status: int) -> None:
     stub.active = (status, {"message": "no"})
     harness.decided_probe()
     harness.work()
@@ -813,7 +811,7 @@ def test_the_token_is_a_raw_jwt_with_the_documented_claims(harness: Any, stub: A
     assert claims == {"apikey": API_KEY, "permissions": ["allow_join"], "version": 2, "roles": ["crawler"]}
 
 
-def test_the_token_is_made_anew_before_it_runs_out() -> None:
+def test_the_token_is_renewed_before_it_expires() -> None:
     now = [1_000_000.0]
     token = Token(API_KEY, SECRET, clock=lambda: now[0])
     first = token.header()

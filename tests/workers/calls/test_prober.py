@@ -111,7 +111,7 @@ def test_many_rooms_on_air_are_probed_by_one_list(harness: Any, stub: Any) -> No
     assert json.loads(attempts[-1])["message"] == f"by one list for {len(ROOMS)} rooms"
 
 
-def test_a_run_that_the_list_shows_as_ended_is_repaired(harness: Any, stub: Any) -> None:
+def test_a_stream_that_the_list_shows_as_ended_is_repaired(harness: Any, stub: Any) -> None:
     on_air(harness.client, ROOMS)
     look_at(harness.client, ROOMS)
     ended = shown(ROOMS[0], end="2026-11-22T12:00:00.000Z")
@@ -171,7 +171,7 @@ def test_a_list_that_is_refused_is_not_retried_for_a_while_and_rooms_are_probed_
 
 
 @pytest.mark.parametrize("status", [500, 503, 401])
-def test_a_list_that_cannot_be_had_concludes_nothing_and_asks_no_room_besides(
+def test_a_list_that_cannot_be_fetched_concludes_nothing_and_probes_no_single_room(
     harness: Any, stub: Any, status: int
 ) -> None:
     on_air(harness.client, ROOMS)
@@ -192,9 +192,7 @@ def test_few_rooms_are_probed_individually(harness: Any, stub: Any) -> None:
     assert sorted(looks(stub)) == [*active, *(f"/v2/hls/run-{room}" for room in ROOMS[:2])]  # and delivery records
 
 
-def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_the_same(
-    harness: Any, stub: Any
-) -> None:
+def test_probes_pause_as_long_as_retry_after_says_while_starts_are_still_made(harness: Any, stub: Any) -> None:
     stub.headers = {"Retry-After": "30"}
     stub.active = (429, {"message": "slow down"})
     harness.decided_probe("one")

@@ -64,7 +64,7 @@ def test_no_timer_waits_for_retention_and_retention_never_runs_twice_at_once(cli
     assert client.xlen(keys.JOURNAL) == 3
 
 
-def test_a_tidying_that_fails_is_logged_and_comes_again(client: Client) -> None:
+def test_a_failed_retention_run_is_logged_and_repeated(client: Client) -> None:
     begun = []
 
     def retention() -> None:

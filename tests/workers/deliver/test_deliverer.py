@@ -184,7 +184,7 @@ def test_a_410_to_several_at_once_is_journaled_once(harness: DeliveryHarness) ->
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DEAD}
 
 
-def test_a_429_is_answered_with_patience(harness: DeliveryHarness) -> None:
+def test_a_429_is_retried_after_its_retry_after(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [429]
     harness.endpoint.headers["Retry-After"] = "100"

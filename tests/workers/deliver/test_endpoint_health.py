@@ -210,7 +210,7 @@ def test_missed_notices_are_delivered_when_a_subscriber_is_enabled_with_recovery
     assert stale == {"stream.started": True, "stream.playable": False}
 
 
-def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_delivered(
+def test_recover_retries_the_dead_deliveries_of_a_period_and_leaves_the_delivered(
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
     harness.subscribe("tv", types=["stream.*"])

@@ -204,7 +204,7 @@ def test_a_public_address_that_leads_elsewhere_fails(store_url: str, client: Cli
     [(0, Level.FAILED), (ROOM_MIN_BYTES - 1, Level.FAILED), (ROOM_MIN_BYTES, Level.WARNING), (2**40, Level.OK)],
 )
 @pytest.mark.parametrize("running", [False, True])
-def test_the_disk_of_the_embedded_store_is_looked_at_whether_or_not_it_runs(
+def test_the_disk_of_the_embedded_store_is_checked_whether_or_not_the_store_runs(
     tmp_path: Path, free_bytes: int, level: Level, running: bool
 ) -> None:
     url = StoreFiles.of(tmp_path).url if running else None
@@ -214,7 +214,7 @@ def test_the_disk_of_the_embedded_store_is_looked_at_whether_or_not_it_runs(
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "unix:///run/redis.sock?db=0"])
-def test_the_disk_under_a_store_elsewhere_is_not_ours_to_judge(tmp_path: Path, url: str) -> None:
+def test_the_disk_of_a_remote_store_is_not_checked(tmp_path: Path, url: str) -> None:
     settings = Settings(data_dir=tmp_path, redis_url=url, videosdk_public_key=public_pem())
     names = {finding.name for finding in of_settings.check_settings(settings, sandbox=False)}
     assert "disk" not in names

@@ -156,7 +156,9 @@ def test_an_event_is_skipped_after_two_reports_of_it_unless_it_was_committed(cli
     assert events.load() == {first: "why"}
 
 
-def test_a_verdict_written_while_the_batch_folds_is_obeyed_before_the_batch_is_committed(client: Client) -> None:
+def test_a_poison_event_marked_while_a_batch_is_processed_is_skipped_before_the_batch_is_committed(
+    client: Client,
+) -> None:
     first, second = append(client, "a", "b")
     events = SkippedEventStore(client)
 
@@ -174,7 +176,7 @@ def test_a_verdict_written_while_the_batch_folds_is_obeyed_before_the_batch_is_c
     assert differences(client, refold(client)) == []
 
 
-def test_trimming_folds_by_the_verdicts_and_forgets_those_it_no_longer_needs(client: Client) -> None:
+def test_trimming_skips_poison_events_and_forgets_those_it_no_longer_needs(client: Client) -> None:
     first, _ = append(client, "a", "b")
     events = SkippedEventStore(client)
     events.report(first, "why")

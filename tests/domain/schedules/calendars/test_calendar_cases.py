@@ -252,7 +252,7 @@ def test_a_line_that_has_nothing_to_do_with_times_costs_nothing(junk: str, insid
         ["BEGIN:VALARM", "TRIGGER:-PT5M"],
     ],
 )
-def test_an_alarm_of_an_entry_is_not_looked_at(alarm: Any) -> None:
+def test_an_alarm_inside_a_calendar_entry_is_ignored(alarm: Any) -> None:
     lines = ["UID:1", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", "SUMMARY:Live: x"]
     read = calendar(event(*lines, *alarm))
     assert (shown(read), read.warnings) == ([GOOD], ())
@@ -315,7 +315,7 @@ def test_an_entry_that_cannot_be_read_is_left_out_and_named(lines: Any, fault: s
     assert [(warning.fault, warning.entry) for warning in read.warnings] == [(fault, "Live: bad")]
 
 
-def test_a_date_struck_out_that_cannot_be_read_is_told_and_the_entry_stays() -> None:
+def test_an_unreadable_excluded_date_is_reported_and_the_entry_stays() -> None:
     read = calendar(event("UID:1", "SUMMARY:Live: x", "DTSTART:20270301T100000Z", "DURATION:PT1H", "EXDATE:soon"))
     assert (shown(read), [warning.fault for warning in read.warnings]) == ([GOOD], ["bad-date"])
 

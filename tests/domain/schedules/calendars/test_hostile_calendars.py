@@ -281,7 +281,7 @@ def test_looking_entries_up_finds_what_going_through_all_of_them_finds(
     assert spans == sorted((b, e) for b, e in every if b < last and (e > first or b == e == first))
 
 
-def test_a_look_up_skips_what_is_over() -> None:
+def test_a_lookup_skips_past_occurrences() -> None:
     day = 86_400_000
     rows = tuple(
         (HORIZON.begins_at + number * day // 12, HORIZON.begins_at + number * day // 12 + 1_000, "x")
