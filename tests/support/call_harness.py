@@ -143,3 +143,14 @@ class CallHarness:
         """Overwrite fields of the call's stored record."""
         record = json.loads(codec.encode(call)) | changes
         self.client.set(keys.call(call.call_id), json.dumps(record))
+
+
+def room_of(request: Any) -> str:
+    """A room of the test's own in the sandbox."""
+    name: str = request.node.name
+    return "room-" + name[:60].replace("[", "-").replace("]", "")
+
+
+def paths(sandbox: Any, room: Any) -> Any:
+    """The calls that the sandbox has received for the room: method and path."""
+    return [(item["method"], item["path"].partition("?")[0]) for item in sandbox.log("call", room)]
