@@ -22,6 +22,7 @@ ALLOWED = {
     "webhook_app/domain/reasons.py": "codes of our own",
     "webhook_app/domain/sessions/participants.py": "modes are stored with participants and shown by the API",
     "workers/cli/commands/events.py": "an example in a command's help",
+    "webhook_app/console/components/trigger_forms.py": "examples in the fields of the rule editor",
     "workers/dev/demo.py": "the sandbox's example rule",
 }
 
