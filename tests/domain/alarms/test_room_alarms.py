@@ -151,6 +151,15 @@ def test_a_missed_broadcast_replaces_the_late_one_and_clears_a_day_later() -> No
     assert scheduled.world.alarms == {}
 
 
+def test_a_missed_broadcast_whose_close_is_not_known_is_an_alarm_too() -> None:
+    """More windows touch than are looked up ahead, and all of them pass while the product does not run."""
+    scheduled = ScheduledRoom().put_schedule(at=["13:00", "14:00", "15:00", "16:00", "17:00", "18:00"])
+    scheduled.skip_to(ONE + 4 * HOUR + SECOND)
+    [missed] = [notice for notice in scheduled.announced if notice.type == "broadcast.missed"]
+    assert missed.data["closes_at"] is None
+    assert "2026-11-22 13:00 UTC to an unknown end" in scheduled.world.alarms[MISSED].summary_text
+
+
 def test_a_missed_broadcast_clears_at_the_next_opening() -> None:
     scheduled = ScheduledRoom().put_schedule(at=["13:00", "15:00"])
     scheduled.until(ONE + HOUR + SECOND)
