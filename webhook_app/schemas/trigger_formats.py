@@ -51,6 +51,11 @@ class TriggerFormat:
     takes_action: bool = True
     has_event: bool = False
 
+    @property
+    def field_names(self) -> set[str]:
+        """The names of its fields in a rule, as users write it."""
+        return {field.data_key or name for name, field in self.fields.items()}
+
 
 def decode_trigger(data: Mapping[str, Any]) -> Trigger:
     """The trigger in a rule's checked form."""

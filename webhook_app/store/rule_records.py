@@ -1,6 +1,7 @@
 """Rules as they are stored: one flat object with the fields of the rule and those of every kind of trigger.
 
-The fields of the triggers that a rule does not have hold their defaults, null where there is none.
+The fields of the first kinds of triggers are in every stored rule, with their defaults where the rule has another
+trigger: null where there is none. Those of a later kind are in its own rules alone, so that the bytes of others stay.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,15 @@ from typing import Any
 import msgspec
 
 from webhook_app.domain.rules.rule import Rule, RuleFields
-from webhook_app.domain.rules.triggers import NO_TRIGGER, TRIGGERS, Trigger, kind_in
+from webhook_app.domain.rules.triggers import (
+    NO_TRIGGER,
+    TRIGGERS,
+    ConditionTrigger,
+    EventTrigger,
+    ScheduleTrigger,
+    Trigger,
+    kind_in,
+)
 
 # The order in which earlier versions wrote the fields: a rule's ETag comes from its stored bytes.
 _ORDER = (
@@ -46,4 +55,5 @@ def _default_of(field: Any) -> Any:
     return None if field.default is MISSING else field.default
 
 
-_DEFAULTS = {field.name: _default_of(field) for trigger in TRIGGERS.values() for field in fields(trigger)}
+_FIRST_KINDS = (ScheduleTrigger, EventTrigger, ConditionTrigger)
+_DEFAULTS = {field.name: _default_of(field) for trigger in _FIRST_KINDS for field in fields(trigger)}

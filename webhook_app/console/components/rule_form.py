@@ -7,6 +7,7 @@ from webhook_app.console.components.trigger_forms import TRIGGER_FORMS, form_fie
 from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.domain.rules.triggers import TriggerKind
 from webhook_app.providers.registry import PROVIDER
+from webhook_app.schemas.trigger_formats import FORMATS
 
 TRIGGERS = tuple(kind.value for kind in TriggerKind)
 # Labels of the form fields.
@@ -49,7 +50,7 @@ CRON_EXAMPLES: Mapping[str, str] = {
     "0 * * * *": "every hour",
     "0 10 * * SUN#1": "first Sunday of the month at 10:00",
 }
-BY_TRIGGER: Mapping[str, tuple[str, ...]] = {kind.value: form_fields(kind) for kind in TriggerKind}
+BY_TRIGGER: Mapping[str, tuple[str, ...]] = {kind.value: form_fields(kind) for kind in TRIGGER_FORMS}
 SCHEDULE_FIELDS = ("cron", "at", "duration", "timezone")
 BLANK = {"trigger": "when", "do": "end", "rooms": "*"}
 
@@ -89,8 +90,11 @@ def rule_of(form: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
     rule |= {name: values[name] for name in BY_TRIGGER.get(trigger, ()) if name in values}
     if rule.get("do") != "notify":
         rule.pop("message", None)
-    form_fields = {"name", "rooms", "timezone", *TRIGGERS, *(name for names in BY_TRIGGER.values() for name in names)}
-    other_fields = {name: value for name, value in base.items() if name not in form_fields}
+    shown = {"name", "rooms", "timezone", *TRIGGERS, *(name for names in BY_TRIGGER.values() for name in names)}
+    kind = kind_of(base)
+    if kind is not None and kind == trigger:
+        shown -= FORMATS[kind].field_names - {kind, *form_fields(kind)}  # a schedule's `if` is in the text alone
+    other_fields = {name: value for name, value in base.items() if name not in shown}
     if "start" in other_fields and trigger != "schedule" and rule.get("do") != "start":
         del other_fields["start"]
     return rule | other_fields

@@ -4,12 +4,10 @@ Webhooks may be lost or late and leave somebody in the session who has left, or 
 therefore verified now and then, and sooner where something depends on it.
 """
 
-from typing import assert_never
-
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.rules.conditions import stored_condition
 from webhook_app.domain.rules.rule import Rule
-from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger
+from webhook_app.domain.rules.triggers import ConditionTrigger, ScheduleTrigger
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.times import MINUTE, SECOND
@@ -86,15 +84,8 @@ def is_verified_first(rule: Rule) -> bool:
 
 
 def _depends_on_participants(rule: Rule) -> bool:
-    match rule.trigger:
-        case ScheduleTrigger() as trigger:
-            return trigger.depends_on_participants
-        case ConditionTrigger():
-            return is_verified_first(rule)
-        case EventTrigger():
-            return False
-        case _ as never:
-            assert_never(never)
+    trigger = rule.schedule_trigger
+    return (trigger is not None and trigger.depends_on_participants) or is_verified_first(rule)
 
 
 def _needs_modes(context: StepContext, rule: Rule, session: Session) -> bool:
@@ -105,7 +96,5 @@ def _needs_modes(context: StepContext, rule: Rule, session: Session) -> bool:
         case ScheduleTrigger() as trigger:
             by_hosts = trigger.empty_means is EmptyMeans.NO_HOSTS and trigger.depends_on_participants
             return by_hosts and context.room.schedule.window is not None and session.known_hosts == 0
-        case EventTrigger():
-            return False
-        case _ as never:
-            assert_never(never)
+        case _:
+            return False  # no other trigger counts hosts
