@@ -1,16 +1,31 @@
-"""Identifiers use the field's standard terms: words of the project's earlier private vocabulary stay out."""
+"""Identifiers in Python, templates, style sheets and scripts use standard terms: the earlier vocabulary stays out."""
 
 import ast
 import re
 from collections.abc import Iterator
 
+import jinja2
 import pytest
+from jinja2 import nodes
 
 from tests.support import paths
 
 PACKAGES = ("webhook_app", "workers", "sandbox", "tests", "bench")
 # Bindings that carry no type: the reader has to look up what they are.
 BARE_NAMES = frozenset({"one", "found", "said", "told", "made", "held", "known", "given", "asked", "seen", "wanted"})
+# The same, where all are gone from the product.
+PRODUCT_BARE_NAMES = frozenset(
+    (
+        "alike anew ask been began beside came good here kept look loud meant mine ours say taken theirs there "
+        "trouble troubles went world wrong"
+    ).split()
+)
+PRODUCT = ("webhook_app", "workers", "sandbox")
+# CSS classes that say nothing about the element they style.
+BARE_CLASSES = frozenset(
+    "about act acts alone been came careful did do here ill order orders place said told trial unseen was went".split()
+)
+CONSOLE = paths.ROOT / "webhook_app" / "console"
 # Words with a standard term: "worker" for hand, "desired" for wish, "delivered" or "announced" for told, and so on.
 BANNED_WORDS = frozenset(
     (
@@ -75,6 +90,42 @@ def faults(source: str) -> list[str]:
     ]
 
 
+def product_faults(source: str) -> list[str]:
+    """The bindings of a product module that are bare words, as `line: name`."""
+    return [f"{line}: {name}" for line, name in bindings(ast.parse(source)) if name.lstrip("_") in PRODUCT_BARE_NAMES]
+
+
+def is_banned(name: str) -> bool:
+    """Whether a name of a template or a script may not be used."""
+    words = (word.lower() for word in WORDS.findall(name))
+    return name in BARE_NAMES | PRODUCT_BARE_NAMES or not BANNED_WORDS.isdisjoint(words)
+
+
+def template_bindings(source: str) -> Iterator[str]:
+    """Every name that a Jinja template binds: loop variables, assignments, macros and their parameters, imports."""
+    template = jinja2.Environment(autoescape=True).parse(source)
+    yield from (name.name for name in template.find_all(nodes.Name) if name.ctx in ("store", "param"))
+    for macro in template.find_all(nodes.Macro):
+        yield macro.name
+
+
+def css_classes(source: str) -> set[str]:
+    """The classes in the selectors of a style sheet."""
+    selectors = re.sub(r"/\*.*?\*/|\{[^{}]*\}", " ", source, flags=re.S)
+    return set(re.findall(r"\.([A-Za-z_][\w-]*)", selectors))
+
+
+def script_bindings(source: str) -> set[str]:
+    """The variables, functions and arrow parameters of a script; comments are left out."""
+    code = re.sub(r"//[^\n]*", "", source)
+    names = set(re.findall(r"\b(?:const|let|var|function)\s+([A-Za-z_$][\w$]*)", code))
+    for parameters in re.findall(r"\(([\w$, ]+)\)\s*(?:=>|\{)", code):
+        names |= {parameter.strip() for parameter in parameters.split(",")}
+    for declaration in re.findall(r"\b(?:let|var)\s+([^;]*);", code):
+        names |= set(re.findall(r"([A-Za-z_$][\w$]*)\s*=(?!=)", declaration))
+    return names
+
+
 MODULES = {
     str(path.relative_to(paths.ROOT)): path
     for package in PACKAGES
@@ -94,6 +145,40 @@ def test_identifiers_use_standard_terms() -> None:
 def test_every_exception_is_still_needed() -> None:
     needed = {(name, fault.partition(": ")[2]) for name, path in MODULES.items() for fault in faults(path.read_text())}
     assert needed >= STORED_OR_PUBLIC
+
+
+def test_no_bare_word_names_a_variable_of_the_product() -> None:
+    product = {name: path for name, path in MODULES.items() if name.startswith(PRODUCT)}
+    found_faults = {name: product_faults(path.read_text()) for name, path in product.items()}
+    assert {name: module_faults for name, module_faults in found_faults.items() if module_faults} == {}
+
+
+def test_templates_use_standard_terms() -> None:
+    names = {path.name: set(template_bindings(path.read_text())) for path in (CONSOLE / "templates").glob("*.html")}
+    assert {name: banned for name, bound in names.items() if (banned := set(filter(is_banned, bound)))} == {}
+
+
+def test_style_sheets_use_standard_terms() -> None:
+    classes = css_classes((CONSOLE / "static" / "tally.css").read_text())
+    assert len(classes) > 100
+    assert classes & (BARE_CLASSES | BARE_NAMES | BANNED_WORDS) == set()
+
+
+def test_scripts_use_standard_terms() -> None:
+    names = {path.name: script_bindings(path.read_text()) for path in (CONSOLE / "static").glob("*.js")}
+    assert {name: banned for name, bound in names.items() if (banned := set(filter(is_banned, bound)))} == {}
+
+
+def test_banned_names_in_templates_styles_and_scripts_are_found() -> None:
+    template = "{% for one in rows %}{% set found = one.x %}{% macro say(told) %}{{ seen }}{% endmacro %}{% endfor %}"
+    assert set(filter(is_banned, template_bindings(template))) == {"one", "found", "say", "told"}
+    assert css_classes(".a .order { color: red } /* .b */ @media x { .went:hover { top: 1.5em } }") == {
+        "a",
+        "order",
+        "went",
+    }
+    script = "// one\nconst found = rows.map((one) => one.id); let said = 1, busy = 0; function say(text, told) { }"
+    assert set(filter(is_banned, script_bindings(script))) == {"found", "one", "said", "say", "told"}
 
 
 def test_no_file_is_named_by_a_banned_word() -> None:

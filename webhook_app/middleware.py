@@ -73,7 +73,7 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.began = monotonic()
+        g.started_at = monotonic()
         g.request_id = request_id_of(request.headers.get(REQUEST_ID, "")) or token_hex(8)
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 

@@ -40,7 +40,7 @@ class ThrottleLimits:
 class _LocalCount:
     """A network in this process: failures since the window began, and until when it is throttled."""
 
-    began_at: float
+    started_at: float
     failures: int = 0
     throttled_until: float = 0.0
 
@@ -71,7 +71,7 @@ class FailedLogins:
         if local.throttled_until > now:
             return max(1, ceil(local.throttled_until - now))
         shared = self._count_in_store(network)
-        failures, left_s = shared or (local.failures, local.began_at + self._limits.window_s - now)
+        failures, left_s = shared or (local.failures, local.started_at + self._limits.window_s - now)
         if failures <= self._limits.failures:
             return 0
         local.throttled_until = now + left_s
@@ -83,7 +83,7 @@ class FailedLogins:
     def _count_here(self, network: str, now: float) -> _LocalCount:
         with self._lock:
             local = self._local.get(network)
-            if local is None or now - local.began_at >= self._limits.window_s:
+            if local is None or now - local.started_at >= self._limits.window_s:
                 local = self._local[network] = _LocalCount(now)
             local.failures += 1
             self._local.move_to_end(network)

@@ -36,7 +36,7 @@ def calls_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
 def _call(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
     parameters = operation.get("parameters", [])
     answers = operation.get("responses", {})
-    good = next((code for code in sorted(answers) if code.isdecimal() and int(code) < 300), None)
+    success_code = next((code for code in sorted(answers) if code.isdecimal() and int(code) < 300), None)
     return {
         "method": method.upper(),
         "path": path,
@@ -46,8 +46,8 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
         "headers": [parameter["name"] for parameter in parameters if parameter.get("in") == "header"],
         "answers": sorted(key for key in answers if key.isdecimal()),
         "body": _example(operation.get("requestBody", {})),
-        "good": good,
-        "answer": _example(answers.get(good, {})),
+        "good": success_code,
+        "answer": _example(answers.get(success_code, {})),
     }
 
 

@@ -50,10 +50,10 @@ def participants_view(session: Session, *, all_hosts: bool = False) -> list[dict
     modes = session.modes
     hosts = [who for who, mode in modes.items() if role_of(mode) is Role.HOST]
     others = (who for who in session.participants if role_of(modes.get(who)) is not Role.HOST)
-    shown = [*hosts, *islice(others, max(0, PARTICIPANTS_SHOWN - len(hosts)))]
+    listed = [*hosts, *islice(others, max(0, PARTICIPANTS_SHOWN - len(hosts)))]
     return [
         {"participant_id": who, "name": session.participants[who], "mode": modes.get(who)}
-        for who in (shown if all_hosts else shown[:PARTICIPANTS_SHOWN])
+        for who in (listed if all_hosts else listed[:PARTICIPANTS_SHOWN])
     ]
 
 
@@ -84,13 +84,13 @@ def session_view(session: Session) -> dict[str, Any]:
 
 
 def _state(room: Room, config: Config, now: int) -> str:
-    shown = room.shown_stream
-    return "idle" if shown is None else shown.state.value
+    stream = room.shown_stream
+    return "idle" if stream is None else stream.state.value
 
 
 def _stream(room: Room, config: Config, now: int) -> dict[str, Any] | None:
-    shown = room.shown_stream
-    return None if shown is None else stream_view(shown, now, config.room_name(room.room_id))
+    stream = room.shown_stream
+    return None if stream is None else stream_view(stream, now, config.room_name(room.room_id))
 
 
 def _desired(room: Room, config: Config, now: int) -> dict[str, Any] | None:

@@ -127,10 +127,10 @@ class _Stream:
             yield b"retry: %d\n\n" % limits.retry_more_ms
             return
         while self._is_live and monotonic() < deadline:
-            taken = await self._client.take(limits.heartbeat_s)
-            if taken is None:
+            queued = await self._client.take(limits.heartbeat_s)
+            if queued is None:
                 return
-            frames, reached = taken
+            frames, reached = queued
             new_frames = [frame.text for frame in frames if order(frame.event_id) > order(position)]
             if reached is not None and order(reached) > order(position):
                 position = reached

@@ -97,11 +97,11 @@ def _shown_authority(parts: SplitResult) -> str:
 def _shown_path(parts: SplitResult) -> str:
     prefix, segments = _split_path(parts)
     keyed = prefix is not None
-    shown = [
+    masked = [
         _shown_segment(segment, after=segments[at - 1] if at else "", keyed=keyed)
         for at, segment in enumerate(segments)
     ]
-    return (prefix or "") + "/".join(shown)
+    return (prefix or "") + "/".join(masked)
 
 
 def _split_path(parts: SplitResult) -> tuple[str | None, list[str]]:
@@ -170,8 +170,8 @@ def _shown_channel(url: str) -> str:
 
 
 def _channel_secrets(url: str, rest: str) -> tuple[str, ...]:
-    shown = shown_url(url)
-    public = set(re.split(r"[/?&=:@#]+", shown))
+    masked = shown_url(url)
+    public = set(re.split(r"[/?&=:@#]+", masked))
     return tuple(part for part in re.split(r"[/?&=:@#]+", rest) if len(part) > 3 and part not in public)
 
 
@@ -185,8 +185,8 @@ def _user_parts(parts: SplitResult) -> Iterator[str]:
 
 
 def _path_parts(parts: SplitResult) -> Iterator[str]:
-    shown = _shown_path(parts)
-    if shown == parts.path:
+    masked = _shown_path(parts)
+    if masked == parts.path:
         return
     yield parts.path
     prefix, segments = _split_path(parts)

@@ -161,14 +161,16 @@ class StoreMetrics:
 
     def _deliveries(self, now: int) -> Iterator[Metric]:
         figures = read_delivery_figures(self._client)
-        kept = GaugeMetricFamily("tallylight_deliveries", "Deliveries that are kept, by state.", labels=["state"])
+        kept_deliveries = GaugeMetricFamily(
+            "tallylight_deliveries", "Deliveries that are kept, by state.", labels=["state"]
+        )
         for state, count in (
             ("pending", figures.pending),
             ("delivered", figures.delivered),
             ("dead", figures.dead),
         ):
-            kept.add_metric([state], count)
-        yield kept
+            kept_deliveries.add_metric([state], count)
+        yield kept_deliveries
         due_at = figures.oldest_due_at
         late = max(0.0, now - due_at) / 1000 if due_at is not None else 0
         yield GaugeMetricFamily(
@@ -220,14 +222,14 @@ class StoreMetrics:
 
 
 def _histogram(measured: Mapping[str, int], name: str, about: str) -> Metric:
-    kept = measures.histogram(measured, name)
+    stored = measures.histogram(measured, name)
     buckets: list[tuple[str, float]] = []
     so_far = 0
-    for bound, count in kept.buckets.items():
+    for bound, count in stored.buckets.items():
         so_far += count
         buckets.append(("+Inf" if bound is None else str(bound / 1000), so_far))
     family = HistogramMetricFamily(f"tallylight_{name}_seconds", about)
-    family.add_metric([], buckets, kept.sum_ms / 1000)
+    family.add_metric([], buckets, stored.sum_ms / 1000)
     return family
 
 

@@ -192,7 +192,7 @@ class AppendResponse(HandedOffResponse):
     def complete_in_thread(self) -> None:
         """Wait for the append on the calling thread, then build the response."""
         try:
-            self._kept(self._receiver.append_now(self._entry))
+            self._count_stored(self._receiver.append_now(self._entry))
         except StoreUnavailableError:
             self._not_kept()
 
@@ -212,7 +212,7 @@ class AppendResponse(HandedOffResponse):
             headers.append((REQUEST_ID.lower().encode(), self._request_id.encode()))
         await send_response(exchange.send, 200, headers, body)
 
-    def _kept(self, event_id: str) -> None:
+    def _count_stored(self, event_id: str) -> None:
         self._count_kept(event_id)
         self.status_code = 200
         self.set_data(_kept_body(event_id))

@@ -136,8 +136,8 @@ def _condition_view(trigger: ConditionTrigger) -> dict[str, Any]:
 
 def _is_event_type(kind: str) -> None:
     family = kind.split(".", 1)[0]
-    ours = "." in kind and family in {notice_type.split(".", 1)[0] for notice_type in NOTICE_TYPES}
-    if ours and kind not in NOTICE_TYPES:
+    is_own_type = "." in kind and family in {notice_type.split(".", 1)[0] for notice_type in NOTICE_TYPES}
+    if is_own_type and kind not in NOTICE_TYPES:
         close = ", ".join(notice_type for notice_type in NOTICE_TYPES if notice_type.startswith(family + "."))
         raise ValidationError(f"unknown type {kind!r}; the {family}.* types are {close}")
 

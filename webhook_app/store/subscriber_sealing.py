@@ -71,19 +71,19 @@ class SubscriberReader:
             stored = _sealed_subscriber_of(raw)
         except msgspec.ValidationError:
             return _from_unsealed(raw)
-        subscriber_id, shown = stored.open.subscriber_id, _shown_today(stored.open.shown_url)
+        subscriber_id, url = stored.open.subscriber_id, _shown_today(stored.open.shown_url)
         cached = self._decrypted.get(subscriber_id)
         if cached is not None and cached[0] == raw:
             return cached[1]
         try:
             fields = _secret_fields_of(self._box.open(stored.sealed, subscriber_id))
             subscriber = replace(
-                stored.open, url=fields.url, shown_url=shown, secret=fields.secret, old_secrets=fields.old_secrets
+                stored.open, url=fields.url, shown_url=url, secret=fields.secret, old_secrets=fields.old_secrets
             )
         except WrongKeyError:
             reason = DisabledReason.WRONG_KEY
             log.error("a subscriber's secrets cannot be decrypted", subscriber=subscriber_id, why=code_text(reason))
-            subscriber = replace(stored.open, enabled=False, disabled_because=reason, shown_url=shown)
+            subscriber = replace(stored.open, enabled=False, disabled_because=reason, shown_url=url)
         self._decrypted[subscriber_id] = (raw, subscriber)
         return subscriber
 
@@ -102,9 +102,9 @@ def subscriber_label(raw: bytes) -> str:
     return subscriber.name or _shown_today(subscriber.shown_url)
 
 
-def _shown_today(shown: str) -> str:
+def _shown_today(url: str) -> str:
     """The shown URL by today's rules: an earlier version may have stored one that hides less."""
-    return shown_url(shown) if is_http(shown) else shown
+    return shown_url(url) if is_http(url) else url
 
 
 def _from_unsealed(raw: bytes) -> Subscriber:

@@ -65,18 +65,18 @@ class AppriseConnection:
     @classmethod
     def open(cls, limits: AppriseLimits, on_end: Callable[["AppriseConnection"], None]) -> Self:
         """Start a process; OSError when that is impossible. It ends with the thread that calls this."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            ours.setblocking(False)
-            command = (sys.executable, "-m", MODULE, str(theirs.fileno()), msgspec.json.encode(limits).decode())
+        parent_end, child_end = socket.socketpair()
+        with child_end:
+            parent_end.setblocking(False)
+            command = (sys.executable, "-m", MODULE, str(child_end.fileno()), msgspec.json.encode(limits).decode())
             try:
                 environ = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
-                process = spawn(command, environ=environ, pass_fds=[theirs.fileno()], end_signal=signal.SIGKILL)
+                process = spawn(command, environ=environ, pass_fds=[child_end.fileno()], end_signal=signal.SIGKILL)
             except OSError:
-                ours.close()
+                parent_end.close()
                 raise
         log.debug("the Apprise process was started", pid=process.pid)
-        return cls(process, ours, limits, on_end)
+        return cls(process, parent_end, limits, on_end)
 
     @property
     def pid(self) -> int:

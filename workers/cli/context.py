@@ -72,8 +72,8 @@ def with_secrets(settings: Settings) -> Settings:
 
 def effective_settings() -> Settings:
     """Return the settings of the product on this machine: the sandbox's, if it runs in sandbox mode."""
-    mine = settings()
-    return sandbox_settings(mine) or mine
+    shell_settings = settings()
+    return sandbox_settings(shell_settings) or shell_settings
 
 
 def sandbox_settings(settings: Settings) -> Settings | None:

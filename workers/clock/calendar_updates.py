@@ -97,13 +97,13 @@ class CalendarUpdater:
         stored = await asyncio.to_thread(self._stored, source)
         horizon = await asyncio.to_thread(self._horizon_of, self._client)
         current = stored.calendar is not None and stored.calendar.horizon == horizon
-        kept = await asyncio.to_thread(self._texts.get, source) if is_address(source) or not current else None
+        text_in_store = await asyncio.to_thread(self._texts.get, source) if is_address(source) or not current else None
         identity: FileIdentity | None = None
         failure: Explanation | None = None
         text: CalendarText | None = None
         try:
             if is_address(source):
-                text = await client.fetch(source, kept if stored.calendar is not None else None)
+                text = await client.fetch(source, text_in_store if stored.calendar is not None else None)
             else:
                 file = await asyncio.to_thread(read_file, source, record.identity if current else None)
                 if file is not None:
@@ -114,18 +114,20 @@ class CalendarUpdater:
         async with self._reading:
             if text is not None:
                 try:
-                    calendar, is_taken = await asyncio.to_thread(self._take, source, text, kept, stored, horizon)
+                    calendar, is_taken = await asyncio.to_thread(
+                        self._take, source, text, text_in_store, stored, horizon
+                    )
                 except CalendarError as error:
                     failure = error.explanation
                 else:
                     record.identity = identity if is_taken else None
             if not current and (text is None or failure is not None):
-                calendar = await asyncio.to_thread(self._move_on, source, kept, stored, horizon)
+                calendar = await asyncio.to_thread(self._move_on, source, text_in_store, stored, horizon)
         await asyncio.to_thread(self._alarms.settle, source, failure, calendar)
         return failure is None
 
     def _take(
-        self, source: str, text: CalendarText, kept: CalendarText | None, stored: _Stored, horizon: Horizon
+        self, source: str, text: CalendarText, text_in_store: CalendarText | None, stored: _Stored, horizon: Horizon
     ) -> tuple[Calendar, bool]:
         """Parse a fetched text, and journal the calendar if its entries differ from the stored one.
 
@@ -134,14 +136,18 @@ class CalendarUpdater:
         calendar = self._read(text.raw, horizon, charset=text.charset)
         if not self._journal_change(source, calendar, stored):
             return calendar, False
-        validators = None if kept is None else (kept.charset, kept.etag, kept.last_modified)
+        validators = (
+            None if text_in_store is None else (text_in_store.charset, text_in_store.etag, text_in_store.last_modified)
+        )
         if calendar != stored.calendar or validators != (text.charset, text.etag, text.last_modified):
             self._texts.put(source, text)
         return calendar, True
 
-    def _move_on(self, source: str, kept: CalendarText | None, stored: _Stored, horizon: Horizon) -> Calendar | None:
+    def _move_on(
+        self, source: str, text_in_store: CalendarText | None, stored: _Stored, horizon: Horizon
+    ) -> Calendar | None:
         """Parse the last good text again for a new horizon, since there is no newer text."""
-        text = kept or (CalendarText(stored.legacy) if stored.legacy is not None else None)
+        text = text_in_store or (CalendarText(stored.legacy) if stored.legacy is not None else None)
         if text is None:
             return stored.calendar
         try:
@@ -149,7 +155,7 @@ class CalendarUpdater:
         except CalendarError:
             return stored.calendar
         self._journal_change(source, calendar, stored)
-        if kept is None:
+        if text_in_store is None:
             self._texts.put(source, text)
         return calendar
 
@@ -181,11 +187,11 @@ class CalendarUpdater:
 
     def forget_others(self, sources: Iterable[str]) -> None:
         """Delete the texts of calendars that no rule uses any more, and clear their alarms."""
-        kept = frozenset(sources)
-        self._texts.keep_only(kept)
-        for source in self._records.keys() - kept:
+        used_sources = frozenset(sources)
+        self._texts.keep_only(used_sources)
+        for source in self._records.keys() - used_sources:
             del self._records[source]
-        self._alarms.clear_others(kept)
+        self._alarms.clear_others(used_sources)
 
     def _stored(self, source: str) -> _Stored:
         raw = stored_calendar(self._client, source)

@@ -123,15 +123,15 @@ class Expander:
 
     def _make_batch(self, entries: Sequence[OutboxEntry]) -> _Batch:
         """The entries that are expanded at once, and their deliveries."""
-        taken: list[OutboxEntry] = []
+        batch_entries: list[OutboxEntry] = []
         deliveries: list[Delivery] = []
         until = monotonic() + self._limits.expand_spell_s
         for entry in entries:
             deliveries += self._deliveries_of(entry)
-            taken.append(entry)
+            batch_entries.append(entry)
             if len(deliveries) >= self._limits.expand_deliveries or monotonic() > until:
                 break
-        return _Batch(taken, deliveries)
+        return _Batch(batch_entries, deliveries)
 
     def _deliveries_of(self, entry: OutboxEntry) -> list[Delivery]:
         if entry.notice.observed and not self._is_observing:

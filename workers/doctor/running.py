@@ -67,7 +67,7 @@ def product_from(url: str, answer: Mapping[str, Any], alarms: list[dict[str, Any
     )
 
 
-def check_running(product: RunningProduct | None, why_not: str, mine: Settings) -> Iterator[Finding]:
+def check_running(product: RunningProduct | None, why_not: str, shell_settings: Settings) -> Iterator[Finding]:
     """Check that the product answers, and report settings in which this shell differs."""
     if product is None:
         yield warning(
@@ -78,33 +78,35 @@ def check_running(product: RunningProduct | None, why_not: str, mine: Settings) 
         return
     yield ok("product", f"Tallylight {product.version} answers at {product.url}")
     ignored = SANDBOX_DECIDES if product.sandbox_url is not None else frozenset()
-    different = differences(product.settings, shown_settings(mine), ignored)
+    different = differences(product.settings, shown_settings(shell_settings), ignored)
     if different:
         yield ok("this shell", "settings differ from the product's, which are used here: " + "; ".join(different))
 
 
-def differences(theirs: Mapping[str, str], ours: Mapping[str, str], ignored: Set[str] = frozenset()) -> list[str]:
+def differences(
+    product_values: Mapping[str, str], shell_values: Mapping[str, str], ignored: Set[str] = frozenset()
+) -> list[str]:
     """Describe each setting that differs between the product and this shell."""
-    names = sorted((theirs.keys() | ours.keys()) - NOT_COMPARED - ignored)
+    names = sorted((product_values.keys() | shell_values.keys()) - NOT_COMPARED - ignored)
     return [
-        f"{name} is {theirs.get(name, 'unset')} there and {ours.get(name, 'unset')} here"
+        f"{name} is {product_values.get(name, 'unset')} there and {shell_values.get(name, 'unset')} here"
         for name in names
-        if theirs.get(name) != ours.get(name)
+        if product_values.get(name) != shell_values.get(name)
     ]
 
 
-def as_product_runs(mine: Settings, product: RunningProduct) -> Settings:
+def as_product_runs(shell_settings: Settings, product: RunningProduct) -> Settings:
     """Return this shell's settings with the product's values where they matter; secrets stay this shell's."""
     environ = {name: product.settings[name] for name in TAKEN_OVER if name in product.settings}
-    theirs = load(environ, dotenv=None)
+    product_values = load(environ, dotenv=None)
     return replace(
-        mine,
-        host=theirs.host,
-        port=theirs.port,
-        public_url=theirs.public_url,
-        videosdk_api_url=theirs.videosdk_api_url,
-        rooms=theirs.rooms,
-        observe=theirs.observe,
-        max_streams=theirs.max_streams,
+        shell_settings,
+        host=product_values.host,
+        port=product_values.port,
+        public_url=product_values.public_url,
+        videosdk_api_url=product_values.videosdk_api_url,
+        rooms=product_values.rooms,
+        observe=product_values.observe,
+        max_streams=product_values.max_streams,
         sandbox_url=product.sandbox_url,
     )

@@ -39,7 +39,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
     @blueprint.get("/alarms")
     def alarms() -> str:
-        return page("alarms.html", here="alarms", **_view(console))
+        return page("alarms.html", section="alarms", **_view(console))
 
     @blueprint.get("/page/live/alarms")
     def alarms_live() -> Response:

@@ -39,7 +39,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         room = resolved.state or Room(resolved.room_id)
         return page(
             "room_confirmation.html",
-            here="wall",
+            section="wall",
             action=action,
             room=tile(room, context.state.names(), context.now()),
             override_minutes=OVERRIDE_MINUTES,

@@ -38,7 +38,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         without_cursor = {name: value for name, value in filters.items() if name != "cursor"}
         return page(
             "events.html",
-            here="system",
+            section="system",
             events=listed["items"],
             next=listed["next"],
             filters=filters,
@@ -57,7 +57,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         stored = context.journal.get([valid_id])[0] if valid_id else None
         if stored is None:
             raise NotFoundError(f"Event {event_id} not found.")
-        return page("event.html", here="system", event=event_with_decisions(context, stored))
+        return page("event.html", section="system", event=event_with_decisions(context, stored))
 
 
 def _read_filters() -> dict[str, Any]:

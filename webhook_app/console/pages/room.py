@@ -26,7 +26,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
     @blueprint.get("/rooms/<room:room_id>")
     def room(room_id: str) -> str:
-        return page("room.html", here="wall", **_page_values(console, room_id))
+        return page("room.html", section="wall", **_page_values(console, room_id))
 
     @blueprint.get("/page/live/rooms/<room:room_id>")
     def room_live(room_id: str) -> Response:
@@ -39,7 +39,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
             detail = f"Notice {notice_id} not found. It had no subscribers, or was removed by retention."
             raise NotFoundError(detail)
         return page(
-            "notice.html", here="wall", notice_id=notice_id, notice=_notice_of(deliveries), deliveries=deliveries
+            "notice.html", section="wall", notice_id=notice_id, notice=_notice_of(deliveries), deliveries=deliveries
         )
 
 

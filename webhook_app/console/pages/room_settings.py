@@ -25,7 +25,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         field_errors = [message for messages in errors.values() for message in messages]
         html = page(
             "room_settings.html",
-            here="wall",
+            section="wall",
             room=room,
             form=values,
             errors=field_errors,
@@ -73,7 +73,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     def confirm_forget(room_id: str) -> str:
         require_admin(console.auth)
         room = find_room(context.state, room_id)
-        return page("room_forget.html", here="wall", room=room, back=_room_path(console, room))
+        return page("room_forget.html", section="wall", room=room, back=_room_path(console, room))
 
     @blueprint.post("/rooms/<room:room_id>/forget")
     def forget(room_id: str) -> BaseResponse:

@@ -39,7 +39,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     def backtest_form() -> str:
         rule = context.state.rule(request.args.get("rule", ""))
         text = write(as_put(rule_view(rule, RuleState()))) if rule is not None else ""
-        return page("backtest.html", here="rules", text=text, periods=PERIODS, period=DEFAULT_PERIOD, others=True)
+        return page("backtest.html", section="rules", text=text, periods=PERIODS, period=DEFAULT_PERIOD, others=True)
 
     @blueprint.post("/backtest")
     def backtest() -> str | tuple[str, int]:
@@ -64,7 +64,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         rows = _rows(selected)
         return page(
             "backtest.html",
-            here="rules",
+            section="rules",
             comparison=selected,
             other_differences=_differences(comparison) - _differences(of_drafts),
             rows=rows[:ROWS_MAX],
@@ -75,7 +75,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
 
 def _refused(errors: Sequence[Mapping[str, Any]], form: Mapping[str, Any]) -> tuple[str, int]:
-    return page("backtest.html", here="rules", errors=errors, **form), 422
+    return page("backtest.html", section="rules", errors=errors, **form), 422
 
 
 def _drafts(context: AppContext, text: str) -> list[Rule]:

@@ -116,7 +116,7 @@ def _editor(
     config = console.context.state.names()
     return page(
         "rule_edit.html",
-        here="rules",
+        section="rules",
         text=text,
         form=form,
         was=was,

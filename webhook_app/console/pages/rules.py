@@ -45,7 +45,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         page_rules, number, pages = page_of(matching, list_filter.number, RULES_SHOWN)
         return page(
             "rules.html",
-            here="rules",
+            section="rules",
             rules=[view | {"summary": summarize(view)} for view in rule_views(context, list(page_rules))],
             total=len(config.rules),
             q=list_filter.q,
@@ -62,7 +62,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         rooms = rooms_of(context, config, shown_rule)
         return page(
             "rule.html",
-            here="rules",
+            section="rules",
             rule=view,
             summary=summarize(view),
             text=write(as_put(view)),
@@ -77,7 +77,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         view = rule_views(context, [require_rule(context, name)])[0]
         return page(
             "rule_confirmation.html",
-            here="rules",
+            section="rules",
             action=action,
             rule=view,
             summary=summarize(view),

@@ -29,7 +29,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
     @blueprint.get("/schedule")
     def schedule() -> str:
-        return page("schedule.html", here="schedule", **_page_values(console, quota))
+        return page("schedule.html", section="schedule", **_page_values(console, quota))
 
     @blueprint.get("/page/live/schedule")
     def schedule_live() -> Response:

@@ -56,7 +56,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
             raise NotFoundError(f"{opens_at} is not the time of a window.") from None
         return page(
             "skip_confirmation.html",
-            here="wall",
+            section="wall",
             action=action,
             rule=rule,
             opens_at=rfc3339(moment),

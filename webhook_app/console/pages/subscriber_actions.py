@@ -22,7 +22,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         require_admin(console.auth)
         return page(
             "subscriber_confirmation.html",
-            here="subscribers",
+            section="subscribers",
             subscriber=subscriber_view(require_subscriber(context, subscriber_id)),
             action=action,
             periods=PERIODS,

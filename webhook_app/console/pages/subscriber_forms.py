@@ -89,13 +89,15 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 def secret_page(subscriber: Subscriber, secret: str, *, is_new: bool) -> str:
     """Render a signing secret in the response itself: it is stored nowhere else, and does not belong in a cookie."""
     view = subscriber_view(subscriber)
-    return page("secret.html", here="subscribers", subscriber=view, secret=PREFIX + secret, new=is_new)
+    return page("secret.html", section="subscribers", subscriber=view, secret=PREFIX + secret, new=is_new)
 
 
 def _form_page(
     form: Mapping[str, Any], *, current: Mapping[str, Any] | None, errors: Sequence[Mapping[str, Any]] = ()
 ) -> str:
-    return page("subscriber_edit.html", here="subscribers", form=form, subscriber=current, errors=errors, labels=LABELS)
+    return page(
+        "subscriber_edit.html", section="subscribers", form=form, subscriber=current, errors=errors, labels=LABELS
+    )
 
 
 def _field_errors(error: UseCaseError) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
     @blueprint.get("/subscribers")
     def subscribers() -> str:
-        return page("subscribers.html", here="subscribers", **_list_values(console))
+        return page("subscribers.html", section="subscribers", **_list_values(console))
 
     @blueprint.get("/page/live/subscribers")
     def subscribers_live() -> Response:
@@ -36,7 +36,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
     @blueprint.get("/subscribers/<subscriber_id>")
     def subscriber(subscriber_id: str) -> str:
-        return page("subscriber.html", here="subscribers", **_page_values(console, subscriber_id))
+        return page("subscriber.html", section="subscribers", **_page_values(console, subscriber_id))
 
     @blueprint.get("/page/live/subscribers/<subscriber_id>")
     def subscriber_live(subscriber_id: str) -> Response:

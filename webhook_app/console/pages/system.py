@@ -29,7 +29,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
     @blueprint.get("/system")
     def system() -> str:
-        return page("system.html", here="system", **_seen(console))
+        return page("system.html", section="system", **_seen(console))
 
     @blueprint.get("/page/live/system")
     def system_live() -> Response:

@@ -41,7 +41,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 
     @blueprint.get("/")
     def wall() -> str:
-        return page("wall.html", here="wall", **_page_values(console))
+        return page("wall.html", section="wall", **_page_values(console))
 
     @blueprint.get("/page/live")
     def wall_live() -> Response:
@@ -51,10 +51,10 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
     """Return what a tile of the wall shows of a room."""
     view = room_view(room, config, now)
-    shown, refusal = room.shown_stream, room.control.last_refusal
+    stream, refusal = room.shown_stream, room.control.last_refusal
     return view | {
         "lamp": lamp_view(room),
-        "because": shown.because if shown is not None and shown.live else None,
+        "because": stream.because if stream is not None and stream.live else None,
         "operator": room.desires.operator is not None,
         "waits": None if room.control.waiting_for is None else code_text(room.control.waiting_for),
         "late_reason": None
@@ -87,11 +87,11 @@ def _page_values(console: ConsoleContext) -> dict[str, Any]:
     counts[LATE] = sum(1 for room in rooms.values() if room.late_since is not None)
     matching = [room for room in rooms.values() if _matches(room, lamps[room.room_id], config, list_filter)]
     matching.sort(key=lambda room: (urgency(room), _sort_name(room, config).lower(), room.room_id))
-    shown, number, pages = page_of(matching, list_filter.number, TILES)
+    page_rooms, number, pages = page_of(matching, list_filter.number, TILES)
     first = list_filter.is_empty and number == 1
     return {
         "filters": list_filter,
-        "rooms": [tile(room, config, now) for room in shown],
+        "rooms": [tile(room, config, now) for room in page_rooms],
         "counts": counts,
         "on_air": counts[Lamp.ON],
         "max_streams": context.max_streams,

@@ -31,15 +31,15 @@ class _Report:
     reason: str
 
 
-def update_room_alarms(context: StepContext, *, anew: bool = False) -> None:
+def update_room_alarms(context: StepContext, *, rules_changed: bool = False) -> None:
     """Raise and clear the alarms about a room after an event.
 
     1. Record what the event's notices say: that the room is late, or that a start was refused.
     2. Drop what is over: a refused start of a room that is on air, or is no longer desired on air.
     3. Raise each alarm that holds, which changes nothing when it is raised and says the same, and clear each that
-       held and does not. With `anew` also in a room that did not change: a change of rules has cleared its alarms.
+       held and does not. With `rules_changed` also in an unchanged room: a change of rules has cleared its alarms.
     """
-    if not anew and _is_steady(context):
+    if not rules_changed and _is_steady(context):
         return
     for domain_event in context.domain_events:
         record_notice(context, domain_event)

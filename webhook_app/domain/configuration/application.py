@@ -74,7 +74,7 @@ def change_configuration(
             _change_room(context, change, changed, was_observing=state.config.settings.observing)
             if room_id in new_rooms:
                 context.change(updated_at=event.at)
-            update_room_alarms(context, anew=True)
+            update_room_alarms(context, rules_changed=True)
             context.finish()
 
 

@@ -82,9 +82,9 @@ def rules_naming(config: Config, room_id: str) -> list[str]:
 def names_room(config: Config, patterns: Iterable[str], room_id: str) -> bool:
     """Whether one of these patterns is the room's name or id."""
     configured = config.named(room_id)
-    meant = {f"id:{room_id}", *(() if room_id in config.shadowed else (room_id,))}
+    references = {f"id:{room_id}", *(() if room_id in config.shadowed else (room_id,))}
     return not (
-        meant | ({configured.name} if configured is not None and configured.name is not None else set())
+        references | ({configured.name} if configured is not None and configured.name is not None else set())
     ).isdisjoint(patterns)
 
 

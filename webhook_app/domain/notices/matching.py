@@ -17,12 +17,12 @@ class SubscriberIndex:
 
     def __init__(self, subscribers: Iterable[Subscriber]) -> None:
         self._all = {subscriber.subscriber_id: subscriber for subscriber in subscribers if subscriber.enabled}
-        self._alike: dict[Filter, list[Subscriber]] = defaultdict(list)
+        self._by_filter: dict[Filter, list[Subscriber]] = defaultdict(list)
         self._of_room: dict[str, list[Filter]] = defaultdict(list)
         self._anywhere: list[Filter] = []
         for subscriber in self._all.values():
-            self._alike[subscriber.wanted].append(subscriber)
-        for notice_filter in self._alike:
+            self._by_filter[subscriber.wanted].append(subscriber)
+        for notice_filter in self._by_filter:
             if any(pattern.startswith("group:") or _GLOB.intersection(pattern) for pattern in notice_filter.rooms):
                 self._anywhere.append(notice_filter)
             else:
@@ -45,7 +45,7 @@ class SubscriberIndex:
             for notice_filter in candidates
             if matches_filter(notice_filter, notice, configured, shadowed=shadowed)
         )
-        subscribers = [subscriber for notice_filter in matching for subscriber in self._alike[notice_filter]]
+        subscribers = [subscriber for notice_filter in matching for subscriber in self._by_filter[notice_filter]]
         if notice.type.startswith("alarm."):
             return [subscriber for subscriber in subscribers if not is_about(notice, subscriber.subscriber_id)]
         return subscribers

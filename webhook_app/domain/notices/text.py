@@ -94,9 +94,9 @@ def _page(notice: Notice) -> str:
 
 def _one_line(text: str, at_most: int) -> str:
     """Text on one line, cut to a length. Names and reasons come from other people: they mention nobody."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    shown = _MENTIONS.sub(lambda mention: f"{mention[0][0]}\u200b{mention[0][1:]}", " ".join(shown.split()))
-    return shown if len(shown) <= at_most else shown[: at_most - 1] + "…"
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = _MENTIONS.sub(lambda mention: f"{mention[0][0]}\u200b{mention[0][1:]}", " ".join(line.split()))
+    return line if len(line) <= at_most else line[: at_most - 1] + "…"
 
 
 def _headline(notice: Notice, content: NoticeContent, where: str) -> str:

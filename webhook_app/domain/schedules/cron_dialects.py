@@ -109,8 +109,8 @@ def _hint(expression: str) -> str | None:
         return f"{fields[0][:20]} is not supported; {FIVE}, such as {expression_for or CRON_EXAMPLE}"
     if fields[0].upper().startswith(("CRON_TZ=", "TZ=")):
         zone, rest = fields[0].partition("=")[2][:60], fields[1:6]
-        meant = NICKNAMES.get(rest[0].lower(), CRON_EXAMPLE) if rest[:1] and rest[0][0] == "@" else _such_as(rest)
-        return f"it names a time zone; write `timezone: {zone}` beside it and `cron: {meant}`"
+        suggestion = NICKNAMES.get(rest[0].lower(), CRON_EXAMPLE) if rest[:1] and rest[0][0] == "@" else _such_as(rest)
+        return f"it names a time zone; write `timezone: {zone}` beside it and `cron: {suggestion}`"
     comment = next((at for at, field in enumerate(fields) if field.startswith("#")), None)
     if comment is not None:
         return f"it has a comment; leave out everything from # on: {_such_as(fields[:comment])}"

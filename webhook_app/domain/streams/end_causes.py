@@ -53,8 +53,8 @@ def stopped_because(room: Room, stream: Stream, *, at: int, limit_ms: int, stop_
 
 def ended_at_limit(stream: Stream, *, at: int, limit_ms: int) -> bool:
     """Whether the stream was as old as VideoSDK's limit when it ended, allowing for delays and start-up."""
-    began = stream.videosdk_started_at or stream.starting_at or stream.started_at or stream.opened_at
-    age = (stream.stopping_at or stream.ended_at or at) - began
+    started_at = stream.videosdk_started_at or stream.starting_at or stream.started_at or stream.opened_at
+    age = (stream.stopping_at or stream.ended_at or at) - started_at
     return limit_ms - LIMIT_EARLY_MS <= age <= limit_ms + LIMIT_LATE_MS
 
 

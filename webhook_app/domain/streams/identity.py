@@ -24,59 +24,59 @@ def unite_streams(context: StepContext, report: StreamReport) -> None:
     if len(named) < 2 or len(urls) > 1:
         return
     named.sort(key=lambda stream: (stream.provisional, not stream.live, stream.opened_at))
-    kept = named[0]
+    survivor = named[0]
     for other in named[1:]:
         context.drop_stream(other)
         context.outcome.streams.pop(other.stream_id, None)
         context.outcome.dropped.add(other.stream_id)
-        before, kept = kept, _united(kept, other)
-        kept = with_stop_cause(context, kept)
-        context.save_stream(kept)
+        before, survivor = survivor, _united(survivor, other)
+        survivor = with_stop_cause(context, survivor)
+        context.save_stream(survivor)
         if context.room.control.replace_stream == other.stream_id:
-            context.change_control(replace_stream=kept.stream_id)
-        context.record_effect(Reason.STREAMS_UNITED, stream=kept.stream_id, other=other.stream_id)
-        if before.live != kept.live and not kept.provisional:
-            announce_stream(context, kept, before.state)
+            context.change_control(replace_stream=survivor.stream_id)
+        context.record_effect(Reason.STREAMS_UNITED, stream=survivor.stream_id, other=other.stream_id)
+        if before.live != survivor.live and not survivor.provisional:
+            announce_stream(context, survivor, before.state)
 
 
-def _united(kept: Stream, other: Stream) -> Stream:
+def _united(survivor: Stream, other: Stream) -> Stream:
     """Both streams as one.
 
     1. An end that a webhook reported ends both; one that was inferred, or found by a probe, does not while the other
        is live.
     2. Else the one that has got further gives the state. Each moment is the earlier of the two.
     """
-    both = (kept, other)
+    both = (survivor, other)
     ended = next((stream for stream in both if not stream.live and stream.ended_by is EndedBy.WEBHOOK), None)
     live = [stream for stream in both if stream.live]
     furthest = ended or max(live or both, key=lambda stream: _RANKS[stream.state])
-    end_call = kept if kept.end_call_id is not None else other
+    end_call = survivor if survivor.end_call_id is not None else other
     return replace(
-        with_ids(kept, other.ids),
+        with_ids(survivor, other.ids),
         state=furthest.state,
-        session_id=kept.session_id or other.session_id,
-        last_event_id=max(kept.last_event_id, other.last_event_id, key=order),
-        opened_at=min(kept.opened_at, other.opened_at),
-        url_key=kept.url_key or other.url_key,
-        playback_url=kept.playback_url or other.playback_url,
-        livestream_url=kept.livestream_url or other.livestream_url,
-        starting_at=_earlier(kept.starting_at, other.starting_at),
-        started_at=_earlier(kept.started_at, other.started_at),
-        playable_at=_earlier(kept.playable_at, other.playable_at),
-        videosdk_started_at=_earlier(kept.videosdk_started_at, other.videosdk_started_at),
+        session_id=survivor.session_id or other.session_id,
+        last_event_id=max(survivor.last_event_id, other.last_event_id, key=order),
+        opened_at=min(survivor.opened_at, other.opened_at),
+        url_key=survivor.url_key or other.url_key,
+        playback_url=survivor.playback_url or other.playback_url,
+        livestream_url=survivor.livestream_url or other.livestream_url,
+        starting_at=_earlier(survivor.starting_at, other.starting_at),
+        started_at=_earlier(survivor.started_at, other.started_at),
+        playable_at=_earlier(survivor.playable_at, other.playable_at),
+        videosdk_started_at=_earlier(survivor.videosdk_started_at, other.videosdk_started_at),
         stopping_at=furthest.stopping_at,
         ended_at=furthest.ended_at,
         ended_by=furthest.ended_by,
         ended_event_id=furthest.ended_event_id,
         stopped_because=furthest.stopped_because,
-        failure=kept.failure or other.failure,
-        because=kept.because or other.because,
-        call_id=kept.call_id or other.call_id,
+        failure=survivor.failure or other.failure,
+        because=survivor.because or other.because,
+        call_id=survivor.call_id or other.call_id,
         end_call_id=end_call.end_call_id,
         end_because=end_call.end_because,
-        provisional=kept.provisional and other.provisional,
-        probed_at=kept.probed_at or other.probed_at,
-        snapshot=kept.snapshot or other.snapshot,
+        provisional=survivor.provisional and other.provisional,
+        probed_at=survivor.probed_at or other.probed_at,
+        snapshot=survivor.snapshot or other.snapshot,
     )
 
 

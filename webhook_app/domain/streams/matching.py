@@ -148,5 +148,7 @@ def _streams_of_session(room: Room, session_id: str | None) -> list[Stream]:
 def _could_be_named(stream: Stream, report: StreamReport) -> bool:
     """Whether the stream lacks a name that the report gives, and none of their names disagree."""
     names = ((stream.videosdk_id, report.videosdk_id), (stream.url_key, report.url_key))
-    lacks_name = any(ours is None and theirs is not None for ours, theirs in names)
-    return lacks_name and not any(None not in (ours, theirs) and ours != theirs for ours, theirs in names)
+    lacks_name = any(own_name is None and reported_name is not None for own_name, reported_name in names)
+    return lacks_name and not any(
+        None not in (own_name, reported_name) and own_name != reported_name for own_name, reported_name in names
+    )

@@ -182,14 +182,14 @@ def read_list(answer: ApiAnswer, room_id: str) -> ActivityReading:
     rows = list_rows(answer)
     if rows is None:
         return UNKNOWN_FORM
-    ours = [row for row in rows if not is_of_another_room(row, room_id)]
-    active = [row for row in ours if "end" in row and not row["end"]]
+    own_rows = [row for row in rows if not is_of_another_room(row, room_id)]
+    active = [row for row in own_rows if "end" in row and not row["end"]]
     if active:
         return ActivityReading(
             StreamActivity.ACTIVE, journaled_fields(max(active, key=lambda row: str(row.get("start") or "")))
         )
-    unfiltered = len(ours) < len(rows) and last_page(answer) > 1
-    return UNKNOWN_FORM if unfiltered or any("end" not in row for row in ours) else NONE
+    unfiltered = len(own_rows) < len(rows) and last_page(answer) > 1
+    return UNKNOWN_FORM if unfiltered or any("end" not in row for row in own_rows) else NONE
 
 
 def list_rows(answer: ApiAnswer) -> list[Mapping[str, Any]] | None:
@@ -226,13 +226,13 @@ def started_stream(answer: ApiAnswer) -> Mapping[str, Any] | None:
 
 def journaled_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     """What the journal keeps of an object: all of a usual one, the beginning of long texts, and no bulk besides."""
-    kept: dict[str, Any] = {}
+    journaled: dict[str, Any] = {}
     for key, value in list(data.items())[:KEYS_KEPT_MAX]:
         if isinstance(value, str):
-            kept[key[:TEXT_MAX]] = value[:TEXT_MAX]
+            journaled[key[:TEXT_MAX]] = value[:TEXT_MAX]
         elif not isinstance(value, Mapping | list) or len(json.dumps(value)) <= TEXT_MAX:
-            kept[key[:TEXT_MAX]] = value
-    return kept
+            journaled[key[:TEXT_MAX]] = value
+    return journaled
 
 
 def last_page(answer: ApiAnswer) -> int:

@@ -20,14 +20,16 @@ def read_record(shown: JSON) -> dict[str, tuple[int, int]]:
     """
     record = shown.get("webhook")
     rows = record.get("data") if isinstance(record, Mapping) else None
-    kept: dict[str, tuple[int, int]] = {}
+    deliveries: dict[str, tuple[int, int]] = {}
     for row in rows if isinstance(rows, list) else ():
         kind = row.get("type") if isinstance(row, Mapping) else None
-        if not isinstance(kind, str) or (kind[:TYPE_MAX_CHARS] not in kept and len(kept) >= WEBHOOK_TYPES_MAX):
+        if not isinstance(kind, str) or (
+            kind[:TYPE_MAX_CHARS] not in deliveries and len(deliveries) >= WEBHOOK_TYPES_MAX
+        ):
             continue
-        delivered, sent = kept.get(kind[:TYPE_MAX_CHARS], (0, 0))
-        kept[kind[:TYPE_MAX_CHARS]] = delivered + (row.get("success") is True), sent + 1
-    return kept
+        delivered, sent = deliveries.get(kind[:TYPE_MAX_CHARS], (0, 0))
+        deliveries[kind[:TYPE_MAX_CHARS]] = delivered + (row.get("success") is True), sent + 1
+    return deliveries
 
 
 def read_deliveries(webhooks: JSON) -> Mapping[StreamState, WebhookDeliveries]:

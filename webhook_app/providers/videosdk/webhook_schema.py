@@ -34,6 +34,6 @@ def parse(raw: bytes) -> ReceivedWebhook:
     try:
         _schema.load({"webhookType": body.type} | {name: body.data[name] for name in IDS if name in body.data})
     except ValidationError as error:
-        wrong = "; ".join(f"{field}: {message}" for field, message in flatten_errors(error.messages_dict))
-        return ReceivedWebhook(UNREADABLE, None, wrong[:300])
+        errors = "; ".join(f"{field}: {message}" for field, message in flatten_errors(error.messages_dict))
+        return ReceivedWebhook(UNREADABLE, None, errors[:300])
     return ReceivedWebhook(body.type, body.room_id)

@@ -46,7 +46,9 @@ class Retention:
         """A delivery may be settled days after it was made; its record expires by itself, counted from then."""
         skipped, at_once = 0, self._limits.at_once
         for _ in range(self._limits.deliveries // at_once):
-            looked_at, kept = self._forget_deliveries(keys=[index, keys.delivery("")], args=[before, skipped, at_once])
-            skipped += kept
+            looked_at, kept_count = self._forget_deliveries(
+                keys=[index, keys.delivery("")], args=[before, skipped, at_once]
+            )
+            skipped += kept_count
             if looked_at < at_once:
                 return

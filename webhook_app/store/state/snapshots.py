@@ -95,7 +95,9 @@ def _fields(state: SystemState, at: str) -> dict[str, Any]:
         "rules": codec.encode_rules(state.config.rules),
         "names": codec.encode(state.config.names),
         "settings": codec.encode(settings),
-        "calendars": codec.encode({name: encode_calendar(kept) for name, kept in state.config.calendars.items()}),
+        "calendars": codec.encode(
+            {name: encode_calendar(calendar) for name, calendar in state.config.calendars.items()}
+        ),
         "rooms": codec.encode_rooms(state.rooms),
         "memory": codec.encode(state.memory),
         "alarms": codec.encode(state.alarms),

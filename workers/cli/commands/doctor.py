@@ -70,17 +70,18 @@ def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
     from workers.doctor.running import as_product_runs, ask_product, check_running
 
     try:
-        mine = context.settings()
+        shell_settings = context.settings()
         url = click.get_current_context().find_root().params.get("url")
-        product, why_not = ask_product(mine, url)
-        sandbox_settings = context.sandbox_settings(mine if product is None else as_product_runs(mine, product))
+        product, why_not = ask_product(shell_settings, url)
+        local_settings = shell_settings if product is None else as_product_runs(shell_settings, product)
+        sandbox_settings = context.sandbox_settings(local_settings)
     except context.CommandError as error:
         yield failed("settings", error.message, "fix it in the environment or .env")
         return
-    settings = sandbox_settings or _as_they_are(mine if product is None else as_product_runs(mine, product))
+    settings = sandbox_settings or _as_they_are(local_settings)
     secrets = known_secrets(settings)
     findings = chain(
-        check_running(product, why_not, mine),
+        check_running(product, why_not, shell_settings),
         examine(settings, sandbox=sandbox_settings is not None, replay=replay, product=product),
     )
     for finding in findings:

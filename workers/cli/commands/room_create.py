@@ -33,9 +33,9 @@ def create(custom_id: str | None, name: str | None, groups: tuple[str, ...], as_
     Example:
       tally rooms create --name main-hall --group webinar
     """
-    mine = context.settings()
-    settings = context.sandbox_settings(mine) or context.with_secrets(
-        mine
+    settings = context.settings()
+    settings = context.sandbox_settings(settings) or context.with_secrets(
+        settings
     )  # the sandbox sends webhooks without a token
     created = _create(settings, custom_id)
     room_id = created.room_id
