@@ -20,6 +20,7 @@ from tests.support.polling import wait_until
 from tests.support.values import present
 from tests.support.web_client import fold_all
 from webhook_app.config.settings import Settings
+from webhook_app.domain.alarms.changes import calendar_alarm_key
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
 from webhook_app.domain.schedules.calendars.reading import read_calendar
@@ -576,3 +577,16 @@ def test_snapshots_hold_calendars_and_those_of_earlier_versions_are_read(harness
     assert snapshots.load()[0].config.calendars == world.config.calendars
     harness.client.hset(keys.SNAPSHOT, "calendars", json.dumps({source: data["text"]}))
     assert snapshots.load()[0].config.calendars[source].instants == world.config.calendars[source].instants
+
+
+def test_an_alarm_that_holds_a_text_gets_a_code_and_is_not_announced_again(harness: Any, tmp_path: Path) -> None:
+    source = str(tmp_path / "gone.ics")
+    harness.rule("r", source)
+    alarm = {"key": calendar_alarm_key(source), "name": "calendar-failing", "summary": "calendar could not be read"}
+    Journal(harness.client).append([entry(Source.SYSTEM, "alarm-raised", None, alarm)])
+    fold_all(harness.client)
+    assert harness.alarms == ["calendar could not be read"]
+    announced = harness.client.xlen(keys.OUTBOX)
+    harness.look(times=2)
+    assert "there is no such file (no earlier version is available)" in harness.alarms[0]
+    assert (harness.journaled("alarm-raised"), harness.client.xlen(keys.OUTBOX)) == (2, announced)
