@@ -75,9 +75,9 @@ def test_a_quickly_made_value_has_the_given_fields_and_the_defaults_of_the_other
 def test_a_quickly_made_value_is_frozen_and_refuses_names_that_are_no_fields() -> None:
     quick = Quick("a")
     with pytest.raises(dataclasses.FrozenInstanceError):
-        quick.name = "b"  # type: ignore[misc]
+        quick.name = "b"  # type: ignore[misc]  # must fail
     with pytest.raises(TypeError, match=r"Quick.__init__\(\) got an unexpected keyword argument 'colour'"):
-        Quick("a", colour="red")  # type: ignore[call-arg]
+        Quick("a", colour="red")  # type: ignore[call-arg]  # must fail
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'name'"):
-        Quick()  # type: ignore[call-arg]
+        Quick()  # type: ignore[call-arg]  # must fail
     assert dataclasses.replace(quick, count=5) == Quick("a", 5)

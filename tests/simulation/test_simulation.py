@@ -64,7 +64,7 @@ def test_a_call_job_that_takes_no_answer_for_a_no_is_found_out() -> None:
         def deny(call: Call, outcome: str, *more: Any, **named: Any) -> None:
             answer(call, "dropped" if outcome == "unknown" else outcome, *more, **named)
 
-        life.caller._answer = deny  # type: ignore[method-assign]
+        life.caller._answer = deny  # type: ignore[method-assign]  # the planted defect
 
     _is_found_out(spoil)
 
@@ -79,7 +79,7 @@ def test_a_worker_that_loses_a_delivery_when_it_dies_is_detected() -> None:
                 life.deliverer.outbox.popleft()
             return died
 
-        life.agenda.dies = forget  # type: ignore[method-assign]
+        life.agenda.dies = forget  # type: ignore[method-assign]  # the planted defect
 
     _is_found_out(spoil)
 
@@ -93,7 +93,7 @@ def _when_it_dies(life: Life, spoil: Callable[[Worker], None]) -> None:
             spoil(life.worker)
         return died
 
-    life.agenda.dies = die  # type: ignore[method-assign]
+    life.agenda.dies = die  # type: ignore[method-assign]  # the planted defect
 
 
 def _is_found_out(spoil: Callable[[Life], None]) -> None:

@@ -329,7 +329,7 @@ class Interrupted(redis.Redis):
         self.left -= 1
         if self.left == 0:
             self.action()
-        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
 
 
 def interrupted_client(url: str) -> Interrupted:

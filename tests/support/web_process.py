@@ -89,7 +89,7 @@ class Swarm:
         return len(self._watched()) + len(self._not_reading)
 
     def _watched(self) -> list[socket.socket]:
-        return [key.fileobj for key in list(self._selector.get_map().values())]  # type: ignore[misc]
+        return [key.data for key in list(self._selector.get_map().values())]
 
     def _connect(self) -> None:
         peer = socket.socket()
@@ -98,12 +98,12 @@ class Swarm:
         peer.connect(("127.0.0.1", self._port))
         with contextlib.suppress(OSError):
             self._misbehave(peer)
-        self._selector.register(peer, selectors.EVENT_READ)
+        self._selector.register(peer, selectors.EVENT_READ, data=peer)
 
     def _replace_dropped(self) -> None:
         while not self._stop.is_set():
             for key, _ in self._selector.select(0.2):
-                peer: socket.socket = key.fileobj  # type: ignore[assignment]
+                peer: socket.socket = key.data
                 self._selector.unregister(peer)
                 if not _is_dropped(peer):
                     self._not_reading.append(peer)

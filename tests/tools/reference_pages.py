@@ -105,7 +105,7 @@ def metrics_page(client: Client) -> str:
     rows = []
     for family in StoreMetrics(client).collect():
         name = family.name + ("_total" if family.type == "counter" else "")
-        labels = ", ".join(f"`{label}`" for label in family._labelnames)  # type: ignore[attr-defined]
+        labels = ", ".join(f"`{label}`" for label in family._labelnames)  # type: ignore[attr-defined]  # a family has it, Metric does not
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     return METRICS_HEAD + "\n".join(rows) + "\n" + METRICS_TAIL
 

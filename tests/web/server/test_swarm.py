@@ -79,7 +79,7 @@ def test_honest_webhooks_are_answered_beside_a_swarm(client: Client, inbox: str,
 
     def to_the_inbox(peer: socket.socket) -> None:
         relay = _Rewriter(peer, token)
-        misbehave(relay)  # type: ignore[arg-type]
+        misbehave(relay)  # type: ignore[arg-type]  # sends and receives as a socket does
 
     with Swarm(port, PEERS, to_the_inbox) as swarm:
         for number in range(HONEST):

@@ -106,7 +106,7 @@ def test_a_check_that_raises_holds_up_no_other_process() -> None:
     def alive() -> bool:
         raise FULL_DISK
 
-    broken.alive = alive  # type: ignore[method-assign]
+    broken.alive = alive  # type: ignore[method-assign]  # the fault
     dead.running = False
     for _ in range(3):
         supervisor.restart_dead()
