@@ -10,10 +10,12 @@ import msgspec
 from webhook_app.domain.alarms.alarm import Alarm, with_key
 from webhook_app.domain.control.call import Call
 from webhook_app.domain.events import Event, JournalEvent, Source
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import Decision
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings, with_error_code
+from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings
 from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, decode_calendar, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
@@ -38,6 +40,7 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
 
 
 FORMAT = 2
+_OLD_SCHEDULE_ERROR = "schedule: "
 _FORMAT_PREFIX = b'{"format":%d,' % FORMAT
 _room_of = decoder(Room)
 _stream_of = decoder(Stream)
@@ -110,6 +113,15 @@ def encode_rules(rules: Mapping[str, Rule]) -> bytes:
 def rules_of(raw: bytes) -> dict[str, Rule]:
     """Stored rules by their names."""
     return {name: rule_from_record(record) for name, record in _records_of(raw).items()}
+
+
+def with_error_code(state: RuleState) -> RuleState:
+    """A stored state with its schedule's error as a code, which earlier versions stored as text with a prefix."""
+    error = state.last_error
+    if not isinstance(error, str) or not error.startswith(_OLD_SCHEDULE_ERROR):
+        return state
+    why = error.removeprefix(_OLD_SCHEDULE_ERROR)
+    return replace(state, last_error=explain(Reason.SCHEDULE_NOT_COMPUTED, error=why))
 
 
 def rule_state_of(raw: bytes) -> RuleState:

@@ -1,7 +1,7 @@
 """The rules engine: evaluates the rules of a room at an event, and applies changes of rules to a room."""
 
-from collections.abc import Iterable, Mapping, Set
-from typing import Any, assert_never
+from collections.abc import Set
+from typing import assert_never
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.desired import drop_desired_of_rule
@@ -9,7 +9,7 @@ from webhook_app.domain.notices.notice import shown_data
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.condition_rules import evaluate_condition_rule, on_hold_elapsed, reset_condition
 from webhook_app.domain.rules.event_rules import evaluate_event_rule
-from webhook_app.domain.rules.rule import Rule, rule_of
+from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger
 from webhook_app.domain.timers import rule_of_timer
 
@@ -22,36 +22,29 @@ def evaluate_rules(context: StepContext, webhook_type: str | None) -> None:
 
     Rules with a schedule are evaluated by `schedules.windows`, which runs when their timers go off.
     """
-    rules = context.config.about(context.room.room_id)
-    if not rules:
-        return
-    events = [(domain_event.type, shown_data(domain_event.data)) for domain_event in context.domain_events]
-    if webhook_type is not None:
-        events.append((webhook_type, context.event.data))
-    if events:
-        for rule in rules:
-            _evaluate_on_events(context, rule, events)
+    rules = context.config.room_rules(context.room.room_id)
+    if rules.on_event:
+        events = [(domain_event.type, shown_data(domain_event.data)) for domain_event in context.domain_events]
+        if webhook_type is not None:
+            events.append((webhook_type, context.event.data))
+        for rule, trigger in rules.on_event:
+            for kind, data in events:
+                if kind == trigger.on:
+                    evaluate_event_rule(context, rule, trigger, data)
     if context.room is not context.before:
         evaluate_rules_on_state(context)
 
 
 def evaluate_rules_on_state(context: StepContext) -> None:
     """Evaluate the rules of the room that depend on its state."""
-    for rule in context.config.about(context.room.room_id):
-        _evaluate_on_state(context, rule)
+    for rule, trigger in context.config.room_rules(context.room.room_id).on_state:
+        evaluate_condition_rule(context, rule, trigger)
 
 
 def evaluate_rules_on_control(context: StepContext) -> None:
     """Evaluate the rules of the room that may depend on what the controller has changed in this step."""
-    for rule in context.config.about(context.room.room_id):
-        match rule.trigger:
-            case ConditionTrigger() as trigger:
-                if trigger.depends_on_control:
-                    evaluate_condition_rule(context, rule, trigger)
-            case EventTrigger() | ScheduleTrigger():
-                pass
-            case _ as never:
-                assert_never(never)
+    for rule, trigger in context.config.room_rules(context.room.room_id).on_control:
+        evaluate_condition_rule(context, rule, trigger)
 
 
 def on_rule_timer(context: StepContext, rule_name: str) -> None:
@@ -62,28 +55,6 @@ def on_rule_timer(context: StepContext, rule_name: str) -> None:
             on_hold_elapsed(context, rule, trigger)
         case ConditionTrigger() | EventTrigger() | ScheduleTrigger() | None:
             context.record_effect(Reason.RULE_GONE)
-        case _ as never:
-            assert_never(never)
-
-
-def _evaluate_on_events(context: StepContext, rule: Rule, events: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    match rule.trigger:
-        case EventTrigger() as trigger:
-            for kind, data in events:
-                if kind == trigger.on:
-                    evaluate_event_rule(context, rule, trigger, data)
-        case ConditionTrigger() | ScheduleTrigger():
-            pass
-        case _ as never:
-            assert_never(never)
-
-
-def _evaluate_on_state(context: StepContext, rule: Rule) -> None:
-    match rule.trigger:
-        case ConditionTrigger() as trigger:
-            evaluate_condition_rule(context, rule, trigger)
-        case EventTrigger() | ScheduleTrigger():
-            pass
         case _ as never:
             assert_never(never)
 
@@ -104,6 +75,6 @@ def _apply_rule_change(context: StepContext, rule_name: str) -> None:
     """Drop what the room keeps of the old rule, and evaluate the new one."""
     drop_desired_of_rule(context, rule_name)
     reset_condition(context, rule_name)
-    for rule in context.config.about(context.room.room_id):
+    for rule, trigger in context.config.room_rules(context.room.room_id).on_state:
         if rule.name == rule_name:
-            _evaluate_on_state(context, rule)
+            evaluate_condition_rule(context, rule, trigger)

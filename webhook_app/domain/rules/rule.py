@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
-from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.globs import glob_matches, is_glob
 from webhook_app.domain.persistent_map import PersistentMap
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.triggers import ScheduleTrigger, Trigger
+from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger, Trigger
 from webhook_app.domain.schedules.calendars.calendar import Calendars
 
 MAX_STREAM_S = 7_200  # until the journal has the setting
 
 ACTIONS_MAX_PER_MINUTE = 12
-_OLD_SCHEDULE_ERROR = "schedule: "
 ID_PREFIX = "id:"  # `id:lobby` is the room whose id is lobby, whatever rooms are named
 
 
@@ -70,15 +69,6 @@ class RuleState:
     def has_failing_schedule(self) -> bool:
         """Whether the rule's windows could not be computed when they were last looked up."""
         return isinstance(self.last_error, Explanation) and self.last_error.code == Reason.SCHEDULE_NOT_COMPUTED
-
-
-def with_error_code(state: RuleState) -> RuleState:
-    """A stored state with its schedule's error as a code, which earlier versions stored as text with a prefix."""
-    error = state.last_error
-    if not isinstance(error, str) or not error.startswith(_OLD_SCHEDULE_ERROR):
-        return state
-    why = error.removeprefix(_OLD_SCHEDULE_ERROR)
-    return replace(state, last_error=explain(Reason.SCHEDULE_NOT_COMPUTED, error=why))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +138,36 @@ class RuleIndex:
         return RuleIndex(plain, tuple(pair for pair in self.globs if pair[1] != rule.name))
 
 
+@dataclass(frozen=True, slots=True)
+class RoomRules:
+    """The rules of one room by name, without paused ones, and those that each stage of its step evaluates.
+
+    `on_control` are those `on_state` that may depend on what the controller changes.
+    """
+
+    rules: tuple[Rule, ...]
+    on_event: tuple[tuple[Rule, EventTrigger], ...]
+    on_state: tuple[tuple[Rule, ConditionTrigger], ...]
+    on_control: tuple[tuple[Rule, ConditionTrigger], ...]
+
+
+def _room_rules(rules: tuple[Rule, ...]) -> RoomRules:
+    on_event: list[tuple[Rule, EventTrigger]] = []
+    on_state: list[tuple[Rule, ConditionTrigger]] = []
+    for rule in rules:
+        match rule.trigger:
+            case EventTrigger() as trigger:
+                on_event.append((rule, trigger))
+            case ConditionTrigger() as trigger:
+                on_state.append((rule, trigger))
+            case ScheduleTrigger():
+                pass  # `schedules.windows` runs when its timers go off
+            case _ as never:
+                assert_never(never)
+    on_control = tuple((rule, trigger) for rule, trigger in on_state if trigger.depends_on_control)
+    return RoomRules(rules, tuple(on_event), tuple(on_state), on_control)
+
+
 @dataclass(frozen=True)
 class Config:
     """Rules and configured rooms in force. Frozen: a change makes a new one.
@@ -163,18 +183,22 @@ class Config:
     index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
     by_room: Mapping[str, ConfiguredRoom] = field(default_factory=dict, compare=False, repr=False)
     shadowed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
-    rules_by_room: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    rules_by_room: dict[str, RoomRules] = field(default_factory=dict, compare=False, repr=False)
 
     def about(self, room_id: str) -> tuple[Rule, ...]:
-        """The rules of a room by name, without paused ones; cached per room."""
-        rules = self.rules_by_room.get(room_id)
-        if rules is None:
+        """The rules of a room by name, without paused ones."""
+        return self.room_rules(room_id).rules
+
+    def room_rules(self, room_id: str) -> RoomRules:
+        """The rules of a room by what sets them off; cached per room."""
+        room_rules = self.rules_by_room.get(room_id)
+        if room_rules is None:
             patterns = plain_patterns(room_id, self.by_room.get(room_id), shadowed=room_id in self.shadowed)
             names = {name for pattern in patterns for name in self.index.plain.get(pattern, ())}
             names |= {name for pattern, name in self.index.globs if glob_matches(room_id, pattern)}
-            rules = tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused)
-            self.rules_by_room[room_id] = rules
-        return rules
+            room_rules = _room_rules(tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused))
+            self.rules_by_room[room_id] = room_rules
+        return room_rules
 
     def named(self, room_id: str) -> ConfiguredRoom | None:
         """A room as it is configured, None when it is not."""

@@ -6,7 +6,7 @@ import msgspec
 import redis
 
 from webhook_app.domain.alarms.alarm import Alarm
-from webhook_app.domain.rules.rule import ConfiguredRoom, RuleState, Settings, make_config, with_error_code
+from webhook_app.domain.rules.rule import ConfiguredRoom, RuleState, Settings, make_config
 from webhook_app.domain.schedules.calendars.calendar import Calendar, encode_calendar
 from webhook_app.domain.state import SystemState
 from webhook_app.store import codec, keys
@@ -72,7 +72,7 @@ _calendar_fields = codec.decoder(dict[str, msgspec.Raw])
 
 
 def _memory(raw: bytes) -> dict[str, RuleState]:
-    return {name: with_error_code(state) for name, state in _stored_rule_states(raw).items()}
+    return {name: codec.with_error_code(state) for name, state in _stored_rule_states(raw).items()}
 
 
 def _alarms(raw: bytes) -> dict[str, Alarm]:
