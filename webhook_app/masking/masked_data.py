@@ -34,9 +34,9 @@ def without_webhook_token(data: Any) -> Any:
 
 
 def restored_data(sent: Any, stored: Any) -> Any:
-    """What was given, with the stored text in place of each one that is its masked form.
+    """Return the data that was sent, with each masked text replaced by the stored text that it stands for.
 
-    A text at the same place counts first; else any stored text that alone is shown so: items of lists move.
+    A stored text at the same place is preferred; otherwise the only one with that masked form, as list items move.
     """
     by_shown: dict[str, set[str]] = defaultdict(set)
     for text in _texts(stored):

@@ -1,1 +1,1 @@
-"""The one place that makes clients for outbound HTTP: the authorities they trust, the proxy they connect through."""
+"""Clients for outbound HTTP requests, with the product's certificate authorities and proxies."""

@@ -1,4 +1,4 @@
-"""Makes blocking HTTP clients (`requests`) that follow the product's settings and nothing else of the environment."""
+"""Creates blocking HTTP clients (`requests`) that are configured by the product's settings, not by the environment."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Bounds how long the head of an answer may take as a whole.
+"""Limits the total time that a response's head may take.
 
 `http.client` reads a head line by line, and a socket's time-out starts anew with each piece: a server that sends one
 byte a second is read for hours. Here the read time-out of a request bounds its whole head, status line to blank line.
@@ -26,7 +26,7 @@ class _HeadReader(io.RawIOBase):
         self._deadline = None if self._timeout is None else monotonic() + self._timeout
 
     def head_read(self) -> None:
-        """The deadline is over: the body follows."""
+        """Lift the deadline, since the body follows."""
         if self._deadline is not None:
             self._deadline = None
             self._sock.settimeout(self._timeout)

@@ -22,7 +22,7 @@ LOOK_UP_TIMEOUT_S = 3.0
 
 
 class PrivateAddressError(OSError):
-    """A host has an address inside, and ALLOW_NETWORKS does not allow it."""
+    """A host has a private address that ALLOW_NETWORKS does not allow."""
 
     def __init__(self, address: str) -> None:
         self.explanation = explain(Failure.PRIVATE_ADDRESS, address=address)
@@ -44,7 +44,7 @@ class GuardedClient:
     proxied: aiohttp.ClientSession
 
     async def get(self, url: URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
-        """Send a GET and return the response, a redirect too; close it. PrivateAddressError when it leads inside."""
+        """Send a GET and return the response, even a redirect; the caller closes it. Raises PrivateAddressError."""
         proxy = self.proxies.proxy_for(str(url))
         if proxy is None:
             return await self.direct.get(url, headers=headers, allow_redirects=False)

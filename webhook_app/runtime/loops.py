@@ -159,6 +159,6 @@ class Loop:
             log_at_level("the store is unavailable", loop=self.health.name, error=str(error))
             return self._pauses.first_s
         except Exception:
-            log.exception("a background loop failed and goes on", loop=self.health.name, failures=self.health.failures)
+            log.exception("a background loop failed; retrying", loop=self.health.name, failures=self.health.failures)
             return min(self._pauses.first_s * 2.0 ** min(self.health.failures - 1, 10), self._pauses.max_s)
         return self._every_s if wait_s is None else wait_s

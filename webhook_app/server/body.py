@@ -1,6 +1,6 @@
-"""Request bodies: read on the event loop, within a size, a time limit and a share of memory.
+"""Reads request bodies on the event loop, with limits on size, time and shared memory.
 
-No thread and no lock is held while a body comes in, so a peer that sends slowly, or not at all, costs a coroutine and
+No thread or lock is held while a body arrives, so a client that sends slowly or not at all uses only a coroutine and
 the bytes it has sent.
 """
 
@@ -14,7 +14,7 @@ Receive = Callable[[], Awaitable[Message]]
 
 
 class BodyTooLargeError(Exception):
-    """The body is longer than this path takes."""
+    """The body is longer than this path accepts."""
 
 
 class BodyTimeoutError(Exception):
@@ -22,15 +22,15 @@ class BodyTimeoutError(Exception):
 
 
 class BodyMemoryFullError(Exception):
-    """Other large bodies held the shared memory for all of this one's time."""
+    """Other large bodies held the shared memory until this body's time limit."""
 
 
 class BodyBrokenError(Exception):
-    """The peer went away, or its framing is wrong, before the body was complete."""
+    """The client disconnected, or its framing was invalid, before the body was complete."""
 
 
 class BodyMemory:
-    """The bytes that all large bodies of a process may hold together, from their first byte until they are processed.
+    """Limits the memory that all large bodies of a process hold, from their first byte until they are processed.
 
     Each body may hold `free_bytes` outside that limit, more than any ordinary request needs. What goes beyond is taken
     from `shared_bytes`; while that is used up, further large bodies wait, until their own time limit ends them.
@@ -55,7 +55,7 @@ class BodyMemory:
 
 
 class _Hold:
-    """What one body holds of the shared memory."""
+    """One body's share of the shared memory."""
 
     def __init__(self, memory: BodyMemory) -> None:
         self.is_waiting = False
@@ -79,7 +79,7 @@ class _Hold:
 
 
 def announced_length(headers: list[tuple[bytes, bytes]]) -> int | None:
-    """The Content-Length, None when there is none or it is no number."""
+    """Return the Content-Length, or None if it is missing or not a number."""
     for name, value in headers:
         if name == b"content-length":
             return int(value) if value.isdigit() and len(value) < 20 else None
@@ -89,7 +89,7 @@ def announced_length(headers: list[tuple[bytes, bytes]]) -> int | None:
 def read_body(
     receive: Receive, memory: BodyMemory, *, max_bytes: int, timeout_s: float
 ) -> AbstractAsyncContextManager[bytes]:
-    """The whole body, if it comes to its end within `timeout_s` of the request's head.
+    """Read the whole body within `timeout_s` of the request's head.
 
     Its memory is held until the context ends: a complete body that waits for a thread takes as much as one that is
     still coming in. Raises BodyTooLargeError, BodyTimeoutError, BodyMemoryFullError or BodyBrokenError; nothing of the

@@ -1,4 +1,4 @@
-"""Reads what a reverse proxy says of a request: the browser's scheme, and the path that Tallylight lives under."""
+"""Reads a reverse proxy's headers: the browser's scheme, and the path prefix under which Tallylight is served."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _HEADERS = frozenset(
 
 
 class Forwarding:
-    """Reads each request as the browser sent it.
+    """Restores each request's scheme and path as the browser sent them.
 
     1. Headers of a proxy count only when the connection comes from one of TRUSTED_PROXIES.
     2. The scheme is X-Forwarded-Proto's. A proxy that does not send it is assumed to use the scheme of PUBLIC_URL when

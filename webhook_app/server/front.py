@@ -1,4 +1,4 @@
-"""The ASGI application of a web process: which Flask app a request goes to, on what, and within which limits.
+"""The ASGI application of a web process: routes each request to a Flask app, within limits.
 
 1. Webhooks run on the event loop itself: their body is read, then Flask verifies and parses it (a fraction of a
    millisecond), then the response waits for the append that many share.
@@ -46,7 +46,7 @@ log = logger()
 
 @dataclass(frozen=True, slots=True)
 class FrontLimits:
-    """What the requests of one process may take.
+    """Limits on the requests of one process.
 
     `shared_body_bytes` is for webhooks and for all other requests each: who may send only the others, as webhooks need
     a token, cannot keep webhooks waiting.
@@ -130,12 +130,12 @@ class Front:
             await self._http(scope, receive, send)
 
     def drain(self) -> None:
-        """End open streams: the process is about to end. To be called on the event loop."""
+        """End open streams because the process is about to stop. Call it on the event loop."""
         self._draining.set()
 
     @property
     def is_responding(self) -> bool:
-        """Whether a request that came in whole has not been answered yet."""
+        """Whether a completely received request has not been answered yet."""
         return self._responses.count > 0
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
 """Responses that are completed on the event loop: a webhook that waits for its append, an open event stream.
 
-A Flask view returns one like any other response. Behind the ASGI front it hands itself over and the request's thread is
-free at once; under a plain WSGI server it completes itself in that thread.
+A Flask view returns one like any other response. Behind the ASGI front the event loop completes it, and the
+request's thread is free at once; under a plain WSGI server that thread completes it.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ async def send_response(send: Send, status: int, headers: Headers, body: bytes) 
 
 
 class HandedOffResponse(Response):
-    """A response that hands itself over where the server can take it, and completes itself where not."""
+    """A response that the event loop completes, or the calling thread under a plain WSGI server."""
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Hand this response to the event loop, or complete it on this thread."""
@@ -59,7 +59,7 @@ class HandedOffResponse(Response):
         raise NotImplementedError
 
     def discard(self) -> None:
-        """Give back what the response holds: it will not be completed."""
+        """Release the response's resources: it will not be completed."""
 
     def asgi_headers(self) -> Headers:
         """The headers as ASGI wants them."""

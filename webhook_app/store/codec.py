@@ -35,7 +35,7 @@ pack = msgspec.msgpack.encode  # for scripts, which unpack it by themselves
 
 
 def decoder(kind: type[T]) -> Callable[[bytes], T]:
-    """What reads JSON bytes as this frozen dataclass."""
+    """Return a decoder from JSON bytes to this frozen dataclass."""
     return msgspec.json.Decoder(kind).decode
 
 
@@ -184,7 +184,7 @@ def journal_event(event: Event) -> JournalEvent:
 def event_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
     """A journal entry as an event. A webhook's entry holds its raw body; its `data` is the event's.
 
-    An entry that cannot be read (of a newer version, say) is an event that folding refuses: the reducer goes on.
+    An entry that cannot be read, such as one of a newer version, becomes an event that folding refuses.
     """
     try:
         return _read_event(entry_id, fields)

@@ -140,5 +140,5 @@ def wake(queue: str) -> str:
 
 
 def reachability_token(nonce: str) -> str:
-    """A token that `GET /doctor/<nonce>` answers once."""
+    """A token that `GET /doctor/<nonce>` returns once."""
     return f"{PREFIX}doctor:{nonce}"

@@ -8,7 +8,7 @@ SECONDS_MS = 1_000
 
 
 class EndedSessions:
-    """A sorted set of session ids by the moment at which their cookies have expired anyway."""
+    """Ids of logged-out sessions, kept until their cookies have expired."""
 
     def __init__(self, client: Client, *, kept_s: int) -> None:
         self._client = client

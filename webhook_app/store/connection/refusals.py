@@ -25,7 +25,7 @@ class Refusal(StrEnum):
     TRYAGAIN = "TRYAGAIN"
 
 
-# After these another server may be the one to talk to: all connections of the pool are opened anew.
+# After these another server may be the primary: all connections of the pool are reopened.
 RECONNECT_REFUSALS = frozenset(
     {
         Refusal.READONLY,

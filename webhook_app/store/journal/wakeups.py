@@ -57,14 +57,14 @@ class Wakeups(Wake):
                 JOBS[queue], timeout=-1, result_ttl=0, failure_ttl=JOB_FAILURE_TTL_S, description=queue
             )
         except redis.RedisError as error:
-            log.warning("wake-up failed, the clock will see to it", queue=queue, error=str(error))
+            log.warning("wake-up failed; the clock will send it again", queue=queue, error=str(error))
 
     def wake_unless_pending(self, queue: str) -> None:
         """Enqueue unless a wake-up is pending or a worker is awake."""
         try:
             due = self._client.set(keys.wake(queue), "1", nx=True, px=WAKE_TTL_MS)
         except redis.RedisError as error:
-            log.warning("wake-up failed, the clock will see to it", queue=queue, error=str(error))
+            log.warning("wake-up failed; the clock will send it again", queue=queue, error=str(error))
             return
         if due:
             self.wake(queue)

@@ -1,4 +1,4 @@
-"""Whether reducing is halted, because a transaction was applied in part; an operator ends that."""
+"""Whether reducing is halted because a transaction was applied in part. An operator resumes it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

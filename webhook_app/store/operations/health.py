@@ -35,7 +35,7 @@ class StoreHealth:
 
 
 def read_health(client: Client) -> StoreHealth:
-    """Write, then read everything, in one round trip; a store that answers and refuses writes is not well.
+    """Write, then read everything, in one round trip; a store that answers but refuses writes is unhealthy.
 
     Raises what the client raises when the store does not answer.
     """
@@ -58,13 +58,13 @@ def read_health(client: Client) -> StoreHealth:
         halted=bool(halted),
         lag=lag,
         lag_s=lag.waited_s(time_ms(time)),
-        # While no clock runs nobody clears the alarm: it holds as long as the cursor that it names stands.
+        # Without a clock the alarm is not cleared: it holds until the cursor that it names moves.
         stalled=stalled.alarm.summary_text if stalled is not None and stalled.condition == lag.cursor else None,
     )
 
 
 def problem_of(error: redis.RedisError) -> str:
-    """What an error of the store means, for people."""
+    """Describe an error of the store."""
     refusal = refusal_of(error)
     if refusal in _PROBLEMS:
         return _PROBLEMS[refusal]

@@ -5,16 +5,16 @@ from webhook_app.store.connection.clients import Client
 
 
 def put_token(client: Client, nonce: str, token: str, *, kept_s: int) -> None:
-    """Leave a token that is answered once."""
+    """Store a token that can be fetched once."""
     client.set(keys.reachability_token(nonce), token, ex=kept_s)
 
 
 def take_token(client: Client, nonce: str) -> bytes | None:
-    """The token that was left, and forget it."""
+    """Return the stored token, and delete it."""
     token: bytes | None = client.getdel(keys.reachability_token(nonce))
     return token
 
 
 def remove_token(client: Client, nonce: str) -> None:
-    """Forget a token that nobody took."""
+    """Delete a token that was not fetched."""
     client.delete(keys.reachability_token(nonce))

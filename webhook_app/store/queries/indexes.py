@@ -22,7 +22,7 @@ def calls_index(room_id: str | None) -> str:
 
 
 def deliveries_index(state: DeliveryState | None) -> str:
-    """Deliveries by the time they were made: the pending or dead ones, else all, which include those asked for."""
+    """Deliveries by the time they were created: the pending ones, the dead ones, or all."""
     return keys.DELIVERIES if state is None else _BY_STATE.get(state, keys.DELIVERIES)
 
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class InvalidCursorError(ValueError):
-    """A cursor that was not made here."""
+    """A cursor that this product did not create."""
 
     def __init__(self) -> None:
         super().__init__("Invalid cursor. Omit it to start from the beginning.")
@@ -27,7 +27,7 @@ def encode_cursor(position: str) -> str:
 
 
 def decode_cursor(cursor: str | None) -> str | None:
-    """The position in a cursor; InvalidCursorError when it was not made here."""
+    """The position in a cursor; InvalidCursorError if this product did not create it."""
     if cursor is None:
         return None
     try:

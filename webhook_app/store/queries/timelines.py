@@ -11,7 +11,7 @@ from webhook_app.store.state import outline
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """What an event did to a room; decoded as far as it is asked for."""
+    """What an event did to a room; each part is decoded when it is read."""
 
     fields: Mapping[bytes, bytes]
 

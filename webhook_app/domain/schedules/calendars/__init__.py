@@ -1,1 +1,1 @@
-"""Reading of calendars (RFC 5545): from the bytes of a file to the instances that windows are made of."""
+"""Reading of calendars (RFC 5545): from the bytes of a file to the instances of its entries."""

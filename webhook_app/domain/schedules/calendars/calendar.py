@@ -39,7 +39,7 @@ class CalendarEntry:
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """The span within which a calendar's instances are known, in ms since 1970.
+    """The period for which a calendar's instances are computed, in ms since 1970.
 
     It begins and ends with a month in UTC, so that reading an unchanged calendar again gives the same instances.
     """
@@ -50,7 +50,7 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class EntryWarning:
-    """An entry that was left out or mended: a code of `Fault`, the entry's name, and the value that is at fault."""
+    """An entry that was skipped or corrected: a code of `Fault`, the entry's name, and the value that is at fault."""
 
     fault: str
     entry: str

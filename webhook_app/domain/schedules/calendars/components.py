@@ -71,7 +71,7 @@ class Component:
 
 
 class _Open:
-    """A component whose END has not come yet."""
+    """A component whose END has not been read yet."""
 
     __slots__ = ("name", "observances", "properties")
 
@@ -81,7 +81,7 @@ class _Open:
         self.observances: list[Component] = []
 
     def closed(self) -> Component:
-        """The component as it stands."""
+        """Build the component from what was read so far."""
         properties = {name: tuple(lines) for name, lines in self.properties.items()}
         return Component(self.name, properties, tuple(self.observances))
 

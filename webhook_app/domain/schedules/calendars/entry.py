@@ -1,4 +1,4 @@
-"""Reads one VEVENT. A value that cannot be read costs the entry, or is replaced with a warning."""
+"""Reads one VEVENT. An entry with an unreadable value is skipped, or the value is replaced, with a warning."""
 
 import re
 from collections.abc import Iterator

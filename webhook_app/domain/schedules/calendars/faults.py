@@ -1,4 +1,4 @@
-"""What can be wrong with a calendar, or with an entry of it: a code for each fault, and its text for people."""
+"""Faults of a calendar or of one of its entries: a code for each, and its text."""
 
 from collections.abc import Mapping
 from enum import StrEnum

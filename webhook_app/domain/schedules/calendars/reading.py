@@ -1,4 +1,4 @@
-"""Reading a calendar: from octets, as a server or a file gives them, to its instances within a horizon.
+"""Reads a calendar: from the bytes of a response or a file to its instances within a horizon.
 
 Steps:
 
@@ -100,7 +100,7 @@ def read_calendar(raw: bytes, horizon: Horizon, *, charset: str | None = None) -
 
 
 def explain_warnings(calendar: Calendar, limit: int = WARNINGS_MAX) -> list[Explanation]:
-    """Explain what was left out or mended, entry by entry, at most `limit` of them; empty when nothing was."""
+    """Explain what was skipped or corrected, entry by entry, at most `limit` of them; empty when nothing was."""
     explanations = [_explain_warning(warning) for warning in calendar.warnings[:limit]]
     more = calendar.warnings_total - len(explanations)
     return [*explanations, explain(CalendarFault.MORE_ENTRIES, count=more)] if more > 0 else explanations
@@ -153,7 +153,7 @@ def _components(
 
 
 def _is_outside(event: Component, first: str, last: str) -> bool:
-    """Whether an entry is over long before a day, or begins after one, by the digits alone: nobody reads it then."""
+    """Whether an entry ends long before a day, or begins after one, judged by its digits alone: then it is not read."""
     rules = event.properties.get("RRULE", ())
     if "RDATE" in event.properties or "DURATION" in event.properties or len(rules) > 1:
         return False
@@ -186,7 +186,7 @@ class _Allowance:
 
     @contextmanager
     def entry(self, name: str) -> Iterator[None]:
-        """Bound the work on one entry. Whatever it raises costs that entry and becomes its warning."""
+        """Bound the work on one entry. Any error skips that entry and becomes its warning."""
         spend()
         limit = max(1, min(ENTRY_STEPS, self._left))
         spent = 0
@@ -199,7 +199,7 @@ class _Allowance:
         except EntryError as error:
             self.warnings.add(EntryWarning(error.fault, name, _printable(error.value)))
         except BudgetExceededError:
-            if spent <= limit:  # the budget of whoever reads this calendar is used up
+            if spent <= limit:  # the caller's budget is used up
                 raise
             self.warnings.add(EntryWarning(Fault.TOO_COSTLY, name))
         except OverflowError:

@@ -33,10 +33,10 @@ class Zone(Protocol):
 
     @property
     def key(self) -> str:
-        """What tells this zone from others."""
+        """A key that identifies this zone."""
 
     def instant(self, wall: datetime) -> int:
-        """The first of two, or as much later as the clocks jump."""
+        """The instant of a wall-clock time: of two, the first; of a skipped time, as much later as the clocks jump."""
 
     def wall(self, instant: int) -> datetime:
         """What the wall clock shows at an instant; OverflowError outside the years 1 to 9999."""
@@ -50,7 +50,7 @@ class NamedZone:
         self._zone = ZoneInfo(name)
 
     def instant(self, wall: datetime) -> int:
-        """The first of two, or as much later as the clocks jump."""
+        """The instant of a wall-clock time: of two, the first; of a skipped time, as much later as the clocks jump."""
         return zone_ms(wall, self._zone)
 
     def wall(self, instant: int) -> datetime:
@@ -72,7 +72,7 @@ class DefinedZone:
         self._offsets = [ordered[0][1], *(after for _, _, after in ordered)]
 
     def instant(self, wall: datetime) -> int:
-        """The first of two, or as much later as the clocks jump."""
+        """The instant of a wall-clock time: of two, the first; of a skipped time, as much later as the clocks jump."""
         return (wall - EPOCH - self._offsets[bisect_right(self._walls, wall)]) // MS
 
     def wall(self, instant: int) -> datetime:
