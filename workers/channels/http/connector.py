@@ -32,7 +32,6 @@ class Connector:
         self._exempt = _address_of(exempt_url)
         self._limits = limits
         self._resolver = resolver or Resolver()
-        self._tls = tls_context()
 
     async def connect(self, target: RequestTarget, new_connection: Callable[[], HttpConnection]) -> HttpConnection:
         """Connect to a target.
@@ -46,7 +45,7 @@ class Connector:
         async with asyncio.timeout(self._limits.connect_timeout_s):
             # The name is not resolved again: only the checked addresses are connected to.
             connected = await start_connection(addresses, happy_eyeballs_delay=self._limits.next_address_delay_s)
-            options: dict[str, Any] = {"ssl": self._tls, "server_hostname": target.host} if target.tls else {}
+            options: dict[str, Any] = {"ssl": tls_context(), "server_hostname": target.host} if target.tls else {}
             loop = asyncio.get_running_loop()
             _, connection = await loop.create_connection(new_connection, sock=connected, **options)
         return connection
