@@ -1,5 +1,7 @@
 """The console: pages on the server's own data, behind a log-in, put together here."""
 
+from dataclasses import replace
+
 import redis
 from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
@@ -27,6 +29,7 @@ from webhook_app.console.pages import (
     wall,
 )
 from webhook_app.console.pages.error_pages import error_page
+from webhook_app.console.request_state import RequestStateStore
 from webhook_app.console.room_cache import RoomCache
 from webhook_app.problems.problems import Problem, answer, problem_of, wants_page
 from webhook_app.store.connection.clients import StoreUnavailableError
@@ -43,13 +46,15 @@ def console(context: AppContext, tokens: Tokens, sessions: Sessions, settings: S
     blueprint = Blueprint(
         "console", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
     )
+    state = RequestStateStore(context.client)
+    context = replace(context, state=state)
     auth = ConsoleAuth(tokens, sessions, settings)
     console = ConsoleContext(context, auth, RoomCache(context.client), settings)
     blueprint.before_request(auth.guard)
     blueprint.after_request(set_security_headers)
     for name, read in (FILTERS | participants.FILTERS).items():
         blueprint.add_app_template_filter(read, name)
-    for name, function in room_globals(context.state).items():
+    for name, function in room_globals(state).items():
         blueprint.add_app_template_global(function, name)
 
     @blueprint.app_context_processor
