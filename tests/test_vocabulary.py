@@ -3,6 +3,8 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -126,6 +128,12 @@ def script_bindings(source: str) -> set[str]:
     return names
 
 
+@cache
+def faults_of(path: Path) -> list[str]:
+    """The faults of a module, which is parsed once."""
+    return faults(path.read_text())
+
+
 MODULES = {
     str(path.relative_to(paths.ROOT)): path
     for package in PACKAGES
@@ -134,7 +142,7 @@ MODULES = {
 
 
 def test_identifiers_use_standard_terms() -> None:
-    found_faults = {name: faults(path.read_text()) for name, path in MODULES.items()}
+    found_faults = {name: faults_of(path) for name, path in MODULES.items()}
     unexpected = {
         name: [fault for fault in module_faults if (name, fault.partition(": ")[2]) not in STORED_OR_PUBLIC]
         for name, module_faults in found_faults.items()
@@ -143,7 +151,7 @@ def test_identifiers_use_standard_terms() -> None:
 
 
 def test_every_exception_is_still_needed() -> None:
-    needed = {(name, fault.partition(": ")[2]) for name, path in MODULES.items() for fault in faults(path.read_text())}
+    needed = {(name, fault.partition(": ")[2]) for name, path in MODULES.items() for fault in faults_of(path)}
     assert needed >= STORED_OR_PUBLIC
 
 

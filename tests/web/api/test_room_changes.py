@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.product import webhook
 from tests.support.web_client import ROOM, WebClient, append, assert_sound, configure_room, fold_all, folding
-from tests.web.test_room_names import LOBBY, apply_file, see
+from tests.usecases.test_room_names import LOBBY, apply_file, see
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.web_client import ROOM, WebClient, configure_room, folding
+from tests.usecases.test_room_names import LOBBY, ODD_IDS, apply_file, bridged, see
 from tests.web.console.test_console import Visitor
-from tests.web.test_room_names import LOBBY, ODD_IDS, apply_file, bridged, see
 from webhook_app.store.connection.clients import Client
 
 
