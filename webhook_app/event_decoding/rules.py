@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.rules.rule import Rule
-from webhook_app.schemas.trigger_formats import decode_trigger
 
 
 def decode_rule(data: Mapping[str, Any]) -> Rule:
-    """A rule from its checked form."""
+    """A rule from its checked form.
+
+    The formats of triggers bring marshmallow and CEL along. Most processes never decode a rule, so these are imported
+    by the first one.
+    """
+    from webhook_app.schemas.trigger_formats import decode_trigger
+
     return Rule(
         name=str(data["name"]),
         rooms=tuple(data["rooms"]),
