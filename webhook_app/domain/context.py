@@ -1,5 +1,7 @@
 """The step context: one room at one event, as it changes, and everything the step wants to have done."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Unpack
 
 from webhook_app.domain.alarms.alarm import AlarmReport, alarm_key, name_of_key
@@ -13,6 +15,7 @@ from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.notices.payloads import RoomPayload, encode_payload
 from webhook_app.domain.notices.types import NoticeType, RuleNoticeType
 from webhook_app.domain.outcome import Decision, DomainEvent, StepOutcome
+from webhook_app.domain.outputs import OTHER_OUTPUTS, OUTPUTS, Output
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.room_changes import (
@@ -64,6 +67,44 @@ class StepContext:
         """Whether all calls are paused, by this event or before it."""
         pause = self.outcome.pause
         return self.config.settings.paused if pause is None else pause
+
+    @property
+    def output(self) -> Output:
+        """The output that the step is about at the moment."""
+        return self.room.output
+
+    @property
+    def can_look_up(self) -> bool:
+        """Whether a probe can conclude that none is active: we have credentials, and VideoSDK tells for the output."""
+        return self.config.settings.calls and OUTPUTS[self.room.output].has_active_lookup
+
+    @contextmanager
+    def in_output(self, output: Output) -> Iterator[None]:
+        """See the room, as it was and as it is, from this output inside the `with`."""
+        outer = self.room.output
+        if output is outer:
+            yield
+            return
+        before, room = self.before, self.room
+        self.before, seen = before.seen_from(output), room.seen_from(output)
+        self.room = seen if room is not before else self.before
+        entered = self.room
+        try:
+            yield
+        finally:
+            # Unchanged it must stay the very same object, as that is how a change is noticed.
+            self.room = room if self.room is entered else self.room.seen_from(outer)
+            self.before = before
+
+    def each_output(self) -> Iterator[Output]:
+        """See the room from each output in turn of which anything is kept, HLS first. For a room that HLS sees."""
+        yield Output.HLS
+        if not self.room.others:
+            return
+        for output in OTHER_OUTPUTS:
+            if output in self.room.others:
+                with self.in_output(output):
+                    yield output
 
     # Writing the room
 
@@ -131,7 +172,7 @@ class StepContext:
         store would take it for the one that has just fired.
         """
         fired, name = self.event.payload, str(timer)
-        if isinstance(fired, TimerFired) and fired.name == name and fired.due == due:
+        if isinstance(fired, TimerFired) and (fired.output, fired.name, fired.due) == (self.output, name, due):
             due += 1
         if self.room.timers.get(name) != due:
             self.change(timers={**self.room.timers, name: due})
@@ -145,7 +186,7 @@ class StepContext:
 
     def record_effect(self, reason: Reason, **arguments: object) -> None:
         """Record what the event did, or why it did nothing; the arguments fill the reason's text."""
-        self.effects.append(explain(reason, **arguments))
+        self.effects.append(self._explain(reason, arguments))
 
     def record_decision(
         self,
@@ -157,9 +198,14 @@ class StepContext:
         **arguments: object,
     ) -> None:
         """Put a decision on the room's timeline; the arguments fill the reason's text."""
-        explanation = explain(reason, **arguments)
+        explanation = self._explain(reason, arguments)
         decision = Decision(explanation.code, explanation.arguments, rule, call_id, notice_id)
         self.outcome.decisions.setdefault(self.room.room_id, []).append(decision)
+
+    def _explain(self, reason: Reason, arguments: Mapping[str, object]) -> Explanation:
+        if self.output is Output.HLS:
+            return explain(reason, **arguments)
+        return explain(reason, **arguments, output=self.output.value)
 
     def record_effect_as_decision(self, outcome: StepOutcome, *, rule: str) -> None:
         """Put the event's effects on the room's timeline as a rule's decisions."""
@@ -171,7 +217,7 @@ class StepContext:
         self._sequence += 1
         room_name = self.room_name
         data = encode_payload(payload, at=self.event.at, room_name=room_name)
-        self.domain_events.append(DomainEvent(str(kind), payload, data, because))
+        self.domain_events.append(DomainEvent(str(kind), payload, data, because, self.output))
         notice = make_notice(
             self.event.id,
             kind,
@@ -186,9 +232,9 @@ class StepContext:
         return notice.notice_id
 
     def new_call(self, request: CallRequest, because: str) -> Call:
-        """A call to be made; its id derives from the event, the kind and the cause alone."""
+        """A call to be made; its id derives from the event, the kind and the cause and the output alone."""
         call = Call(
-            call_id=derive("call_", self.event.id, self.room.room_id, request.kind, because),
+            call_id=derive("call_", self.event.id, self.room.room_id, request.kind, because, *self._output_name()),
             room_id=self.room.room_id,
             kind=request.kind,
             because=because,
@@ -196,9 +242,13 @@ class StepContext:
             created_at=self.event.at,
             event_id=self.event.id,
             body=request.body(),
+            output=self.output,
         )
         self.outcome.calls[call.call_id] = call
         return call
+
+    def _output_name(self) -> tuple[str, ...]:
+        return () if self.output is Output.HLS else (self.output.value,)
 
     def memory(self, rule_name: str) -> RuleState:
         """What a rule has done so far."""

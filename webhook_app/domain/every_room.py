@@ -16,7 +16,7 @@ from webhook_app.domain.state import SystemState
 
 def on_worker_started(state: SystemState, event: JournalEvent, outcome: StepOutcome) -> None:
     """Schedule a probe of every room that looks on air."""
-    _for_each_room(state, event, outcome, probe_after_start)
+    _for_each_room(state, event, outcome, _probe_outputs)
     outcome.record_effect(Reason.ROOMS_CHECKED)
 
 
@@ -32,11 +32,17 @@ def pause_calls(state: SystemState, event: JournalEvent, outcome: StepOutcome, *
         _for_each_room(state, event, outcome, _decide_anew)
 
 
+def _probe_outputs(context: StepContext) -> None:
+    for _ in context.each_output():
+        probe_after_start(context)
+
+
 def _decide_anew(context: StepContext) -> None:
-    if context.room.probing.probe is None:
-        request_next_in_queue(context)
-    decide_next_call(context)
-    schedule_watchdog(context)
+    for _ in context.each_output():
+        if context.room.probing.probe is None:
+            request_next_in_queue(context)
+        decide_next_call(context)
+        schedule_watchdog(context)
 
 
 def _for_each_room(

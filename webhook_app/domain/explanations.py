@@ -8,6 +8,7 @@ from webhook_app.domain.alarms.summaries import SUMMARY_TEXTS
 from webhook_app.domain.delivery.disabled_reasons import DISABLED_TEXTS
 from webhook_app.domain.failures import FAILURE_TEXTS
 from webhook_app.domain.frozen import fast_init
+from webhook_app.domain.outputs import OTHER_OUTPUTS, OUTPUTS, Output
 from webhook_app.domain.reason_texts import REASON_TEXTS
 from webhook_app.domain.rules.condition_faults import CONDITION_FAULT_TEXTS
 from webhook_app.domain.scalars import SCALAR_TYPES
@@ -54,14 +55,25 @@ def explain(code: str, /, **arguments: object) -> Explanation:
 
 
 def render(code: str, arguments: Mapping[str, Any]) -> str:
-    """The text of a code. A code of a newer version, or one whose arguments are missing, is its own text."""
+    """The text of a code; an argument `output` goes before it.
+
+    A code of a newer version, or one whose arguments are missing, is its own text.
+    """
     template = TEXTS.get(code)
     if template is None:
         return code
     try:
-        return template.format(**{name: _argument_text(value) for name, value in arguments.items()})
+        text = template.format(**{name: _argument_text(value) for name, value in arguments.items()})
     except KeyError:
-        return template
+        text = template
+    output = arguments.get("output")
+    return text if output is None else f"{_label(output)}: {text}"
+
+
+def _label(output: Any) -> str:
+    """How a text names an output other than HLS; one that this version does not know by its own name."""
+    label = OUTPUTS[Output(output)].label if output in OTHER_OUTPUTS else str(output)
+    return label[:1].upper() + label[1:]
 
 
 def code_text(stored: str) -> str:

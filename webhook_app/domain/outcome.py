@@ -10,6 +10,7 @@ from webhook_app.domain.explanations import Explanation, explain, joined_text, r
 from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.notices.payloads import RoomPayload
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, RuleState
@@ -49,6 +50,7 @@ class DomainEvent:
     payload: RoomPayload
     data: Mapping[str, Any]
     because: str | None = None
+    output: Output = Output.HLS
 
 
 @dataclass

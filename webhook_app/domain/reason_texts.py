@@ -41,6 +41,10 @@ REASON_TEXTS: Mapping[str, str] = {
     Reason.STREAM_NEWER_THAN_PROBE: "Stream {stream} changed after the probe was sent; checking again",
     Reason.STREAM_NOT_SHOWN_YET: "Stream {stream} is not shown as active and not as ended; checking again",
     Reason.STREAM_TOO_OLD: "No change: the stream ended long ago",
+    Reason.STREAM_ENDED_IN_LIST: "Stream {stream} ended; VideoSDK's list shows it",
+    Reason.STREAM_NOT_RUNNING: "Stream {stream} ended, inferred: VideoSDK refused to end it, and nothing shows it",
+    Reason.LIST_INCONCLUSIVE: "VideoSDK's list does not show it: nothing is concluded",
+    Reason.FILE_KNOWN: "The file of {stream} is known",
     Reason.MAYBE_SAME_STREAM: "it may be another id of the stream that is starting",
     Reason.STREAMS_UNITED: "Stream {other} merged into {stream}: two ids of one stream",
     Reason.MAYBE_LATE: "it may be a late event of a stream that has ended",
@@ -91,6 +95,9 @@ REASON_TEXTS: Mapping[str, str] = {
     Reason.START_SUCCEEDED: "VideoSDK started a stream",
     Reason.START_NOT_NEEDED: "Already on air: no start sent",
     Reason.START_STILL_UNKNOWN: "The outcome of the start is still unknown",
+    Reason.START_UNKNOWN_GIVEN_UP: (
+        "Given up: VideoSDK did not say whether the start took effect. Check it there, then start it by hand if needed"
+    ),
     Reason.START_WITHOUT_SESSION: "Not started: nobody is in the room",
     Reason.END_NOT_NEEDED: "The stream had already ended",
     Reason.END_SUCCEEDED: "VideoSDK accepted the end",

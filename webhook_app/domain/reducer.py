@@ -72,7 +72,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.room_events import apply_to_room
 from webhook_app.domain.rules.engine import evaluate_rules, evaluate_rules_on_control
-from webhook_app.domain.schedules.windows import monitor_window, reconcile_windows
+from webhook_app.domain.schedules.windows import monitor_window, reconcile_all_windows
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.system_events import emit_webhook_notice, on_subscriber_command, on_subscriber_disabled
 
@@ -186,7 +186,8 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
     9. Update the room's alarms.
     10. Finish: advance the room's sequence, and record the event's effects.
 
-    Stages 5 to 8 are skipped when nothing has changed in the room.
+    Stages 5 to 8 are skipped when nothing has changed in the room. Stages 2, 5, 6, 8 and 9 run for each output of
+    which the room keeps anything, HLS first; the event of stage 1 is one output's, or the room's.
     """
     room = state.rooms.get(room_id) or Room(room_id)
     context = StepContext(state, event, room, outcome)
@@ -198,24 +199,27 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
         emit_webhook_notice(state, event, context.room, outcome)
 
     # 2. Drop an event rule's desire with its session.
-    drop_desired_of_ended_session(context)
+    for _ in context.each_output():
+        drop_desired_of_ended_session(context)
 
     # 3. Evaluate the rules.
     evaluate_rules(context, webhook_type)
 
     # 4. Reconcile the windows of a new room.
     if context.room is not context.before and room_id not in state.rooms:
-        reconcile_windows(context)
+        reconcile_all_windows(context)
 
     if context.room is not context.before:
-        # 5. Monitor the open window.
-        monitor_window(context)
-        # 6. Control.
-        decide_next_call(context)
+        for _ in context.each_output():
+            # 5. Monitor the open window.
+            monitor_window(context)
+            # 6. Control.
+            decide_next_call(context)
         # 7. Evaluate what depends on control.
         evaluate_rules_on_control(context)
-        # 8. Schedule the watchdog.
-        schedule_watchdog(context)
+        for _ in context.each_output():
+            # 8. Schedule the watchdog.
+            schedule_watchdog(context)
 
     # 9. Update the room's alarms.
     update_room_alarms(context)

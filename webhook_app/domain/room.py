@@ -1,17 +1,20 @@
 """A room: what is observed in it, what is desired of it, and how far control, probing, rules and schedule have got."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from webhook_app.domain.control.call import Call
+from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.session import Session, SessionHistory
 from webhook_app.domain.streams.machine import ENDED, ON_AIR, WATCHABLE, StreamState
 from webhook_app.domain.streams.stream import Stream
+from webhook_app.domain.timers import timer_of_output
 
 STREAMS_KEPT = 12
 SESSIONS_KEPT = 16
@@ -75,6 +78,15 @@ class RefusedStart:
     rule: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUpStart:
+    """A start that was given up although it may have taken effect: when it was decided, in ms, and why."""
+
+    call_id: str
+    sent_at: int
+    because: str
+
+
 @dataclass(frozen=True)
 class ControlState:
     """The controller's state: the open call, and why and how often it waited or failed.
@@ -82,7 +94,7 @@ class ControlState:
     `call` is the start or end under way and `capture` a snapshot under way. `retries` counts failures in a row.
     `waiting_for` is why nothing is called although something is desired. `replace_stream` is the id of a stream (or
     of the call that starts one) to be ended and started again. `unknown_start` is the id of a start whose outcome has
-    been unknown for too long.
+    been unknown for too long; `given_up_start` is one that nothing will settle.
     """
 
     call: Call | None = None
@@ -94,6 +106,7 @@ class ControlState:
     rejection: Rejection | None = None
     refused_start: RefusedStart | None = None
     unknown_start: str | None = None
+    given_up_start: GivenUpStart | None = None
 
 
 @dataclass(frozen=True)
@@ -155,14 +168,31 @@ class ScheduleState:
 
 
 @dataclass(frozen=True)
+class OutputState:
+    """What a room keeps of one output: the fields of `Room` that are its own, with the same meanings."""
+
+    session_history: tuple[SessionHistory, ...] = ()
+    streams: tuple[Stream, ...] = ()
+    retired_stream_keys: tuple[str, ...] = ()
+    desires: Desires = Desires()
+    control: ControlState = ControlState()
+    probing: ProbingState = ProbingState()
+    schedule: ScheduleState = ScheduleState()
+    timers: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Room:
-    """One room, grouped by concern.
+    """One room, grouped by concern, as seen from one of its outputs.
 
     - Observed: `session`, `session_history`, `streams` (oldest first), and `retired_stream_keys`, the ids and URL keys
       of streams that are no longer kept.
     - Desired: `desires`; `desired` is the one that wins.
     - Progress: `control`, `probing`, `rules`, `schedule`.
     - `timers`: due moments in ms by name. A timer event whose moment is not the one kept here is void.
+
+    `session` and `rules` are the room's, all else is that of `output`; `seen_from` gives the room as another output
+    sees it, and `others` keeps what belongs to those. A room is stored, shown and compared as HLS sees it.
 
     `sequence` grows with every change that others can see.
     """
@@ -180,6 +210,36 @@ class Room:
     rules: RoomRules = RoomRules()
     schedule: ScheduleState = ScheduleState()
     timers: Mapping[str, int] = field(default_factory=dict)
+    output: Output = Output.HLS
+    others: Mapping[Output, OutputState] = field(default_factory=dict)
+
+    def seen_from(self, output: Output) -> "Room":
+        """The room as an output sees it: the same room, with what is that output's own in its fields."""
+        if output is self.output:
+            return self
+        own = OutputState(**{name: getattr(self, name) for name in _OF_OUTPUT})
+        others = {name: state for name, state in self.others.items() if name is not output}
+        if own != _BLANK:
+            others[self.output] = own
+        seen = self.others.get(output, _BLANK)
+        return replace(self, output=output, others=others, **{name: getattr(seen, name) for name in _OF_OUTPUT})
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The outputs of which anything is kept; HLS always counts."""
+        return (Output.HLS, *(output for output in Output if output in self.others and output is not Output.HLS))
+
+    @property
+    def all_timers(self) -> Mapping[str, int]:
+        """The timers of all outputs by their stored names. Only for a room as HLS sees it."""
+        if not self.others:
+            return self.timers
+        of_others = (
+            (timer_of_output(output, name), due)
+            for output, state in self.others.items()
+            for name, due in state.timers.items()
+        )
+        return {**self.timers, **dict(of_others)}
 
     @property
     def was_observed(self) -> bool:
@@ -223,6 +283,13 @@ class Room:
         return False
 
     @property
+    def call_of_unknown_start(self) -> Call | None:
+        """The start under way whose outcome is unknown."""
+        call = self.control.call
+        is_unknown = call is not None and call.kind is CallKind.START and call.state is CallState.UNKNOWN
+        return call if is_unknown else None
+
+    @property
     def has_live_session(self) -> bool:
         """Whether a session is open."""
         return self.session is not None and self.session.live
@@ -236,6 +303,25 @@ class Room:
     def watchable(self) -> bool:
         """Whether viewers can watch: a stream is playable or stopping."""
         return _has_confirmed_stream(self.streams, WATCHABLE)
+
+    def is_running(self, output: Output) -> bool:
+        """Whether an output is between started and its end."""
+        if output is self.output:
+            return self.on_air
+        other = self.others.get(output)
+        return other is not None and _has_confirmed_stream(other.streams, ON_AIR)
+
+    def control_of(self, output: Output) -> ControlState | None:
+        """The controller's state of an output; None while nothing is kept of it."""
+        if output is self.output:
+            return self.control
+        other = self.others.get(output)
+        return None if other is None else other.control
+
+    @property
+    def live(self) -> bool:
+        """Whether it is on air by any way that viewers can see: HLS or RTMP."""
+        return self.is_running(Output.HLS) or self.is_running(Output.RTMP)
 
     @property
     def late_since(self) -> int | None:
@@ -253,6 +339,10 @@ class Room:
         if desired is None or not desired.on_air or self.has_live_session:
             return False
         return self.control.call is None and not self.has_live_stream
+
+
+_OF_OUTPUT = tuple(field.name for field in fields(OutputState))
+_BLANK = OutputState()
 
 
 def _has_confirmed_stream(streams: tuple[Stream, ...], states: frozenset[StreamState]) -> bool:

@@ -13,6 +13,7 @@ from webhook_app.domain.room import (
     Desired,
     Desires,
     Fired,
+    GivenUpStart,
     LastRefusal,
     PendingFailureNotice,
     ProbingState,
@@ -47,6 +48,7 @@ class ControlChange(TypedDict, total=False):
     rejection: Rejection | None
     refused_start: RefusedStart | None
     unknown_start: str | None
+    given_up_start: GivenUpStart | None
 
 
 class ProbingChange(TypedDict, total=False):

@@ -2,12 +2,11 @@
 
 from typing import assert_never
 
-from webhook_app.domain.alarms.room_alarms import on_start_unknown_timer
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.capture import on_capture_overdue, on_capture_result, request_capture
 from webhook_app.domain.control.desired import release_operator_desired, set_operator_desired
 from webhook_app.domain.control.results import on_call_result
-from webhook_app.domain.control.unknown_outcomes import on_call_overdue, settle_unknown_call
+from webhook_app.domain.control.unknown_outcomes import on_call_overdue, on_start_unknown_timer, settle_unknown_call
 from webhook_app.domain.events import RoomFact
 from webhook_app.domain.facts.commands import CaptureSnapshot, ReleaseRoom, SetOnAir, UnknownCommand
 from webhook_app.domain.facts.provider import (
@@ -21,15 +20,17 @@ from webhook_app.domain.facts.provider import (
 )
 from webhook_app.domain.facts.results import CallResult, CaptureResult, ProbeResult
 from webhook_app.domain.facts.system import ReconcileWindows, TimerFired
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.probing.failure_reasons import on_failure_wait_over
 from webhook_app.domain.probing.requests import on_probe_overdue, request_probe
 from webhook_app.domain.probing.results import on_probe_result
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.condition_rules import resolve_verifications
 from webhook_app.domain.rules.engine import evaluate_rules_on_state, on_rule_timer
 from webhook_app.domain.schedules.monitors import on_presence_verified
-from webhook_app.domain.schedules.windows import on_window_timer, reconcile_windows
+from webhook_app.domain.schedules.windows import on_window_timer, reconcile_all_windows
 from webhook_app.domain.sessions.tracking import on_session_webhook
 from webhook_app.domain.streams.inferred_ends import infer_ends
 from webhook_app.domain.streams.tracking import on_stream_signal
@@ -41,7 +42,8 @@ def apply_to_room(context: StepContext, fact: RoomFact) -> None:
     match fact:
         case StreamSignal():
             on_session_webhook(context, fact)
-            on_stream_signal(context, fact.state, fact.stream)
+            with context.in_output(fact.output):
+                on_stream_signal(context, fact.state, fact.stream)
         case SessionStarted() | SessionEnded() | ParticipantJoined() | ParticipantLeft() | OtherWebhook():
             on_session_webhook(context, fact)
             if not context.effects:
@@ -49,20 +51,21 @@ def apply_to_room(context: StepContext, fact: RoomFact) -> None:
         case UnreadableWebhook():
             context.record_effect(Reason.UNREADABLE)
         case TimerFired():
-            _on_timer(context, fact)
+            with context.in_output(fact.output):
+                _on_timer(context, fact)
         case ProbeResult():
-            if on_probe_result(context, fact):
-                settle_unknown_call(context, fact)
-                resolve_verifications(context, fact)
-                on_presence_verified(context, fact)
+            _on_probe_result(context, fact)
         case CallResult():
-            on_call_result(context, fact)
+            with context.in_output(_output_of_call(context.room, fact.call_id)):
+                on_call_result(context, fact)
         case CaptureResult():
             on_capture_result(context, fact)
         case SetOnAir():
-            set_operator_desired(context, fact)
+            with context.in_output(fact.output):
+                set_operator_desired(context, fact)
         case ReleaseRoom():
-            release_operator_desired(context)
+            with context.in_output(fact.output):
+                release_operator_desired(context)
         case CaptureSnapshot():
             request_capture(context)
         case UnknownCommand():
@@ -71,6 +74,31 @@ def apply_to_room(context: StepContext, fact: RoomFact) -> None:
             _on_reconcile(context)
         case _ as never:
             assert_never(never)
+
+
+def _on_probe_result(context: StepContext, result: ProbeResult) -> None:
+    with context.in_output(_output_of_probe(context.room, result.call_id)):
+        if not on_probe_result(context, result):
+            return
+        settle_unknown_call(context, result)
+    resolve_verifications(context, result)
+    for _ in context.each_output():
+        on_presence_verified(context, result)
+
+
+def _output_of_call(room: Room, call_id: str | None) -> Output:
+    """The output whose open call this is; a result that comes too late for any is HLS's."""
+    for output, state in room.others.items():
+        if state.control.call is not None and state.control.call.call_id == call_id:
+            return output
+    return Output.HLS
+
+
+def _output_of_probe(room: Room, call_id: str | None) -> Output:
+    for output, state in room.others.items():
+        if state.probing.probe is not None and state.probing.probe.call_id == call_id:
+            return output
+    return Output.HLS
 
 
 def _on_timer(context: StepContext, fired: TimerFired) -> None:
@@ -130,5 +158,5 @@ def _probe_by_timer(context: StepContext, about: ProbeSubject, reason: Reason) -
 
 
 def _on_reconcile(context: StepContext) -> None:
-    reconcile_windows(context)
+    reconcile_all_windows(context)
     evaluate_rules_on_state(context)

@@ -1,13 +1,15 @@
 """Timers: what each of them is for, and the names under which rooms, the store and the journal keep them.
 
 A stored name is the kind, or `<kind>:<subject>` for the kinds of which a room can have several: `ask:settle`,
-`for:<rule>`, `alarm:<key>`. A timer of a room lives in `Room.timers`; an alarm's has no room.
+`for:<rule>`, `alarm:<key>`. Those of an output other than HLS begin with it: `recording/ask:settle`. A timer of a room
+lives in `Room.timers`; an alarm's has no room.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
 from webhook_app.domain.probing.subjects import ProbeSubject, read_subject
 
 SubjectTimerName = NewType("SubjectTimerName", str)  # the stored name of a timer with a subject
@@ -80,6 +82,17 @@ def alarm_timer(alarm_key: str) -> SubjectTimerName:
     return SubjectTimerName(f"{TimerKind.ALARM}:{alarm_key}")
 
 
+def timer_of_output(output: Output, name: str) -> str:
+    """The stored name of an output's timer."""
+    return name if output is Output.HLS else f"{output}/{name}"
+
+
+def split_output(name: str) -> tuple[Output, str]:
+    """The output of a stored name, and the name within it."""
+    head, slash, rest = name.partition("/")
+    return (Output(head), rest) if slash and head in _OTHERS else (Output.HLS, name)
+
+
 def is_probe_timer(name: str) -> bool:
     """Whether a stored name is that of a timer that probes for a subject."""
     return name.startswith(f"{TimerKind.PROBE}:")
@@ -101,4 +114,5 @@ def read_timer(name: str) -> Timer | None:
     return Timer(kind, subject) if bool(colon) == (kind in _WITH_SUBJECT) else None
 
 
+_OTHERS = frozenset(OTHER_OUTPUTS)
 _PROBE_TIMERS = {subject: SubjectTimerName(f"{TimerKind.PROBE}:{subject}") for subject in ProbeSubject}

@@ -10,6 +10,7 @@ from typing import Any
 
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Desired, Desires, Room, ScheduleState
 from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.domain.schedules.open_window import OpenWindow
@@ -41,7 +42,7 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
     window = RoomWindow(_AT, _AT + 1, ("service",))
     fact = StreamReport("id", "https://x/y", "s", "https://x/y/index.m3u8", "https://x/y/live.m3u8", "failed")
     stream = replace(
-        new_stream(ROOM_ID, "1-0", _AT, StreamState.STARTING, fact, provisional=False),
+        new_stream(ROOM_ID, "1-0", _AT, StreamState.STARTING, fact, output=Output.HLS, provisional=False),
         snapshot=Snapshot("https://x/y.png", _AT, 1280, 720),
     )
     rooms = [Room(ROOM_ID), Room(ROOM_ID, session=unknown, desires=desires)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from webhook_app.domain.control.call import Call
 from webhook_app.domain.events import Event
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.schedule import RoomWindow
@@ -25,6 +26,7 @@ def stream_view(stream: Stream, now: int, room_name: str | None = None) -> dict[
         "videosdk_id": stream.videosdk_id,
         "room_id": stream.room_id,
         "room_name": room_name,
+        "output": stream.output.value,
         "session_id": stream.session_id,
         "state": stream.state.value,
         "playback_url": stream.playback_url,
@@ -40,6 +42,7 @@ def stream_view(stream: Stream, now: int, room_name: str | None = None) -> dict[
         "stopped_because": stream.stopped_because,
         "failure": stream.failure,
         "snapshot": None if stream.snapshot is None else snapshot_view(stream.snapshot),
+        "files": [{"path": file.path, "url": file.url} for file in stream.files],
     }
 
 
@@ -105,6 +108,19 @@ def _desired(room: Room, config: Config, now: int) -> dict[str, Any] | None:
     }
 
 
+def _outputs(room: Room, config: Config, now: int) -> dict[str, Any]:
+    shown = {output: room.seen_from(output) for output in Output}
+    return {
+        output.value: {
+            "state": _state(seen, config, now),
+            "live": seen.on_air,
+            "stream": _stream(seen, config, now),
+            "desired": _desired(seen, config, now),
+        }
+        for output, seen in shown.items()
+    }
+
+
 def _name(room: Room, config: Config, now: int) -> str | None:
     return config.room_name(room.room_id)
 
@@ -149,6 +165,8 @@ ROOM_VIEW: dict[str, Callable[[Room, Config, int], Any]] = {
     "groups": _groups,
     "on_air": lambda room, config, now: room.on_air,
     "watchable": lambda room, config, now: room.watchable,
+    "live": lambda room, config, now: room.live,
+    "recording": lambda room, config, now: room.is_running(Output.RECORDING),
     "state": _state,
     "stream": _stream,
     "session": lambda room, config, now: None if room.session is None else session_view(room.session),
@@ -156,6 +174,7 @@ ROOM_VIEW: dict[str, Callable[[Room, Config, int], Any]] = {
     "armed": lambda room, config, now: room.armed,
     "late_since": lambda room, config, now: maybe_rfc3339(room.late_since),
     "next_window": _next_window,
+    "outputs": _outputs,
     "sequence": lambda room, config, now: room.sequence,
     "updated_at": lambda room, config, now: rfc3339(room.updated_at),
 }
@@ -188,6 +207,7 @@ def call_view(call: Call, room_name: str | None = None) -> dict[str, Any]:
         "room_id": call.room_id,
         "room_name": room_name,
         "kind": call.kind.value,
+        "output": call.output.value,
         "because": call.because,
         "state": call.state.value,
         "event_id": call.event_id,

@@ -3,6 +3,7 @@
 from dataclasses import fields
 from operator import attrgetter
 
+from webhook_app.domain.outputs import OTHER_OUTPUTS
 from webhook_app.domain.room import Room
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.streams.stream import Stream
@@ -20,7 +21,17 @@ def is_visibly_changed(before: Room, room: Room) -> bool:
         return True
     if room.session is not before.session and _is_session_changed(before.session, room.session):
         return True
-    return room.streams is not before.streams and _is_stream_changed(before.shown_stream, room.shown_stream)
+    if room.streams is not before.streams and _is_stream_changed(before.shown_stream, room.shown_stream):
+        return True
+    return room.others is not before.others and _are_others_changed(before, room)
+
+
+def _are_others_changed(before: Room, room: Room) -> bool:
+    for output in OTHER_OUTPUTS:
+        earlier, seen = before.seen_from(output), room.seen_from(output)
+        if earlier.desired != seen.desired or _is_stream_changed(earlier.shown_stream, seen.shown_stream):
+            return True
+    return False
 
 
 def _is_session_changed(before: Session | None, after: Session | None) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, assert_never
 from webhook_app.domain.events import Event, JournalEvent, Payload, Source
 from webhook_app.domain.facts.configuration import ConfigurationFact
 from webhook_app.domain.facts.system import ReconcileWindows, TimerFired, Undecodable, UnknownFact, WorkerStarted
-from webhook_app.domain.timers import read_timer
+from webhook_app.domain.timers import read_timer, split_output
 from webhook_app.event_decoding.commands import decode_command
 from webhook_app.event_decoding.configuration import CONFIGURATION_DECODERS
 from webhook_app.event_decoding.reports import decode_alarm_cleared, decode_alarm_raised, decode_subscriber_disabled
@@ -75,7 +75,8 @@ def _timer_fired(data: JSON) -> TimerFired:
     name, due = data.get("timer"), data.get("due")
     if not isinstance(name, str) or not isinstance(due, int):
         return TimerFired(None, "", 0)
-    return TimerFired(read_timer(name), name, due)
+    output, name = split_output(name)
+    return TimerFired(read_timer(name), name, due, output)
 
 
 def _undecodable(data: JSON) -> Payload:

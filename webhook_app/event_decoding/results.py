@@ -12,6 +12,7 @@ from webhook_app.domain.facts.results import (
     CallResult,
     CaptureResult,
     FailureReport,
+    ListedStream,
     ProbeResult,
     Refusal,
     SessionReport,
@@ -63,6 +64,7 @@ def decode_probe_result(data: JSON, translator: Translator) -> ProbeResult:
         records=_records(data.get("records"), translator),
         retry_after_ms=_whole(data.get("retry_after_ms")),
         unreadable=_unreadable(data),
+        listed=_listed(data.get("listed"), translator),
     )
 
 
@@ -112,6 +114,16 @@ def _failure(shown: object, translator: Translator) -> FailureReport | None:
     if not isinstance(shown, Mapping):
         return None
     return FailureReport(reached=shown.get("reached") is not False, stream=translator.stream(shown))
+
+
+def _listed(rows: object, translator: Translator) -> tuple[ListedStream, ...]:
+    if not isinstance(rows, list):
+        return ()
+    return tuple(
+        ListedStream(translator.stream(row), bool(row["end"]) if "end" in row else None)
+        for row in rows
+        if isinstance(row, Mapping)
+    )
 
 
 def _records(rows: object, translator: Translator) -> tuple[StreamRecord, ...]:

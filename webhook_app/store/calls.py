@@ -74,7 +74,7 @@ class Calls:
         """Mark a call just before it is sent; the result, and the store's time in ms."""
         key = keys.call_mark(call.call_id)
         code, now = self._mark(
-            keys=[keys.CALLS_CURRENT, key],
+            keys=[keys.current_calls(call.output), key],
             args=[call.room_id, call.call_id, call.created_at, self._too_old_ms, MARK_KEPT_S],
         )
         result = MarkResult(code)

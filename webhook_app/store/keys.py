@@ -1,5 +1,7 @@
 """Every key in Redis. The Lua scripts build some of them from the prefix; the stored names never change."""
 
+from webhook_app.domain.outputs import Output
+
 PREFIX = "tally:"
 
 JOURNAL = PREFIX + "journal"
@@ -142,3 +144,8 @@ def wake(queue: str) -> str:
 def reachability_token(nonce: str) -> str:
     """A token that `GET /doctor/<nonce>` returns once."""
     return f"{PREFIX}doctor:{nonce}"
+
+
+def current_calls(output: Output) -> str:
+    """The calls under way for an output: a hash of call ids by room id."""
+    return CALLS_CURRENT if output is Output.HLS else f"{CALLS_CURRENT}:{output}"

@@ -16,6 +16,7 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Settings
 from webhook_app.domain.times import moment_text
 
@@ -364,7 +365,7 @@ def test_a_room_is_late_because_calls_are_paused_whatever_its_own_start_was_answ
     assert scheduled.reason("late") == Reason.CALLS_PAUSED
 
 
-FORBIDDEN = forbidden_key(ROOM)
+FORBIDDEN = forbidden_key(Room(ROOM))
 UNREADABLE = f"videosdk-unreadable:{ROOM}"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams import machine
 from webhook_app.domain.streams.machine import ENDED, ENDING, MOVES, ON_AIR, WATCHABLE, StreamState
 from webhook_app.domain.streams.stream import EndedBy, Stream, advance, new_stream, reopen, with_names_from
@@ -14,7 +15,7 @@ RANK = list(StreamState)
 
 
 def a_run(state: StreamState) -> Stream:
-    return new_stream("room", "1-0", 1_000, state, stream_report({"id": "a"}), provisional=False)
+    return new_stream("room", "1-0", 1_000, state, stream_report({"id": "a"}), output=Output.HLS, provisional=False)
 
 
 def moved(run: Stream, signal: StreamState, n: int = 2) -> Stream:

@@ -9,6 +9,7 @@ from webhook_app.domain.facts.results import Access, CallResult
 from webhook_app.domain.notices.payloads import BroadcastReport, CallRefusal
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outcome import DomainEvent
+from webhook_app.domain.outputs import OUTPUTS, Output
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import RefusedStart, Room
 from webhook_app.domain.rules.rule import rule_of
@@ -69,6 +70,9 @@ def _refused(context: StepContext, call: Call) -> None:
 
 
 def _given_up(context: StepContext, call: Call) -> None:
+    given_up = context.room.control.given_up_start
+    if given_up is not None and given_up.call_id == call.call_id:
+        return  # nobody refused it: `start-unknown` tells
     refused = context.room.control.refused_start
     summary = explain(AlarmSummary.START_GIVEN_UP_UNEXPLAINED, room=room_label(context))
     if refused is not None:
@@ -78,7 +82,7 @@ def _given_up(context: StepContext, call: Call) -> None:
         AlarmName.START_REFUSED,
         "critical",
         summary,
-        subject=context.room.room_id,
+        subject=alarm_subject(context.room),
         room_id=context.room.room_id,
         rule=rule_of(call.because),
         reason=Reason.CALL_GIVEN_UP.value,
@@ -87,13 +91,19 @@ def _given_up(context: StepContext, call: Call) -> None:
 
 
 def room_label(context: StepContext) -> str:
-    """What people read: the room's name, else its id."""
-    return context.room_name or context.room.room_id
+    """What people read: the room's name, else its id, with the output unless that is HLS."""
+    name = context.room_name or context.room.room_id
+    return name if context.output is Output.HLS else f"{name} ({OUTPUTS[context.output].label})"
+
+
+def alarm_subject(room: Room) -> str:
+    """The subject of an alarm about an output of a room."""
+    return room.room_id if room.output is Output.HLS else f"{room.room_id} {room.output}"
 
 
 def missed_subject(room: Room, rule: str) -> str:
-    """The subject of an alarm about a missed window: the rule and the room."""
-    return f"{rule} {room.room_id}"
+    """The subject of an alarm about a missed window: the rule, the room and the output."""
+    return f"{rule} {alarm_subject(room)}"
 
 
 def _moment_text(moment: int | None) -> str:

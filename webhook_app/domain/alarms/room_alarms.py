@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from webhook_app.domain.alarms.alarm import AlarmName
-from webhook_app.domain.alarms.notice_alarms import missed_subject, record_notice, room_label
+from webhook_app.domain.alarms.notice_alarms import alarm_subject, missed_subject, record_notice, room_label
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.control.call import Call, CallKind, CallState
+from webhook_app.domain.control.call import CallKind, CallState
 from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.ids import derive
 from webhook_app.domain.reasons import Reason
@@ -39,17 +39,22 @@ def update_room_alarms(context: StepContext, *, rules_changed: bool = False) -> 
     3. Raise each alarm that holds, which changes nothing when it is raised and says the same, and clear each that
        held and does not. With `rules_changed` also in an unchanged room: a change of rules has cleared its alarms.
     """
-    if not rules_changed and _is_steady(context):
-        return
+    for _ in context.each_output():
+        if rules_changed or not _is_steady(context):
+            _update_alarms(context)
+
+
+def _update_alarms(context: StepContext) -> None:
     for domain_event in context.domain_events:
-        record_notice(context, domain_event)
+        if domain_event.output is context.output:
+            record_notice(context, domain_event)
     _drop_refused_start(context)
     _time_unknown_start(context)
     for name, (holds, report) in _ALARMS.items():
         if holds(context.room):
             _raise(context, name, report(context))
         elif holds(context.before):
-            context.clear_alarm(name, context.room.room_id)
+            context.clear_alarm(name, alarm_subject(context.room))
     _clear_past(context)
 
 
@@ -67,20 +72,11 @@ def _is_steady(context: StepContext) -> bool:
         and room.control.call is before.control.call is None
         and room.control.refused_start is before.control.refused_start is None
         and room.control.unknown_start is before.control.unknown_start is None
+        and room.control.given_up_start is before.control.given_up_start is None
         and room.late_since is None
         and not room.probing.unreadable
         and not any(domain_event.type.startswith(_RECORDED) for domain_event in context.domain_events)
     )
-
-
-def on_start_unknown_timer(context: StepContext) -> None:
-    """Handle the timer of a start whose outcome is unknown."""
-    call = _unknown_start(context.room)
-    if call is None:
-        context.record_effect(Reason.STALE_TIMER)
-        return
-    context.change_control(unknown_start=call.call_id)
-    context.record_effect(Reason.START_STILL_UNKNOWN)
 
 
 def _drop_refused_start(context: StepContext) -> None:
@@ -96,11 +92,13 @@ def _drop_refused_start(context: StepContext) -> None:
 
 
 def _time_unknown_start(context: StepContext) -> None:
-    call = _unknown_start(context.room)
+    call = context.room.call_of_unknown_start
     if call is None:
         context.clear_timer(TimerKind.START_UNKNOWN)
         if context.room.control.unknown_start is not None:
             context.change_control(unknown_start=None)
+        if context.room.control.given_up_start is not None and _is_live(context.room):
+            context.change_control(given_up_start=None)
     elif TimerKind.START_UNKNOWN not in context.room.timers and context.room.control.unknown_start != call.call_id:
         context.set_timer(TimerKind.START_UNKNOWN, context.event.at + START_UNKNOWN_AFTER_MS)
 
@@ -124,17 +122,17 @@ def _clear_past(context: StepContext) -> None:
         or (before.schedule.window is not None and room.schedule.window is None)
     )
     if room.control.refused_start is None and is_over:
-        context.clear_alarm(AlarmName.START_REFUSED, room.room_id)
+        context.clear_alarm(AlarmName.START_REFUSED, alarm_subject(room))
     if _is_as_desired(room) and not _is_as_desired(before):
-        context.clear_alarm(forbidden_key(room.room_id))
+        context.clear_alarm(forbidden_key(room))
     if room.probing.unreadable and not _is_probed(room):
         context.change_probing(unreadable=False)
-        context.clear_alarm(AlarmName.VIDEOSDK_UNREADABLE, room.room_id)
+        context.clear_alarm(AlarmName.VIDEOSDK_UNREADABLE, alarm_subject(room))
 
 
-def forbidden_key(room_id: str) -> str:
-    """The key of the alarm that VideoSDK forbids calls in a room."""
-    return derive("videosdk-forbidden-", room_id)
+def forbidden_key(room: Room) -> str:
+    """The key of the alarm that VideoSDK forbids calls for an output of a room."""
+    return derive("videosdk-forbidden-", alarm_subject(room))
 
 
 def _raise(context: StepContext, name: AlarmName, report: _Report) -> None:
@@ -142,7 +140,7 @@ def _raise(context: StepContext, name: AlarmName, report: _Report) -> None:
         name,
         report.severity,
         report.summary,
-        subject=context.room.room_id,
+        subject=alarm_subject(context.room),
         room_id=context.room.room_id,
         rule=report.rule,
         reason=report.reason,
@@ -179,12 +177,16 @@ def _refused_start(context: StepContext) -> _Report:
 
 
 def _is_unknown(room: Room) -> bool:
-    call = _unknown_start(room)
-    return call is not None and room.control.unknown_start == call.call_id
+    call = room.call_of_unknown_start
+    return room.control.given_up_start is not None or (call is not None and room.control.unknown_start == call.call_id)
 
 
 def _start_unknown(context: StepContext) -> _Report:
-    call = context.room.control.call
+    given_up, call = context.room.control.given_up_start, context.room.control.call
+    if given_up is not None:
+        sent_at = moment_text(given_up.sent_at)
+        summary = explain(AlarmSummary.START_UNKNOWN_GIVEN_UP, room=room_label(context), sent_at=sent_at)
+        return _Report("critical", summary, rule_of(given_up.because), Reason.START_UNKNOWN_GIVEN_UP.value)
     assert call is not None
     sent_at = moment_text(call.created_at)
     summary = explain(AlarmSummary.START_UNKNOWN, room=room_label(context), sent_at=sent_at)
@@ -196,11 +198,6 @@ _ALARMS: Mapping[AlarmName, tuple[Callable[[Room], bool], Callable[[StepContext]
     AlarmName.START_REFUSED: (_is_refused, _refused_start),
     AlarmName.START_UNKNOWN: (_is_unknown, _start_unknown),
 }
-
-
-def _unknown_start(room: Room) -> Call | None:
-    call = room.control.call
-    return call if call is not None and call.kind is CallKind.START and call.state is CallState.UNKNOWN else None
 
 
 def _is_live(room: Room) -> bool:

@@ -15,6 +15,7 @@ class AlarmSummary(StrEnum):
     START_GIVEN_UP = "summary-start-given-up"
     START_GIVEN_UP_UNEXPLAINED = "summary-start-given-up-unexplained"
     START_UNKNOWN = "summary-start-unknown"
+    START_UNKNOWN_GIVEN_UP = "summary-start-unknown-given-up"
     STREAMS_IN_USE = "summary-streams-in-use"
     CREDENTIALS_REJECTED = "summary-credentials-rejected"
     ROOM_FORBIDDEN = "summary-room-forbidden"
@@ -60,6 +61,10 @@ SUMMARY_TEXTS: Mapping[str, str] = {
     AlarmSummary.START_UNKNOWN: (
         "The outcome of starting {room} at {sent_at} is unknown: VideoSDK has not answered since. "
         "Tallylight does not repeat the start until the outcome is known"
+    ),
+    AlarmSummary.START_UNKNOWN_GIVEN_UP: (
+        "Starting {room} at {sent_at} was given up: VideoSDK did not say whether it took effect, and nothing shows it. "
+        "Check it there; Tallylight does not repeat it, as two might run. Start it by hand if needed"
     ),
     AlarmSummary.STREAMS_IN_USE: (
         "VideoSDK refused to start {room} because all streams of your organisation are in use ({answer})"

@@ -43,7 +43,7 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.rules.engine import apply_rule_changes
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.skips import change_skip, skip_next
-from webhook_app.domain.schedules.windows import monitor_window, reconcile_windows
+from webhook_app.domain.schedules.windows import monitor_window, reconcile_all_windows
 from webhook_app.domain.state import SystemState
 
 
@@ -121,7 +121,7 @@ def _change_room(context: StepContext, change: ConfigurationFact, changed: set[s
         for rule_name in sorted(changed):
             context.record_effect_as_decision(context.outcome, rule=rule_name)
     if changed:
-        reconcile_windows(context)
+        reconcile_all_windows(context)
     monitor_window(context)
     decide_next_call(context)
     schedule_watchdog(context)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, assert_never
 
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.probing.probe_request import ProbeRequest, read_request
 
 
@@ -107,6 +108,7 @@ class Call:
     negatives: int = 0
     refusal: str | None = None
     retry_after_ms: int | None = None
+    output: Output = Output.HLS
 
     @property
     def request(self) -> CallRequest:

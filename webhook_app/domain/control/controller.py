@@ -8,6 +8,7 @@ from webhook_app.domain.control.rejections import forget_given_up_start
 from webhook_app.domain.control.unknown_outcomes import resolve_by_own_stream
 from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.outputs import OUTPUTS
 from webhook_app.domain.probing.requests import ARMED_PROBE_MS, request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
@@ -17,6 +18,9 @@ from webhook_app.domain.schedules.broadcasts import announce_armed
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.timers import TimerKind, probe_timer
+from webhook_app.domain.times import SECOND
+
+STARTING_MAX_MS = 60 * SECOND
 
 
 def decide_next_call(context: StepContext) -> None:
@@ -112,7 +116,7 @@ def _take_off_air(context: StepContext, desired: Desired, live: list[Stream]) ->
             _drop_met_schedule_desire(context, desired)
         return
     stream = confirmed[-1]
-    if stream.state is StreamState.STARTING:
+    if stream.state is StreamState.STARTING and not _has_surely_started(context, stream):
         _wait_for(context, Reason.WAITING_FOR_STARTED)
         return
     _wait_for(context, None)
@@ -124,6 +128,11 @@ def _take_off_air(context: StepContext, desired: Desired, live: list[Stream]) ->
     call = context.new_call(request, desired.because)
     context.put_stream(replace(stream, end_call_id=call.call_id, end_because=desired.because))
     send_call(context, call, Reason.END_SENT)
+
+
+def _has_surely_started(context: StepContext, stream: Stream) -> bool:
+    """Whether a stream that nothing but a webhook could show as started has had a minute for it."""
+    return not OUTPUTS[context.output].has_active_lookup and context.event.at - stream.opened_at >= STARTING_MAX_MS
 
 
 def _drop_met_schedule_desire(context: StepContext, desired: Desired) -> None:
@@ -154,6 +163,10 @@ def _wait_for(context: StepContext, reason: Reason | None) -> None:
 def _has_become_playable(before: Room, after: Room) -> bool:
     states = {stream.stream_id: stream.state for stream in before.streams}
     return any(
-        stream.state is StreamState.PLAYABLE and states.get(stream.stream_id) is not stream.state
-        for stream in after.streams
+        stream.state is _goal(stream) and states.get(stream.stream_id) is not stream.state for stream in after.streams
     )
+
+
+def _goal(stream: Stream) -> StreamState:
+    """The state in which a start has done what it is for."""
+    return StreamState.PLAYABLE if OUTPUTS[stream.output].has_playable else StreamState.STARTED

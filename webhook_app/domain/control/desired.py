@@ -27,7 +27,7 @@ def set_operator_desired(context: StepContext, command: SetOnAir) -> None:
         context.record_effect(Reason.OPERATOR_REPEAT)
         return
     context.change_desires(operator=desired)
-    context.change_control(retries=0, waiting_for=None)
+    context.change_control(retries=0, waiting_for=None, given_up_start=None)
     context.clear_timer(TimerKind.BACKOFF)
     if desired.until is not None:
         context.set_timer(TimerKind.OPERATOR_UNTIL, desired.until)
@@ -61,7 +61,11 @@ def set_rule_desired(context: StepContext, rule: Rule, *, on_air: bool) -> None:
         context.record_decision(Reason.RULE_REPEAT, rule=rule.name, action=action)
         return
     desired = Desired(
-        on_air=on_air, because=rule.because, since=context.event.at, event_id=context.event.id, start=rule.start
+        on_air=on_air,
+        because=rule.because,
+        since=context.event.at,
+        event_id=context.event.id,
+        start=rule.body_of(context.output),
     )
     context.change_desires(event=desired)
     context.change_control(waiting_for=None)

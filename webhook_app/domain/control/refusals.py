@@ -10,6 +10,7 @@
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.alarms.notice_alarms import room_label
 from webhook_app.domain.alarms.room_alarms import forbidden_key
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
@@ -88,8 +89,8 @@ def _pause_all_calls(context: StepContext) -> None:
 
 
 def _pause_calls_of_room(context: StepContext, call: Call, answer: str) -> None:
-    room = context.room_name or call.room_id
+    room = room_label(context)
     summary = explain(AlarmSummary.ROOM_FORBIDDEN, action=call.kind, room=room, answer=answer)
-    context.alarm(forbidden_key(call.room_id), "warning", summary, room_id=call.room_id)
+    context.alarm(forbidden_key(context.room), "warning", summary, room_id=call.room_id)
     context.change_control(retries=context.room.control.retries + 1)
     context.set_timer(TimerKind.BACKOFF, context.event.at + LIFT_EVERY_MS)

@@ -11,6 +11,7 @@ from webhook_app.domain.control.refusals import on_refusal
 from webhook_app.domain.control.unknown_outcomes import END_SETTLE_MS, on_disputed_refusal, on_unknown_outcome
 from webhook_app.domain.facts.results import CallOutcome, CallResult, Refusal
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.outputs import OUTPUTS
 from webhook_app.domain.probing.results import record_readability
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
@@ -48,7 +49,8 @@ def on_call_result(context: StepContext, result: CallResult) -> None:
     context.clear_timer(TimerKind.CALL_LOST)
     is_start = call.kind is CallKind.START
     record_readability(context, result.unreadable, understood=is_start and outcome in DONE)
-    if outcome is CallOutcome.SUCCEEDED and is_start and result.stream is None:
+    names_stream = result.stream is not None or not OUTPUTS[context.output].has_active_lookup
+    if outcome is CallOutcome.SUCCEEDED and is_start and not names_stream:
         outcome = CallOutcome.UNKNOWN
     match outcome:
         case CallOutcome.SUCCEEDED | CallOutcome.ALREADY:
@@ -87,6 +89,8 @@ def _on_success(context: StepContext, call: Call, stream: StreamReport | None, *
             _observe_started_stream(context, stream)
         elif stream is not None:
             _adopt_started_stream(context, call, stream)
+        elif not is_already:
+            _await_started_stream(context)
         context.record_effect(Reason.START_NOT_NEEDED if is_already else Reason.START_SUCCEEDED)
     else:
         context.record_effect(Reason.END_SUCCEEDED)
@@ -95,7 +99,13 @@ def _on_success(context: StepContext, call: Call, stream: StreamReport | None, *
     close_call(context, replace(call, state=CallState.SUCCEEDED))
     if is_already and not context.room.has_live_stream:
         back_off(context, Reason.RETRY_STILL_SHOWN)
-    context.clear_alarm(forbidden_key(context.room.room_id))
+    context.clear_alarm(forbidden_key(context.room))
+
+
+def _await_started_stream(context: StepContext) -> None:
+    """VideoSDK has accepted the start of an output without naming what it starts: webhooks or a list will show it."""
+    if context.room.newest_live_stream is None:
+        open_stream(context, StreamState.STARTING, _in_session(context, StreamReport()))
 
 
 def _observe_started_stream(context: StepContext, report: StreamReport) -> None:

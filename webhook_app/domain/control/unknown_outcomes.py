@@ -6,18 +6,26 @@ names no stream).
 """
 
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.control.backoff import back_off
+from webhook_app.domain.control.backoff import back_off, drop_all_desires
 from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.control.calls import close_call, forget_end_call, keep_call_open
 from webhook_app.domain.control.refusals import answer_text, on_refusal
 from webhook_app.domain.facts.results import NO_ANSWER, AnswerStatus, ProbeResult, Refusal
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
+from webhook_app.domain.notices.payloads import CallRefusal
+from webhook_app.domain.notices.types import NoticeType
+from webhook_app.domain.outputs import OUTPUTS
+from webhook_app.domain.probing.listings import shows_effect_of
 from webhook_app.domain.probing.requests import request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import LastRefusal
+from webhook_app.domain.room import GivenUpStart, LastRefusal
 from webhook_app.domain.rules.rule import rule_of
+from webhook_app.domain.schedules.open_window import SuppressionReason
+from webhook_app.domain.schedules.window_state import suppress_window
+from webhook_app.domain.streams.announcements import end_stream
+from webhook_app.domain.streams.stream import EndedBy
 from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import SECOND
 
@@ -29,6 +37,7 @@ TAKEN_SETTLE_MS = 60 * SECOND
 END_SETTLE_MS = 15 * SECOND
 NEGATIVES_MIN = 2
 PROBE_AGAIN_MS = 2 * SECOND
+LIST_AGAIN_MS = 15 * SECOND
 
 
 def on_unknown_outcome(context: StepContext, call: Call, status: AnswerStatus, deadline_at: int | None) -> None:
@@ -72,6 +81,9 @@ def settle_unknown_call(context: StepContext, probe: ProbeResult) -> None:
     call = context.room.control.call
     if call is None or call.state is not CallState.UNKNOWN or not probe.reached:
         return
+    if not OUTPUTS[context.output].has_active_lookup:
+        _settle_by_list(context, call, probe)
+        return
     is_active = probe.active is not None
     if call.refusal is not None:
         if not is_after(call.answer_event_id, probe.asked_id):
@@ -103,6 +115,60 @@ def _settle_start(context: StepContext, call: Call, probe: ProbeResult, *, is_ac
         return
     keep_call_open(context, replace(call, negatives=negatives))
     context.set_timer(probe_timer(ProbeSubject.UNKNOWN), max(settle_at, context.event.at + PROBE_AGAIN_MS))
+
+
+def _settle_by_list(context: StepContext, call: Call, probe: ProbeResult) -> None:
+    """Settle a call by what a list shows. That it shows nothing proves nothing: then a webhook is waited for."""
+    if not is_after(probe.asked_id, call.event_id):
+        return
+    has_effect = shows_effect_of(probe, call.created_at)
+    target = next((stream for stream in context.room.streams if stream.end_call_id == call.call_id), None)
+    if call.kind is CallKind.END:
+        if target is None or not target.live:
+            _close_as_succeeded(context, call, Reason.END_TOOK_EFFECT)
+        elif call.refusal is not None and not has_effect:
+            _close_as_succeeded(context, call, Reason.END_NOT_NEEDED)
+            end_stream(
+                context, target, Reason.STREAM_INFERRED, by=EndedBy.INFERRED, before=target.state, after="stopped"
+            )
+        else:
+            close_call(context, replace(call, state=CallState.REFUSED if call.refusal else CallState.UNKNOWN))
+            forget_end_call(context, call)
+            back_off(context, Reason.RETRY_NO_EFFECT)
+    elif has_effect:
+        reason = Reason.START_TOOK_EFFECT if call.refusal is None else Reason.START_NOT_NEEDED
+        _close_as_succeeded(context, call, reason)
+    elif call.refusal is not None:
+        _settle_dispute(context, call, probe, is_active=False)
+    else:
+        keep_call_open(context, replace(call, negatives=call.negatives + 1))
+        context.set_timer(probe_timer(ProbeSubject.UNKNOWN), context.event.at + LIST_AGAIN_MS)
+
+
+def on_start_unknown_timer(context: StepContext) -> None:
+    """Handle the timer of a start whose outcome is unknown: raise the alarm; what only lists show is given up."""
+    call = context.room.call_of_unknown_start
+    if call is None:
+        context.record_effect(Reason.STALE_TIMER)
+        return
+    context.record_effect(Reason.START_STILL_UNKNOWN)
+    if OUTPUTS[context.output].has_active_lookup:
+        context.change_control(unknown_start=call.call_id)
+    else:
+        _give_up_unknown_start(context, call)
+
+
+def _give_up_unknown_start(context: StepContext, call: Call) -> None:
+    """Give up a start that neither a webhook nor a list has settled: only an operator may repeat it."""
+    close_call(context, replace(call, state=CallState.GIVEN_UP))
+    context.clear_timer(probe_timer(ProbeSubject.UNKNOWN))
+    context.change_control(given_up_start=GivenUpStart(call.call_id, call.created_at, call.because))
+    drop_all_desires(context)
+    if context.room.schedule.window is not None:
+        suppress_window(context, SuppressionReason.START_UNKNOWN, Reason.START_UNKNOWN_GIVEN_UP)
+    given_up = context.outcome.calls[call.call_id]
+    context.emit(NoticeType.CALL_GIVEN_UP, CallRefusal(given_up), because=call.because)
+    context.record_decision(Reason.START_UNKNOWN_GIVEN_UP, call_id=call.call_id, rule=rule_of(call.because))
 
 
 def resolve_by_own_stream(context: StepContext) -> None:

@@ -4,19 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from webhook_app.domain.outputs import Output
+
 
 @dataclass(frozen=True, slots=True)
 class SetOnAir:
-    """Put a room on air, or take it off, until a moment in ms if one is given; `start` is the body of a start."""
+    """Turn an output on or off, until a moment in ms if one is given; `start` is the body of its start."""
 
     on_air: bool
     until: int | None
     start: Mapping[str, Any]
+    output: Output = Output.HLS
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRoom:
-    """Drop what the operator desires of a room, so that its rules decide again."""
+    """Drop what the operator desires of an output, so that its rules decide again."""
+
+    output: Output = Output.HLS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ as the start of a session that was not known: the webhook about that start may h
 from dataclasses import dataclass
 from typing import ClassVar
 
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
 
@@ -18,6 +19,7 @@ class StreamSignal:
     state: StreamState
     stream: StreamReport
     shows_session: bool  # whether the session is live while the stream is in this state
+    output: Output = Output.HLS
 
     @property
     def session_id(self) -> str | None:

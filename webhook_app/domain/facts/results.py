@@ -143,12 +143,26 @@ class StreamRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedStream:
+    """A row of a list of recordings or RTMP streams; `ended` is None when the row does not say."""
+
+    stream: StreamReport
+    ended: bool | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the row says that it has not ended."""
+        return self.ended is False
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeResult:
     """What a probe found.
 
     `reached`: the provider answered in a form that we understand. `asked_id` is the journal's last id when the probe
     was sent, `asked_at` the moment in ms. `active` is the active stream. `session` is None when there is none, or with
-    `session_unknown` when that could not be said.
+    `session_unknown` when that could not be said. `listed` are the rows of the list that was asked for: that a stream
+    is missing there says nothing.
     """
 
     call_id: str | None
@@ -164,6 +178,7 @@ class ProbeResult:
     records: tuple[StreamRecord, ...] = ()
     retry_after_ms: int | None = None
     unreadable: str | None = None
+    listed: tuple[ListedStream, ...] = ()
 
 
 ResultFact = CallResult | CaptureResult | ProbeResult

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 
 from webhook_app.domain.alarms.alarm import AlarmReport
 from webhook_app.domain.explanations import Explanation
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.timers import Timer
 
 
 @dataclass(frozen=True, slots=True)
 class TimerFired:
-    """A timer was due. It is void unless the state still holds it under its stored name with this `due` (ms)."""
+    """A timer was due. It is void unless its output still holds it under this name with this `due` (ms)."""
 
     timer: Timer | None  # None when this version does not know it
     name: str
     due: int
+    output: Output = Output.HLS
 
 
 @dataclass(frozen=True, slots=True)

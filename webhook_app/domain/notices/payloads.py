@@ -10,6 +10,7 @@ from webhook_app.domain.alarms.alarm import Alarm, alarm_view
 from webhook_app.domain.control.call import Call
 from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.frozen import fast_init
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.times import rfc3339
@@ -19,7 +20,7 @@ from webhook_app.domain.views import call_view, session_view, stream_view
 @fast_init
 @dataclass(frozen=True, slots=True)
 class StreamChanged:
-    """A stream has reached another state: the `stream.*` notices."""
+    """A stream has reached another state, or left a file: the `stream.*`, `recording.*` and `rtmp.*` notices."""
 
     stream: Stream
     previous_state: str | None
@@ -58,6 +59,7 @@ class BroadcastReport:
     reason: Explanation | None
     stream: Stream | None
     session_live: bool | None = None
+    output: Output = Output.HLS
 
 
 @fast_init
@@ -169,6 +171,7 @@ def _broadcast_data(payload: BroadcastReport, at: int, room_name: str | None) ->
     reason = payload.reason
     data = {
         "rule": payload.rule,
+        "output": payload.output.value,
         "opens_at": rfc3339(payload.opens_at),
         "closes_at": None if payload.closes_at is None else rfc3339(payload.closes_at),
         "reason": None if reason is None else str(reason.code),

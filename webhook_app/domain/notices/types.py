@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.outputs import OUTPUTS, Output
+from webhook_app.domain.streams.machine import STATES, StreamState
 
 
 class NoticeType(StrEnum):
@@ -21,6 +22,17 @@ class NoticeType(StrEnum):
     STREAM_STOPPING = "stream.stopping"
     STREAM_STOPPED = "stream.stopped"
     STREAM_FAILED = "stream.failed"
+    RECORDING_STARTING = "recording.starting"
+    RECORDING_STARTED = "recording.started"
+    RECORDING_STOPPING = "recording.stopping"
+    RECORDING_STOPPED = "recording.stopped"
+    RECORDING_FAILED = "recording.failed"
+    RECORDING_READY = "recording.ready"
+    RTMP_STARTING = "rtmp.starting"
+    RTMP_STARTED = "rtmp.started"
+    RTMP_STOPPING = "rtmp.stopping"
+    RTMP_STOPPED = "rtmp.stopped"
+    RTMP_FAILED = "rtmp.failed"
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
     PARTICIPANT_JOINED = "participant.joined"
@@ -59,6 +71,17 @@ NOTICES: Mapping[NoticeType, NoticeSpec] = {
     NoticeType.STREAM_STOPPING: NoticeSpec("stream", "{where} is going off air"),
     NoticeType.STREAM_STOPPED: NoticeSpec("stream", "{where} is off air"),
     NoticeType.STREAM_FAILED: NoticeSpec("stream", "{where} failed"),
+    NoticeType.RECORDING_STARTING: NoticeSpec("stream", "{where}: recording is starting"),
+    NoticeType.RECORDING_STARTED: NoticeSpec("stream", "{where} is being recorded"),
+    NoticeType.RECORDING_STOPPING: NoticeSpec("stream", "{where}: recording is stopping"),
+    NoticeType.RECORDING_STOPPED: NoticeSpec("stream", "{where}: recording has stopped"),
+    NoticeType.RECORDING_FAILED: NoticeSpec("stream", "{where}: recording failed"),
+    NoticeType.RECORDING_READY: NoticeSpec("stream", "{where}: recording is ready"),
+    NoticeType.RTMP_STARTING: NoticeSpec("stream", "{where}: RTMP stream is starting"),
+    NoticeType.RTMP_STARTED: NoticeSpec("stream", "{where} is streamed by RTMP"),
+    NoticeType.RTMP_STOPPING: NoticeSpec("stream", "{where}: RTMP stream is stopping"),
+    NoticeType.RTMP_STOPPED: NoticeSpec("stream", "{where}: RTMP stream has stopped"),
+    NoticeType.RTMP_FAILED: NoticeSpec("stream", "{where}: RTMP stream failed"),
     NoticeType.SESSION_STARTED: NoticeSpec("session", "{where}: session started"),
     NoticeType.SESSION_ENDED: NoticeSpec("session", "{where}: session ended"),
     NoticeType.PARTICIPANT_JOINED: NoticeSpec("participant", "{where}: {who} joined"),
@@ -88,7 +111,11 @@ AnyNoticeType = NoticeType | RuleNoticeType | WebhookNoticeType | CommandType
 
 # A command to the deliver worker, which travels with the notices and goes to no subscriber.
 RECOVER = CommandType("subscriber.recover")
-STREAM_NOTICES: Mapping[StreamState, NoticeType] = {state: NoticeType(f"stream.{state}") for state in StreamState}
+STREAM_NOTICES: Mapping[tuple[Output, StreamState], NoticeType] = {
+    (output, state): NoticeType(f"{OUTPUTS[output].notices}.{state}")
+    for output, states in STATES.items()
+    for state in states
+}
 
 
 def rule_notice(rule_name: str) -> RuleNoticeType:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
 from webhook_app.domain.probing.subjects import ProbeSubject, read_subject
 
 
@@ -27,7 +28,9 @@ class FailedStream:
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """What a probe asks: always whether a stream is active, and on request who is there and why one failed.
+    """What a probe asks: whether a stream is active, and on request who is there and why one failed.
+
+    `listed`: what the list of this output shows, in place of what is active.
 
     `with_session`: who is in the session, in `session_id` where it is known. `routine`: a list of all streams may
     answer; `known_ids` are those of the room's live streams.
@@ -40,6 +43,7 @@ class ProbeRequest:
     routine: bool = False
     known_ids: tuple[str, ...] = ()
     failed: FailedStream | None = None
+    listed: Output | None = None
 
     def body(self) -> dict[str, Any]:
         """The stored form, a call's body."""
@@ -50,6 +54,8 @@ class ProbeRequest:
             body |= {"session_id": self.session_id, "session": True}
         elif self.routine:
             body |= {"routine": True, "known": list(self.known_ids)}
+        if self.listed is not None:
+            body["listed"] = self.listed.value
         if self.failed is not None:
             body["failed"] = {
                 "stream_id": self.failed.stream_id,
@@ -71,6 +77,7 @@ def read_request(body: Mapping[str, Any]) -> ProbeRequest:
         routine=bool(body.get("routine")),
         known_ids=tuple(body.get("known") or ()),
         failed=_failed(failed) if isinstance(failed, Mapping) else None,
+        listed=Output(body["listed"]) if body.get("listed") in OTHER_OUTPUTS else None,
     )
 
 

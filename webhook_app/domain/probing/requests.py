@@ -4,6 +4,7 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import ProbeRoom
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.probing.delivery_record import expected_streams
 from webhook_app.domain.probing.failure_reasons import unexplained_failure
 from webhook_app.domain.probing.probe_request import FailedStream, ProbeRequest
@@ -57,6 +58,8 @@ def _make_request(context: StepContext, about: ProbeSubject) -> ProbeRequest | N
     """The request of a probe about a subject; None when every failure is explained already."""
     room, session = context.room, context.room.session
     request = ProbeRequest(about, expected_streams(room, context.event.at, overdue_ms=NOT_PLAYABLE_MS))
+    if context.output is not Output.HLS:
+        return _listing_request(room, about)
     is_needed = about in WITH_SESSION or session is None or not session.complete
     if is_needed or (about is ProbeSubject.WATCH and is_verification_due(context)):
         session_id = session.session_id if session is not None and session.live else None
@@ -71,6 +74,17 @@ def _make_request(context: StepContext, about: ProbeSubject) -> ProbeRequest | N
         return None
     return replace(
         request, failed=FailedStream(failed.stream_id, failed.videosdk_id, failed.session_id, failed.url_key)
+    )
+
+
+def _listing_request(room: Room, about: ProbeSubject) -> ProbeRequest:
+    """The request of a probe of an output that only lists show: those of the session of its newest stream."""
+    session = room.session
+    live_id = session.session_id if session is not None and session.live else None
+    newest = room.streams[-1].session_id if room.streams else None
+    with_session = about in WITH_SESSION or session is None
+    return ProbeRequest(
+        about, with_session=with_session, session_id=live_id if with_session else live_id or newest, listed=room.output
     )
 
 

@@ -5,6 +5,7 @@ later. A usable result updates, in this order: the reason of a failed stream, th
 """
 
 from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.alarms.notice_alarms import alarm_subject
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import Call, CallState
@@ -12,8 +13,10 @@ from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.results import ProbeResult, SessionReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.probing.delivery_record import record_delivery_records, unended_ids
 from webhook_app.domain.probing.failure_reasons import on_failure_report
+from webhook_app.domain.probing.listings import conclude_from_list
 from webhook_app.domain.probing.requests import REPROBE_MS, request_next_in_queue
 from webhook_app.domain.probing.subjects import ProbeSubject, read_subject
 from webhook_app.domain.probing.watchdog import NOT_PLAYABLE_MS
@@ -61,7 +64,15 @@ def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
         probing = context.room.probing
         if probing.failures or probing.paused_until is not None:
             context.change_probing(failures=0, not_before=None, paused_until=None)
-        _conclude(context, result, about=request.subject)
+        if request.listed is not None:
+            conclude_from_list(context, result)
+        else:
+            _conclude(context, result, about=request.subject)
+        if result.session is not None:
+            with context.in_output(Output.HLS):
+                _observe_session(context, result.session, result.asked_id)
+        if not context.effects:
+            context.record_effect(Reason.PROBE_NO_CHANGE)
         if request.with_session:
             record_presence_probe(context)
     else:
@@ -79,13 +90,13 @@ def record_readability(context: StepContext, unreadable: str | None, *, understo
             AlarmName.VIDEOSDK_UNREADABLE,
             "critical",
             explain(AlarmSummary.ANSWER_UNREADABLE, room=room.room_id, answer=unreadable),
-            subject=room.room_id,
+            subject=alarm_subject(room),
             room_id=room.room_id,
             reason=Reason.VIDEOSDK_UNREADABLE.value,
         )
     elif understood and room.probing.unreadable:
         context.change_probing(unreadable=False)
-        context.clear_alarm(AlarmName.VIDEOSDK_UNREADABLE, room.room_id)
+        context.clear_alarm(AlarmName.VIDEOSDK_UNREADABLE, alarm_subject(room))
 
 
 def _retry_later(context: StepContext, probe: Call, subject: ProbeSubject, result: ProbeResult) -> None:
@@ -131,10 +142,6 @@ def _conclude(context: StepContext, result: ProbeResult, *, about: ProbeSubject)
     context.change(
         streams=tuple(replace(stream, probed_at=context.event.at) if stream.live else stream for stream in streams)
     )
-    if result.session is not None:
-        _observe_session(context, result.session, asked_id)
-    if not context.effects:
-        context.record_effect(Reason.PROBE_NO_CHANGE)
 
 
 def _is_playable_overdue(context: StepContext) -> bool:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.ids import draw
+from webhook_app.domain.outputs import OUTPUTS, Output
 from webhook_app.domain.probing.verification import verification_due
 from webhook_app.domain.room import Room
 from webhook_app.domain.sessions.session import Session
@@ -32,7 +33,8 @@ def schedule_watchdog(context: StepContext) -> None:
     if not context.config.settings.calls:
         return
     is_waiting = context.room.probing.probe is not None or context.paused
-    due = None if is_waiting else watchdog_due(context.room, verification_due(context))
+    of_participants = verification_due(context) if context.output is Output.HLS else None
+    due = None if is_waiting else watchdog_due(context.room, of_participants)
     if due is None:
         context.clear_timer(TimerKind.WATCH)
     elif context.room.timers.get(TimerKind.WATCH) != due:
@@ -71,6 +73,8 @@ def _overdue_moments(stream: Stream) -> list[int]:
             return [since + (ANSWERED_START_MS if is_answered else BARE_STARTING_MS)]
         case StreamState.STARTED:
             since = opened_at if stream.started_at is None else stream.started_at
+            if not OUTPUTS[stream.output].has_playable:
+                return [_routine_probe_at(stream.stream_id, since)]
             return [since + ROUTINE_PROBE_MS, since + NOT_PLAYABLE_MS]
         case StreamState.STOPPING:
             since = opened_at if stream.stopping_at is None else stream.stopping_at

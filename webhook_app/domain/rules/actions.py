@@ -44,7 +44,8 @@ def act(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> No
         notice_id = context.emit(rule_notice(rule.name), RuleMessage(message), because=rule.because)
         context.record_decision(Reason.RULE_NOTIFIED, rule=rule.name, notice_id=notice_id)
         return
-    set_rule_desired(context, rule, on_air=rule.do == "start")
+    with context.in_output(rule.output):
+        set_rule_desired(context, rule, on_air=rule.do == "start")
 
 
 def _message(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> str:

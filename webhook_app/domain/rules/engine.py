@@ -65,15 +65,16 @@ def apply_rule_changes(context: StepContext, names: Set[str]) -> None:
     concerned = {*room.rules.holding, *room.rules.verifying}
     concerned |= {rule_name for name in room.timers if (rule_name := rule_of_timer(name)) is not None}
     concerned |= {rule.name for rule in context.config.about(room.room_id)}
-    if room.desires.event is not None:
-        concerned.add(rule_of(room.desires.event.because) or "")
+    desires = [room.desires, *(state.desires for state in room.others.values())]
+    concerned |= {rule_of(desire.event.because) or "" for desire in desires if desire.event is not None}
     for name in sorted(concerned & names):
         _apply_rule_change(context, name)
 
 
 def _apply_rule_change(context: StepContext, rule_name: str) -> None:
     """Drop what the room keeps of the old rule, and evaluate the new one."""
-    drop_desired_of_rule(context, rule_name)
+    for _ in context.each_output():
+        drop_desired_of_rule(context, rule_name)
     reset_condition(context, rule_name)
     for rule, trigger in context.config.room_rules(context.room.room_id).on_state:
         if rule.name == rule_name:

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.globs import glob_matches, is_glob
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.persistent_map import PersistentMap
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger, Trigger
@@ -20,7 +21,11 @@ ID_PREFIX = "id:"  # `id:lobby` is the room whose id is lobby, whatever rooms ar
 
 @dataclass(frozen=True)
 class RuleFields:
-    """What every rule has, whatever its trigger is."""
+    """What every rule has, whatever its trigger is.
+
+    `output` is what `do: start` or `do: end` is about; `start`, `recording` and `rtmp` are the bodies of the starts of
+    HLS, a recording and an RTMP stream.
+    """
 
     name: str
     rooms: tuple[str, ...]
@@ -31,6 +36,9 @@ class RuleFields:
     timezone: str = "UTC"
     paused: bool = False
     from_file: bool = False
+    output: Output = Output.HLS
+    recording: Mapping[str, Any] = field(default_factory=dict)
+    rtmp: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,24 @@ class Rule(RuleFields):
     def schedule_trigger(self) -> ScheduleTrigger | None:
         """The rule's schedule with what goes with it; None for a rule with another trigger."""
         return self.trigger if isinstance(self.trigger, ScheduleTrigger) else None
+
+    @property
+    def window_outputs(self) -> tuple[Output, ...]:
+        """The outputs that the rule's windows turn on; none without a schedule."""
+        trigger = self.schedule_trigger
+        return () if trigger is None else trigger.outputs
+
+    def body_of(self, output: Output) -> Mapping[str, Any]:
+        """The body with which the rule starts an output."""
+        match output:
+            case Output.HLS:
+                return self.start
+            case Output.RECORDING:
+                return self.recording
+            case Output.RTMP:
+                return self.rtmp
+            case _ as never:
+                assert_never(never)
 
 
 def rule_of(because: str) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.schedules.schedule import Schedule
 from webhook_app.domain.sessions.participants import EmptyMeans
 
@@ -26,6 +27,7 @@ class ScheduleTrigger:
     """Windows on a calendar, which `schedules.windows` opens and closes, with what goes with an open window.
 
     `given` is the schedule as it was written, for display; `skipped` are the openings that are skipped, in ms.
+    `outputs` are those that a window turns on.
     """
 
     schedule: Schedule
@@ -39,6 +41,7 @@ class ScheduleTrigger:
     max_run_s: int | None = None
     restart: str = "on-failure"
     empty_means: EmptyMeans = EmptyMeans.NOBODY
+    outputs: tuple[Output, ...] = (Output.HLS,)
 
     @property
     def depends_on_participants(self) -> bool:

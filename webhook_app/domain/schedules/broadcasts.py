@@ -4,13 +4,14 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.notices.payloads import BroadcastReport
 from webhook_app.domain.notices.types import NoticeType
+from webhook_app.domain.outputs import OUTPUTS
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Settings
 from webhook_app.domain.schedules.merged_windows import has_no_known_close
 from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
 from webhook_app.domain.schedules.schedule import RoomWindow
-from webhook_app.domain.streams.machine import WATCHABLE
+from webhook_app.domain.streams.machine import ON_AIR, WATCHABLE
 from webhook_app.domain.streams.stream import Stream
 
 
@@ -30,7 +31,7 @@ def emit_broadcast(
     opens_at = window.entered_at if isinstance(window, OpenWindow) and endless else window.opens_at
     stream = _stream_to_show(context, kind, window)
     rule, closes_at = window.rules[0], None if endless else window.closes_at
-    report = BroadcastReport(rule, opens_at, closes_at, reason, stream, session_live)
+    report = BroadcastReport(rule, opens_at, closes_at, reason, stream, session_live, context.output)
     context.emit(kind, report, because=f"rule:{rule}")
 
 
@@ -74,7 +75,15 @@ def on_late_timer(context: StepContext, window: OpenWindow) -> None:
 
 
 def is_playable(room: Room) -> bool:
-    """Whether viewers can watch a stream that became playable; one that went from started to stopping never did."""
+    """Whether the output does what it is for: viewers can watch a stream that became playable, or it runs.
+
+    A stream that went from started to stopping never was playable.
+    """
+    if not OUTPUTS[room.output].has_playable:
+        return any(
+            stream.state in ON_AIR and stream.started_at is not None and not stream.provisional
+            for stream in room.streams
+        )
     return any(
         stream.state in WATCHABLE and stream.playable_at is not None and not stream.provisional
         for stream in room.streams
@@ -129,5 +138,7 @@ def _why_suppressed(room: Room, suppressed: SuppressionReason) -> Explanation:
             return explain(Reason.START_REJECTED)
         case SuppressionReason.EMPTY:
             return explain(Reason.WINDOW_EMPTY)
+        case SuppressionReason.START_UNKNOWN:
+            return explain(Reason.START_UNKNOWN_GIVEN_UP)
         case SuppressionReason.NOT_RESTARTED:
             return explain(Reason.NOT_RESTARTED)

@@ -33,23 +33,27 @@ def current_and_next(context: StepContext, at: int) -> CurrentAndNext:
 
 def merged_windows(context: StepContext, at: int) -> list[RoomWindow]:
     """The room's windows that are open at this moment or open later: a few of each rule, soonest first."""
-    rules = schedule_rules(context)
+    rules, output = schedule_rules(context), context.output
     windows = [(rule, window) for rule, trigger in rules for window in _windows_of(context, rule, trigger, at)]
     open_since = [window.opens_at for _, window in windows if window.opens_at <= at]
-    if open_since and any(rule.start != rules[0][0].start for rule, _ in rules):
+    if open_since and any(rule.body_of(output) != rules[0][0].body_of(output) for rule, _ in rules):
         # A window that is over may have cut short one that is still open, for another stream.
         since = min(open_since)
         windows = [
             (rule, window) for rule, trigger in rules for window in _windows_of(context, rule, trigger, since, past=at)
         ]
-    merged = merge_windows([(rule.name, rule.start, window) for rule, window in windows])
+    merged = merge_windows([(rule.name, rule.body_of(output), window) for rule, window in windows])
     return [window for window in merged if window.closes_at > at]
 
 
 def schedule_rules(context: StepContext) -> list[tuple[Rule, ScheduleTrigger]]:
-    """The room's rules that have a schedule, with it."""
+    """The room's rules that have a schedule for the output, with it."""
     rules = context.config.about(context.room.room_id)
-    return [(rule, trigger) for rule in rules if (trigger := rule.schedule_trigger) is not None]
+    return [
+        (rule, trigger)
+        for rule in rules
+        if (trigger := rule.schedule_trigger) is not None and context.output in trigger.outputs
+    ]
 
 
 def computable_rules(context: StepContext) -> set[str]:

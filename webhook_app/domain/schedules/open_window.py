@@ -13,6 +13,7 @@ class SuppressionReason(StrEnum):
     NOT_RESTARTED = "not-restarted"
     EMPTY = "empty"
     REJECTED = "rejected"
+    START_UNKNOWN = "start-unknown"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.types import NoticeType
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.probing.requests import request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
@@ -70,6 +71,15 @@ def reconcile_windows(context: StepContext) -> None:
     _set_timers(context, lookup.next)
 
 
+def reconcile_all_windows(context: StepContext) -> None:
+    """Reconcile the windows of every output that a schedule is for, or was."""
+    scheduled = {output for rule in context.config.about(context.room.room_id) for output in rule.window_outputs}
+    for output in Output:
+        if output is Output.HLS or output in scheduled or output in context.room.others:
+            with context.in_output(output):
+                reconcile_windows(context)
+
+
 def monitor_window(context: StepContext) -> None:
     """Update the open window by what the step has changed in the room; close one that overran until it emptied."""
     if context.room.schedule.window is None:
@@ -129,7 +139,7 @@ def _open(context: StepContext, current: RoomWindow, *, foreseen: bool) -> None:
         endless=has_no_known_close(context, current),
     )
     context.change_schedule(window=window)
-    context.change_control(waiting_for=None, retries=0)
+    context.change_control(waiting_for=None, retries=0, given_up_start=None)
     context.clear_timer(TimerKind.BACKOFF)
     is_late = at - current.opens_at > LATE_ENTRY_MS
     entered = Reason.WINDOW_ENTERED_LATE if foreseen else Reason.WINDOW_ENTERED_NOW

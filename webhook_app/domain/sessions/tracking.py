@@ -81,9 +81,10 @@ def end_session(
         _explain_end(context, session_id, reason, error)
         context.record_effect(Reason.SESSION_OVER)
         return
-    context.put_history(replace(history, ended=True))
-    schedule_end_inference(context)
-    _explain_stops(context, session_id)
+    for _ in context.each_output():
+        context.put_history(replace(history_of(context.room, session_id), ended=True))
+        schedule_end_inference(context)
+        _explain_stops(context, session_id)
     current = context.room.session
     if current is None or current.session_id != session_id:
         if current is None:

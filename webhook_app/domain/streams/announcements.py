@@ -3,7 +3,8 @@
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.payloads import StreamChanged
-from webhook_app.domain.notices.types import STREAM_NOTICES
+from webhook_app.domain.notices.types import STREAM_NOTICES, NoticeType
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import PendingFailureNotice
@@ -20,7 +21,7 @@ def announce_stream(context: StepContext, stream: Stream, previous_state: str | 
     """Emit `stream.<state>`. A failure without a reason waits a moment for a probe to find it."""
     announce_pending_failure(context)
     is_unexplained = stream.state is StreamState.FAILED and stream.failure is None
-    if is_unexplained and context.config.settings.calls and not context.paused:
+    if is_unexplained and context.can_look_up and not context.paused:
         context.change_probing(pending_failure_notice=PendingFailureNotice(stream, previous_state))
         context.set_timer(probe_timer(ProbeSubject.FAILURE), context.event.at)
         context.set_timer(TimerKind.FAILURE_NOTICE, context.event.at + REASON_WAIT_MS)
@@ -43,11 +44,21 @@ def announce_pending_failure(context: StepContext) -> None:
 
 def _emit(context: StepContext, stream: Stream, previous_state: str | None) -> None:
     context.emit(
-        STREAM_NOTICES[stream.state],
+        STREAM_NOTICES[stream.output, stream.state],
         # As text, as it is read back from the store: the notice's id must be the same after a restart.
         StreamChanged(stream, None if previous_state is None else str(previous_state)),
         because=stream.because,
     )
+
+
+def announce_files(context: StepContext, before: Stream | None, stream: Stream) -> None:
+    """Emit `recording.ready` when a file of a recording has become known."""
+    if stream.provisional or stream.output is not Output.RECORDING:
+        return
+    if not stream.files or (before is not None and before.files == stream.files):
+        return
+    context.record_effect(Reason.FILE_KNOWN, stream=stream.stream_id)
+    context.emit(NoticeType.RECORDING_READY, StreamChanged(stream, str(stream.state)), because=stream.because)
 
 
 def with_stop_cause(context: StepContext, stream: Stream, *, stop_reported: bool = False) -> Stream:

@@ -2,7 +2,8 @@
 
 A reported end must not leave a room on air for ever because no probe can tell which stream it meant:
 
-1. Without credentials a bare end, or one that may mean several streams, ends its session's only live stream at once.
+1. Without credentials, and for an output that VideoSDK has no look-up for, a bare end, or one that may mean several
+   streams, ends its session's only live stream at once.
 2. The end of a session ends its streams after a grace period, in which their own ends may arrive.
 3. With credentials probes decide as long as VideoSDK answers. An end that was reported five minutes ago while probes
    fail is treated as without credentials. Probing goes on, and the first probe that succeeds corrects a wrong
@@ -57,7 +58,7 @@ def _is_inferable(context: StepContext, stream: Stream) -> bool:
     reported_at = _end_reported_at(context.room, stream)
     if reported_at is None:
         return False
-    if not context.config.settings.calls:
+    if not context.can_look_up:
         return context.event.at - reported_at >= SESSION_GRACE_MS
     is_out_of_reach = context.paused or context.room.probing.failures > 0
     return is_out_of_reach and context.event.at - reported_at >= OUT_OF_REACH_MS

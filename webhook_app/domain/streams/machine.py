@@ -11,9 +11,14 @@
 
 A signal without an entry is a repeat, or arrives late, and moves nothing. Only a probe that still shows a stopped
 stream moves it back (`stream.reopen`).
+
+All outputs share the table. Recordings and RTMP streams are never playable: see `STATES`.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+from webhook_app.domain.outputs import OUTPUTS, Output
 
 
 class StreamState(StrEnum):
@@ -39,4 +44,8 @@ MOVES: dict[StreamState, frozenset[StreamState]] = {
 ON_AIR = frozenset({S.STARTED, S.PLAYABLE, S.STOPPING})
 WATCHABLE = frozenset({S.PLAYABLE, S.STOPPING})
 ENDED = frozenset({S.STOPPED, S.FAILED})
+STATES: Mapping[Output, tuple[StreamState, ...]] = {
+    output: tuple(state for state in StreamState if spec.has_playable or state is not S.PLAYABLE)
+    for output, spec in OUTPUTS.items()
+}
 ENDING = frozenset({S.STOPPING, S.STOPPED, S.FAILED})

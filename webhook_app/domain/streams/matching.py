@@ -21,15 +21,27 @@ only be matched by its session. What becomes of a signal:
 | | the newest is live | that stream |
 | | the newest has ended, or a starting after its stopping | provisional: it may be late news of that one |
 
+Where VideoSDK has no look-up for the output, hardly any signal has a name, and no probe can settle an end. Then these
+rows come first:
+
+| bare signal | streams in its session | match |
+|---|---|---|
+| stopping, stopped, failed | none yet | a new stream |
+| starting | the newest has ended or is stopping | a new stream |
+| any | the newest has ended, and a start of ours is under way | a new stream |
+
 Unsettled ends do nothing by themselves. Without credentials there are no probes: `inferred_ends` decides then.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook_app.domain.control.call import CallKind, CallState
+from webhook_app.domain.outputs import OUTPUTS
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
+from webhook_app.domain.sessions.session import SessionHistory
 from webhook_app.domain.streams.collection import history_of
 from webhook_app.domain.streams.machine import ENDING, StreamState
 from webhook_app.domain.streams.report import StreamReport
@@ -79,6 +91,8 @@ def match_stream(room: Room, signal: StreamState, report: StreamReport) -> Strea
 def _match_bare(room: Room, signal: StreamState, report: StreamReport) -> StreamMatch:
     streams = [stream for stream in room.streams if stream.session_id == report.session_id]
     history = history_of(room, report.session_id)
+    if not OUTPUTS[room.output].has_active_lookup and _is_new_without_lookup(room, signal, streams, history):
+        return StreamMatch(MatchKind.NEW)
     if signal in ENDING:
         if history.stream_count == 1 and len(streams) == 1:
             return StreamMatch(MatchKind.KNOWN, streams[0])
@@ -91,6 +105,16 @@ def _match_bare(room: Room, signal: StreamState, report: StreamReport) -> Stream
     if newest.live and not (signal is StreamState.STARTING and newest.state is StreamState.STOPPING):
         return StreamMatch(MatchKind.KNOWN, newest)
     return StreamMatch(MatchKind.PROVISIONAL, newest, Reason.MAYBE_LATE)
+
+
+def _is_new_without_lookup(room: Room, signal: StreamState, streams: Sequence[Stream], history: SessionHistory) -> bool:
+    if not streams:
+        return signal in ENDING and history.stream_count == 0
+    newest = streams[-1]
+    if signal is StreamState.STARTING:
+        return newest.state in ENDING
+    call = room.control.call
+    return not newest.live and call is not None and call.kind is CallKind.START
 
 
 def is_named_by(stream: Stream, report: StreamReport) -> bool:

@@ -4,8 +4,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that a recording has left: its path, and its address unless it lies in the customer's own storage."""
+
+    path: str | None
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StreamReport:
-    """The names and addresses of one stream, and why it failed; any of them may be missing.
+    """The names and addresses of one stream, its files, and why it failed; any of them may be missing.
 
     `provider_started_at` is the provider's own time of the start in ms since 1970, which only its REST API gives.
     `aliases` are further ids of the same stream.
@@ -17,6 +25,7 @@ class StreamReport:
     playback_url: str | None = None
     livestream_url: str | None = None
     failure: str | None = None
+    files: tuple[File, ...] = ()
     provider_started_at: int | None = None
     aliases: tuple[str, ...] = ()
 

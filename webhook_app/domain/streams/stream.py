@@ -1,4 +1,4 @@
-"""A stream: one run of HLS in a room, and how signals change it."""
+"""A stream: one run of an output in a room, and how signals change it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from enum import StrEnum
 
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import ENDED, MOVES, StreamState
-from webhook_app.domain.streams.report import StreamReport
+from webhook_app.domain.streams.report import File, StreamReport
 
 ALIASES_MAX = 8
+FILES_MAX = 8
 
 
 class EndedBy(StrEnum):
@@ -41,7 +43,7 @@ class Stream:
     `because` and `call_id` say what our start was made for, `end_because` and `end_call_id` the same of our end.
     `end_by_room`: VideoSDK refused an end that named the stream, so that the next one names the room alone.
     `stopped_because` is why it ended (see `end_causes`), `failure` VideoSDK's reason for a failure. `provisional`: it
-    may be late news of another stream and is shown nowhere until confirmed.
+    may be late news of another stream and is shown nowhere until confirmed. `files` are what a recording has left.
     """
 
     stream_id: str
@@ -73,6 +75,8 @@ class Stream:
     end_because: str | None = None
     stopped_because: str | None = None
     end_by_room: bool = False
+    output: Output = Output.HLS
+    files: tuple[File, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -86,17 +90,26 @@ class Stream:
 
 
 def new_stream(
-    room_id: str, event_id: str, at: int, signal: StreamState, report: StreamReport, *, provisional: bool
+    room_id: str,
+    event_id: str,
+    at: int,
+    signal: StreamState,
+    report: StreamReport,
+    *,
+    output: Output,
+    provisional: bool,
 ) -> Stream:
     """A new stream, first seen by this event in this state."""
+    name = report.videosdk_id or report.url_key or ""
     blank = Stream(
-        stream_id=derive("st_", room_id, event_id, report.videosdk_id or report.url_key or ""),
+        stream_id=derive("st_", room_id, event_id, name if output is Output.HLS else f"{output} {name}"),
         room_id=room_id,
         session_id=report.session_id,
         state=StreamState.STARTING,
         opened_at=at,
         last_event_id=event_id,
         provisional=provisional,
+        output=output,
     )
     stream = replace(with_names_from(blank, report), state=signal)
     return _with_moment(stream, signal, at, event_id, EndedBy.WEBHOOK)
@@ -111,7 +124,17 @@ def with_names_from(stream: Stream, report: StreamReport) -> Stream:
         livestream_url=stream.livestream_url or report.livestream_url,
         session_id=stream.session_id or report.session_id,
         videosdk_started_at=stream.videosdk_started_at or report.provider_started_at,
+        files=_with_files(stream.files, report.files) if report.files else stream.files,
     )
+
+
+def _with_files(known: tuple[File, ...], reported: tuple[File, ...]) -> tuple[File, ...]:
+    """The files together: one that is reported again with its address replaces the one without."""
+    paths = {file.path for file in reported}
+    older = tuple(file for file in known if file.path not in paths)
+    addresses = {file.path: file.url for file in known}
+    newer = tuple(File(file.path, file.url or addresses.get(file.path)) for file in reported)
+    return (*older, *newer)[-FILES_MAX:]
 
 
 def with_ids(stream: Stream, ids: Iterable[str], *, main: str | None = None) -> Stream:

@@ -10,7 +10,7 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import STREAMS_KEPT, Room
-from webhook_app.domain.streams.announcements import announce_stream, end_stream, with_stop_cause
+from webhook_app.domain.streams.announcements import announce_files, announce_stream, end_stream, with_stop_cause
 from webhook_app.domain.streams.collection import history_of
 from webhook_app.domain.streams.identity import unite_streams
 from webhook_app.domain.streams.inferred_ends import only_live_stream, schedule_end_inference
@@ -52,11 +52,11 @@ def on_stream_signal(context: StepContext, signal: StreamState, report: StreamRe
 
 
 def _on_unsettled_end(context: StepContext, signal: StreamState, report: StreamReport, why: Reason) -> None:
-    """An end that may mean several streams, or none: a probe decides, or without credentials the only live one ends."""
-    only_live = None if context.config.settings.calls else only_live_stream(context.room, report)
+    """An end that may mean several streams, or none: a probe decides, or where none can the only live one ends."""
+    only_live = None if context.can_look_up else only_live_stream(context.room, report)
     if only_live is not None:
         context.record_effect(Reason.END_UNCHECKED)
-        session_only = StreamReport(session_id=report.session_id)
+        session_only = StreamReport(session_id=report.session_id, files=report.files)
         apply_signal(context, only_live, signal, session_only, by=EndedBy.INFERRED)
         return
     history = history_of(context.room, report.session_id)
@@ -128,6 +128,7 @@ def apply_signal(
     elif by is not EndedBy.PROBE:
         reason = Reason.STREAM_REPEAT if signal is stream.state else Reason.STREAM_LATE
         context.record_effect(reason, stream=stream.stream_id, state=stream.state)
+    announce_files(context, stream, moved)
     return moved
 
 
@@ -136,7 +137,15 @@ def open_stream(
 ) -> Stream:
     """Open a stream and return it. An older live one ends as inferred, or is probed when both have ids."""
     event = context.event
-    stream = new_stream(context.room.room_id, event.id, event.at, signal, report, provisional=provisional)
+    stream = new_stream(
+        context.room.room_id,
+        event.id,
+        event.at,
+        signal,
+        report,
+        output=context.output,
+        provisional=provisional,
+    )
     stream = replace(stream, failure=report.failure if signal in ENDING else None)
     stream = with_stop_cause(context, _with_start_call(context, stream))
     if stream.live and signal not in ENDING and not provisional:
@@ -147,6 +156,7 @@ def open_stream(
         context.set_timer(probe_timer(ProbeSubject.PROVISIONAL), event.at + CONFIRM_AFTER_MS)
     else:
         announce_opened(context, stream)
+        announce_files(context, None, stream)
     return stream
 
 

@@ -6,6 +6,7 @@ It is read when a probe corrects our state, so that the repair can say whether t
 from collections.abc import Mapping
 
 from webhook_app.domain.facts.results import WebhookDeliveries
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.providers.videosdk.objects import JSON, STREAM_WEBHOOKS
 
@@ -39,7 +40,11 @@ def read_deliveries(webhooks: JSON) -> Mapping[StreamState, WebhookDeliveries]:
     """
     if not webhooks:
         return {}
-    return {state: _deliveries(kind, webhooks.get(kind)) for kind, state in STREAM_WEBHOOKS.items()}
+    return {
+        state: _deliveries(kind, webhooks.get(kind))
+        for kind, (output, state) in STREAM_WEBHOOKS.items()
+        if output is Output.HLS
+    }
 
 
 def _deliveries(kind: str, counts: object) -> WebhookDeliveries:

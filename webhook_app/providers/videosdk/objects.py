@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.facts.results import Picture
-from webhook_app.domain.streams.machine import StreamState
-from webhook_app.domain.streams.report import StreamReport, url_key
+from webhook_app.domain.outputs import Output
+from webhook_app.domain.streams.machine import STATES, StreamState
+from webhook_app.domain.streams.report import File, StreamReport, url_key
 from webhook_app.domain.times import from_rfc3339
 
 JSON = Mapping[str, Any]
@@ -22,7 +23,10 @@ LIVESTREAM_URL_KEY = "livestreamUrl"
 URL_KEYS = (PLAYBACK_URL_KEY, OLD_PLAYBACK_URL_KEY, LIVESTREAM_URL_KEY)
 FAILURE_KEYS = ("error", "reason", "failureReason", "message")
 MODE_MAX_CHARS = 40
-STREAM_WEBHOOKS: Mapping[str, StreamState] = {f"hls-{state}": state for state in StreamState}
+PREFIXES: Mapping[Output, str] = {Output.HLS: "hls", Output.RECORDING: "recording", Output.RTMP: "livestream"}
+STREAM_WEBHOOKS: Mapping[str, tuple[Output, StreamState]] = {
+    f"{PREFIXES[output]}-{state}": (output, state) for output, states in STATES.items() for state in states
+}
 
 
 def stream_report(data: JSON) -> StreamReport:
@@ -41,6 +45,7 @@ def stream_report(data: JSON) -> StreamReport:
         playback_url=playback,
         livestream_url=livestream,
         failure=failure_text_in(data),
+        files=_files(data),
         provider_started_at=_moment(data, "start"),
         aliases=tuple(aliases),
     )
@@ -97,6 +102,14 @@ def read_picture(shown: JSON) -> Picture | None:
     meta = shown.get("meta")
     size = meta if isinstance(meta, Mapping) else {}
     return Picture(url, _pixels(size.get("width")), _pixels(size.get("height")))
+
+
+def _files(data: JSON) -> tuple[File, ...]:
+    """The file of a recording: a webhook names it itself, a REST object in `file`. Its URL is null with own storage."""
+    nested = data.get("file")
+    source = nested if isinstance(nested, Mapping) else data
+    path, url = _text(source, "filePath"), _text(source, "fileUrl")
+    return () if path is None and url is None else (File(path, url),)
 
 
 def _explanation(data: JSON, key: str) -> str | None:

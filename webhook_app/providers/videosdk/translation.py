@@ -5,7 +5,7 @@ applies to everything that was ever recorded. What each webhook type reports:
 
 | type | fact |
 |---|---|
-| `hls-starting` … `hls-failed` | StreamSignal |
+| `hls-starting` … `hls-failed`, and the same of `recording` and `livestream` | StreamSignal of its output |
 | `session-started`, `session-ended` with a session id | SessionStarted, SessionEnded |
 | `participant-joined`, `participant-left` with a session id | ParticipantJoined, ParticipantLeft |
 | any other, and those without their session id | OtherWebhook |
@@ -58,9 +58,10 @@ class VideoSDKTranslator:
 
     def webhook(self, kind: str, data: JSON) -> ProviderFact:
         """What a webhook of this type reports."""
-        state = STREAM_WEBHOOKS.get(kind)
-        if state is not None:
-            return StreamSignal(state, stream_report(data), state in SESSION_SHOWING_STATES)
+        signal = STREAM_WEBHOOKS.get(kind)
+        if signal is not None:
+            output, state = signal
+            return StreamSignal(state, stream_report(data), state in SESSION_SHOWING_STATES, output)
         if kind == UNREADABLE:
             return UnreadableWebhook(_reason(data))
         session_id = session_id_in(data)

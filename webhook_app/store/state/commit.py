@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from webhook_app.domain.alarms.alarm import ALARMS_KEPT
 from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.calendars.calendar import encode_calendar
 from webhook_app.domain.state import SystemState
@@ -71,10 +72,27 @@ def _drop_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
         pipe.delete(keys.room(room_id))
         pipe.zrem(keys.ROOMS, room_id)
         pipe.srem(keys.ON_AIR, room_id)
-        pipe.hdel(keys.CALLS_CURRENT, room_id)
-        timers = state.rooms[room_id].timers if room_id in state.rooms else {}
+        for output in Output:
+            pipe.hdel(keys.current_calls(output), room_id)
+        timers = state.rooms[room_id].all_timers if room_id in state.rooms else {}
         if timers:
             pipe.zrem(keys.TIMERS, *(f"{room_id}|{name}" for name in timers))
+
+
+def _write_current_calls(pipe: Client, state: SystemState, batch: Batch) -> None:
+    for output in Output:
+        calls: dict[str, str] = {}
+        idle: list[str] = []
+        for room_id, room in batch.rooms.items():
+            control = room.control_of(output)
+            if control is not None and control.call is not None:
+                calls[room_id] = control.call.call_id
+            elif output is Output.HLS or (room_id in state.rooms and output in state.rooms[room_id].others):
+                idle.append(room_id)
+        if calls:
+            pipe.hset(keys.current_calls(output), mapping=calls)
+        if idle:
+            pipe.hdel(keys.current_calls(output), *idle)
 
 
 def _write_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
@@ -84,28 +102,20 @@ def _write_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
     pipe.zadd(keys.ROOMS, {room_id: room.updated_at for room_id, room in batch.rooms.items()}, nx=True)
     on_air: list[str] = []
     off_air: list[str] = []
-    current_calls: dict[str, str] = {}
-    idle: list[str] = []
     set_timers: dict[str, int] = {}
     cleared_timers: list[str] = []
     for room_id, room in batch.rooms.items():
-        (on_air if room.on_air else off_air).append(room_id)
-        if room.control.call is not None:
-            current_calls[room_id] = room.control.call.call_id
-        else:
-            idle.append(room_id)
-        before: Mapping[str, int] = state.rooms[room_id].timers if room_id in state.rooms else {}
-        moved = {name: due for name, due in room.timers.items() if before.get(name) != due}
+        (on_air if room.live else off_air).append(room_id)
+        before: Mapping[str, int] = state.rooms[room_id].all_timers if room_id in state.rooms else {}
+        timers = room.all_timers
+        moved = {name: due for name, due in timers.items() if before.get(name) != due}
         set_timers.update({f"{room_id}|{name}": due for name, due in moved.items()})
-        cleared_timers += [f"{room_id}|{name}" for name in before if name not in room.timers]
+        cleared_timers += [f"{room_id}|{name}" for name in before if name not in timers]
     if on_air:
         pipe.sadd(keys.ON_AIR, *on_air)
     if off_air:
         pipe.srem(keys.ON_AIR, *off_air)
-    if current_calls:
-        pipe.hset(keys.CALLS_CURRENT, mapping=current_calls)
-    if idle:
-        pipe.hdel(keys.CALLS_CURRENT, *idle)
+    _write_current_calls(pipe, state, batch)
     if set_timers:
         pipe.zadd(keys.TIMERS, set_timers)
     if cleared_timers:
