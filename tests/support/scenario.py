@@ -8,12 +8,14 @@ from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import Decision, StepOutcome
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.stream import Stream
+from webhook_app.domain.timers import timer_of_output
 from webhook_app.domain.views import room_view
 from webhook_app.store import codec
 
@@ -48,9 +50,13 @@ def shown(run: Stream) -> dict[str, Any]:
 
 
 class Scenario:
-    """A room whose events are processed as they come. `after` is the time since the previous event, in ms."""
+    """A room whose events are processed as they come. `after` is the time since the previous event, in ms.
 
-    def __init__(self, *, calls: bool = True, room: str = ROOM) -> None:
+    `output` is the one that `room`, `answer`, `probe` and `operator` are about.
+    """
+
+    def __init__(self, *, calls: bool = True, room: str = ROOM, output: Output = Output.HLS) -> None:
+        self.output = output
         self.world = SystemState(Config(settings=Settings(calls=calls)))
         self.room_id = room
         self.now = NOON
@@ -97,6 +103,12 @@ class Scenario:
         data = {key: value for key, value in named.items() if value is not None}
         return self.process(Source.VIDEOSDK, kind, data, room=room, after=after)
 
+    def output_webhooks(self, *states: str, **more: Any) -> None:
+        """One webhook of the output after another; as documented they name no stream."""
+        prefix = {Output.HLS: "hls", Output.RECORDING: "recording", Output.RTMP: "livestream"}[self.output]
+        for state in states:
+            self.webhook(f"{prefix}-{state}", **more)
+
     def hls(self, *states: str, **more: Any) -> None:
         """One `hls-` webhook after another, each with the same names."""
         for state in states:
@@ -110,18 +122,22 @@ class Scenario:
 
     def operator(self, command: str, *, after: int = SECOND, **data: Any) -> StepOutcome:
         """An operator's `start`, `end` or `release`."""
-        return self.process(Source.OPERATOR, command, data, after=after)
+        named = {} if self.output is Output.HLS else {"output": self.output.value}
+        return self.process(Source.OPERATOR, command, named | data, after=after)
 
     def timer(self, name: str, *, due: int | None = None, late: int = 0) -> StepOutcome:
-        """Fire a timer of the room when it is due, or with another `due` than the room stores."""
-        at = self.room.timers[name] if due is None else due
+        """Fire a timer of the output when it is due, or with another `due` than the room stores."""
+        return self._fire(timer_of_output(self.output, name), self.room.timers[name] if due is None else due, late=late)
+
+    def _fire(self, name: str, at: int, *, late: int = 0) -> StepOutcome:
         return self.process(Source.CLOCK, "timer", {"timer": name, "due": at}, after=max(0, at - self.now) + late)
 
     def wait(self, ms: int) -> None:
         """Let time pass, and fire each timer that falls due."""
         until = self.now + ms
-        while due := [(at, name) for name, at in self.room.timers.items() if at <= until]:
-            self.timer(min(due)[1])
+        while due := [(at, name) for name, at in self.stored_room.all_timers.items() if at <= until]:
+            at, name = min(due)
+            self._fire(name, at)
         self.now = max(self.now, until)
 
     def answer(
@@ -187,6 +203,12 @@ class Scenario:
 
     @property
     def room(self) -> Room:
+        """The room as the output sees it."""
+        return self.stored_room.seen_from(self.output)
+
+    @property
+    def stored_room(self) -> Room:
+        """The room as it is stored: as HLS sees it."""
         return self.world.rooms.get(self.room_id) or Room(self.room_id)
 
     @property
@@ -204,7 +226,7 @@ class Scenario:
     @property
     def view(self) -> dict[str, Any]:
         """The room as the API shows it."""
-        return room_view(self.room, self.world.config, self.now)
+        return room_view(self.stored_room, self.world.config, self.now)
 
     @property
     def runs(self) -> list[Stream]:
@@ -252,6 +274,12 @@ class Scenario:
         """The last event's decisions in this room, and its effects, with their arguments."""
         decided = [Explanation(decision.reason or "", decision.arguments) for decision in self.decisions]
         return [*decided, *self.last.effects]
+
+    @property
+    def last_starts(self) -> list[Call]:
+        """The newest value of each start."""
+        newest = {call_id: call for outcome in self.outcomes for call_id, call in outcome.calls.items()}
+        return [newest[call.call_id] for call in self.starts]
 
     @property
     def starts(self) -> list[Call]:

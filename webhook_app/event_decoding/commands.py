@@ -13,6 +13,7 @@ from webhook_app.domain.facts.commands import (
     TestSubscriber,
     UnknownCommand,
 )
+from webhook_app.domain.outputs import Output
 
 JSON = Mapping[str, Any]
 ACKNOWLEDGE = "alarm-acknowledged"
@@ -22,13 +23,15 @@ def decode_command(kind: str, data: JSON) -> OperatorFact:
     """The command in an operator's event."""
     if kind == ACKNOWLEDGE:
         return _acknowledge_alarm(data)
+    if data.get("output", Output.HLS) not in set(Output):
+        return UnknownCommand(kind)  # of a version that knows more outputs
     match kind:
         case "start" | "end":
             return _set_on_air(data, on_air=kind == "start")
         case "capture":
             return CaptureSnapshot()
         case "release":
-            return ReleaseRoom()
+            return ReleaseRoom(_output(data))
         case "subscriber-test":
             return TestSubscriber(str(data["subscriber_id"]))
         case "subscriber-recover":
@@ -43,7 +46,12 @@ def _set_on_air(data: JSON, *, on_air: bool) -> SetOnAir:
         on_air,
         until if isinstance(until, int) else None,
         start if isinstance(start, Mapping) else {},
+        _output(data),
     )
+
+
+def _output(data: JSON) -> Output:
+    return Output(data.get("output", Output.HLS))
 
 
 def _acknowledge_alarm(data: JSON) -> AcknowledgeAlarm:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.rule import Rule
 
 
@@ -21,6 +22,9 @@ def decode_rule(data: Mapping[str, Any]) -> Rule:
         message=data.get("message"),
         cooldown_s=int(data.get("cooldown_s") or 0),
         start=data.get("start") or {},
+        output=Output(data.get("output") or Output.HLS),
+        recording=data.get("recording") or {},
+        rtmp=data.get("rtmp") or {},
         timezone=str(data.get("timezone") or "UTC"),
         paused=bool(data.get("paused", False)),
         trigger=decode_trigger(data),

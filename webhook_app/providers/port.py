@@ -16,6 +16,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.facts.provider import ProviderFact
 from webhook_app.domain.facts.results import AnswerStatus, Picture, WebhookDeliveries
 from webhook_app.domain.frozen import fast_init
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.providers.client_port import ConnectClient
@@ -192,8 +193,8 @@ class Provider(Protocol):
         """The fingerprint of a key that verifies its webhooks; ValueError when it is no key that we would trust."""
         ...
 
-    def start_schema(self) -> "type[Schema]":
-        """Validates the options of a start, and says what would be right."""
+    def start_schema(self, output: Output) -> "type[Schema]":
+        """Validates the options of a start of an output, and says what would be right."""
         ...
 
     def client(self, settings: "Settings") -> ConnectClient | None:

@@ -6,13 +6,14 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.globs import PATTERN_MAX_CHARS
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
 from webhook_app.domain.rules.condition_checks import check_message_part
 from webhook_app.domain.rules.conditions import compile_condition
 from webhook_app.domain.rules.messages import MESSAGE_MAX_CHARS, split_message
 from webhook_app.domain.view_examples import room_shapes
-from webhook_app.providers.registry import PROVIDER
 from webhook_app.schemas.fields import Duration, is_glob_pattern, is_name
+from webhook_app.schemas.outputs import body_errors, body_fields, is_output
 from webhook_app.schemas.schedule import is_timezone
 from webhook_app.schemas.trigger_formats import FORMATS
 
@@ -24,7 +25,9 @@ class RuleSchema(Schema):
 
     class Meta:
         unknown = RAISE
-        include: ClassVar = {name: field for form in FORMATS.values() for name, field in form.fields.items()}
+        include: ClassVar = body_fields() | {
+            name: field for form in FORMATS.values() for name, field in form.fields.items()
+        }
 
     name = fields.String(required=True, validate=is_name)
     rooms = fields.List(
@@ -35,7 +38,7 @@ class RuleSchema(Schema):
     do = fields.String(validate=validate.OneOf(["start", "end", "notify"]))
     message = fields.String(validate=validate.Length(max=MESSAGE_MAX_CHARS))
     cooldown = Duration(attribute="cooldown_s")
-    start = fields.Nested(PROVIDER.start_schema())
+    output = fields.String(validate=is_output)
     timezone = fields.String(validate=is_timezone)
     paused = fields.Boolean()
 
@@ -61,8 +64,11 @@ class RuleSchema(Schema):
                     errors[name] = [f"`{name}` goes with `{kind}`"]
         if "message" in data and data.get("do") != "notify":
             errors["message"] = ["`message` goes with `do: notify`"]
-        if "start" in data and takes_action and data.get("do") != "start":
-            errors["start"] = ["`start` goes with `do: start` or a `schedule`"]
+        if takes_action and data.get("do") not in ("start", "end") and "output" in data:
+            errors["output"] = ["`output` goes with `do: start` or `do: end`"]
+        if not takes_action and "output" in data:
+            errors["output"] = ["a schedule takes `outputs`, a list"]
+        errors = body_errors(data, _started(data, takes_action=takes_action)) | errors
         if "message" in data:
             errors |= _message_errors(data["message"], with_event=has_event)
         if errors:
@@ -74,6 +80,13 @@ class RuleSchema(Schema):
         if "schedule" in data:
             data["schedule"].setdefault("timezone", data.get("timezone", "UTC"))
         return data
+
+
+def _started(data: dict[str, Any], *, takes_action: bool) -> list[Output]:
+    """The outputs that a rule starts."""
+    if not takes_action:
+        return [Output(output) for output in data.get("outputs") or (Output.HLS,)]
+    return [Output(data.get("output", Output.HLS))] if data.get("do") == "start" else []
 
 
 def _message_errors(message: str, *, with_event: bool) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from webhook_app.domain.notices.types import NOTICE_TYPES
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.triggers import (
     NO_TRIGGER,
     TRIGGERS,
@@ -22,11 +23,12 @@ from webhook_app.domain.times import format_duration
 from webhook_app.masking.masked_data import shown_data
 from webhook_app.schemas.condition_field import ConditionField, condition_errors
 from webhook_app.schemas.fields import Duration
+from webhook_app.schemas.outputs import is_output
 from webhook_app.schemas.schedule import ScheduleSchema, decode_schedule
 
 Errors = dict[str, list[str]]
 # The fields of a rule that go with a schedule alone.
-WINDOW_FIELDS = ("late_after", "remind", "end_when_empty", "overrun", "empty_means", "max_run", "restart")
+WINDOW_FIELDS = ("late_after", "remind", "end_when_empty", "overrun", "empty_means", "max_run", "restart", "outputs")
 EMPTINESS = {"end_when_empty_s", "overrun_s"}
 
 
@@ -82,6 +84,7 @@ def _decode_schedule_trigger(data: Mapping[str, Any]) -> ScheduleTrigger:
         max_run_s=data.get("max_run_s"),
         restart=str(data.get("restart") or "on-failure"),
         empty_means=EmptyMeans(data.get("empty_means") or "nobody"),
+        outputs=tuple(output for output in Output if output in (data.get("outputs") or (Output.HLS,))),
     )
 
 
@@ -96,6 +99,7 @@ def _schedule_view(trigger: ScheduleTrigger) -> dict[str, Any]:
     }
     view |= {name: format_duration(value) for name, value in seconds.items() if value is not None}
     view["restart"] = trigger.restart
+    view["outputs"] = [output.value for output in trigger.outputs]
     if trigger.end_when_empty_s is not None or trigger.overrun_s is not None:
         view["empty_means"] = trigger.empty_means.value
     return view | _if_view(trigger.if_)
@@ -159,6 +163,10 @@ FORMATS: Mapping[TriggerKind, TriggerFormat] = {
             "max_run": Duration(attribute="max_run_s"),
             "restart": fields.String(validate=validate.OneOf(["on-failure", "always", "never"])),
             "empty_means": fields.String(validate=validate.OneOf([meaning.value for meaning in EmptyMeans])),
+            "outputs": fields.List(
+                fields.String(validate=is_output),
+                validate=validate.Length(1, len(Output), error="name at least one output: hls, recording or rtmp"),
+            ),
         },
         own_fields=WINDOW_FIELDS,
         errors=_schedule_errors,

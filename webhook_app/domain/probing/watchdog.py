@@ -15,7 +15,7 @@ from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.timers import TimerKind
-from webhook_app.domain.times import SECOND
+from webhook_app.domain.times import MINUTE, SECOND
 
 ANSWERED_START_MS = 15 * SECOND
 BARE_STARTING_MS = 60 * SECOND
@@ -26,6 +26,9 @@ ROUTINE_PROBE_MS = 90 * SECOND
 ROUTINE_GRID_MS = 10 * SECOND
 ROUTINE_EARLY_MAX = 3
 PROBE_GAP_MIN_MS = 15 * SECOND
+FILE_FIRST_MS = 20 * SECOND
+FILE_AGAIN_MS = 60 * SECOND
+FILE_AWAITED_MS = 10 * MINUTE
 
 
 def schedule_watchdog(context: StepContext) -> None:
@@ -42,8 +45,10 @@ def schedule_watchdog(context: StepContext) -> None:
 
 
 def watchdog_due(room: Room, verification_due_at: int | None) -> int | None:
-    """When to probe next, in ms, for the live streams or the participants; None when neither needs it."""
+    """When to probe next, in ms, for the live streams, the participants or a file; None when none needs it."""
     dues = [_stream_due(stream, room.session) for stream in room.live_streams]
+    if room.output is Output.RECORDING and (file_due := _file_due(room)) is not None:
+        dues.append(file_due)
     if verification_due_at is not None:
         dues.append(verification_due_at)
     if not dues:
@@ -51,6 +56,19 @@ def watchdog_due(room: Room, verification_due_at: int | None) -> int | None:
     last_probe_at = room.probing.last_probe_at
     earliest = 0 if last_probe_at is None else last_probe_at + PROBE_GAP_MIN_MS
     return max(min(dues), earliest, room.probing.not_before or 0)
+
+
+def _file_due(room: Room) -> int | None:
+    """When to look for the file of a recording that has ended without naming one; None when it is not worth it."""
+    ended_at = max(
+        (stream.ended_at or 0 for stream in room.streams if stream.state is StreamState.STOPPED and not stream.files),
+        default=None,
+    )
+    if ended_at is None:
+        return None
+    last_probe_at = room.probing.last_probe_at or 0
+    due = ended_at + FILE_FIRST_MS if last_probe_at < ended_at else last_probe_at + FILE_AGAIN_MS
+    return due if due <= ended_at + FILE_AWAITED_MS else None
 
 
 def _stream_due(stream: Stream, session: Session | None) -> int:

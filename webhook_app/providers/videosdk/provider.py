@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from webhook_app.domain.outputs import Output
 from webhook_app.providers.client_port import ConnectClient
 from webhook_app.providers.port import KeyedVerifier, KeyStorage, ProviderFacts, Translator, WebhookReader
 from webhook_app.providers.videosdk.facts import VIDEOSDK_FACTS
@@ -48,11 +49,11 @@ class VideoSDKProvider:
 
         return fingerprint(key)
 
-    def start_schema(self) -> "type[Schema]":
+    def start_schema(self, output: Output) -> "type[Schema]":
         """Validates the options of a start."""
-        from webhook_app.providers.videosdk.start_schema import StartSchema
+        from webhook_app.providers.videosdk.start_schema import START_SCHEMAS
 
-        return StartSchema
+        return START_SCHEMAS[output]
 
     def client(self, settings: "Settings") -> ConnectClient | None:
         """Makes clients with the settings' credentials; None without any."""

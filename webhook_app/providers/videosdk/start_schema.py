@@ -1,4 +1,4 @@
-"""Schema of start options: the body of VideoSDK's `POST /v2/hls/start` without `roomId`.
+"""Schemas of start options: the bodies of VideoSDK's `POST /v2/hls/start` and of the other outputs, without `roomId`.
 
 Rejects what VideoSDK would reject, with a message that says what to add. Everything else is passed on unchanged, also
 options unknown to this version, except for two mistakes that VideoSDK silently ignores: a misspelt option, and an
@@ -9,14 +9,18 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
-from marshmallow import INCLUDE, Schema, ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
+from webhook_app.domain.outputs import Output
 from webhook_app.providers.videosdk.facts import WEBHOOK_URL_MAX_CHARS
 from webhook_app.text.json_depth import JSON_DEPTH_MAX, exceeds_json_depth
 
 GRID_MAX = 25
 URL_MAX_CHARS = 2_048
 NAME_MAX_CHARS = 100  # of an option unknown to this version
+WAIT_TIME_MAX_S = 150
+RTMP_STREAMS_MAX = 10
+STREAM_KEY_MAX_CHARS = 2_048
 SIMILARITY_MIN = 0.85  # above it, an unknown name is taken for a misspelt option
 LAYOUT_HINT = (
     "VideoSDK answers 406 to a config without a layout, also beside a templateUrl: "
@@ -114,29 +118,93 @@ class ConfigSchema(OptionsSchema):
             raise ValidationError(LAYOUT_HINT, "layout")
 
 
-class StartSchema(OptionsSchema):
-    """The options of a start."""
-
-    misplaced: ClassVar[Mapping[str, str]] = MISPLACED
+class OutputSchema(OptionsSchema):
+    """The options that the starts of all outputs share."""
 
     config = fields.Nested(ConfigSchema)
     templateUrl = fields.Url(  # noqa: N815
         schemes={"http", "https"}, require_tld=False, validate=validate.Length(max=URL_MAX_CHARS)
     )
-    transcription = fields.Nested(TranscriptionSchema)
-    summary = fields.Nested(SummarySchema)
-    recording = fields.Nested(SwitchSchema)
-    theme = fields.String(validate=validate.OneOf(["DARK", "LIGHT", "DEFAULT"]))
     webhookUrl = fields.Url(  # noqa: N815
         schemes={"http", "https"}, require_tld=False, validate=validate.Length(max=WEBHOOK_URL_MAX_CHARS)
     )
-    resourceId = fields.String(validate=validate.Length(max=200))  # noqa: N815
 
     @pre_load
     def _not_too_deep(self, data: Any, **kwargs: Any) -> Any:
         if exceeds_json_depth(data):
             raise ValidationError(f"nested more than {JSON_DEPTH_MAX} levels deep")
         return data
+
+
+class StartSchema(OutputSchema):
+    """The options of a start of HLS."""
+
+    misplaced: ClassVar[Mapping[str, str]] = MISPLACED
+
+    transcription = fields.Nested(TranscriptionSchema)
+    summary = fields.Nested(SummarySchema)
+    recording = fields.Nested(SwitchSchema)
+    theme = fields.String(validate=validate.OneOf(["DARK", "LIGHT", "DEFAULT"]))
+    resourceId = fields.String(validate=validate.Length(max=200))  # noqa: N815
+
+
+class OnFailureSchema(OptionsSchema):
+    """What VideoSDK does when the recording fails."""
+
+    action = fields.String(required=True, validate=validate.OneOf(["close-room"]))
+    waitTime = fields.Integer(strict=True, validate=validate.Range(0, WAIT_TIME_MAX_S))  # noqa: N815
+
+
+class RecordingSchema(OutputSchema):
+    """The options of a recording."""
+
+    misplaced: ClassVar[Mapping[str, str]] = {
+        name: fault for name, fault in MISPLACED.items() if name != "preSignedUrl"
+    } | {"recording": "this is the recording itself", "streams": "`streams` belongs to `rtmp`"}
+
+    transcription = fields.Nested(TranscriptionSchema)
+    dirPath = fields.String(validate=validate.Length(max=URL_MAX_CHARS))  # noqa: N815
+    awsDirPath = fields.String(validate=validate.Length(max=URL_MAX_CHARS))  # noqa: N815
+    preSignedUrl = fields.Url(schemes={"https"}, validate=validate.Length(max=URL_MAX_CHARS))  # noqa: N815
+    fileFormat = fields.String(validate=validate.OneOf(["mp4", "webm"]))  # noqa: N815
+    onFailure = fields.Nested(OnFailureSchema)  # noqa: N815
+
+
+class RtmpStreamSchema(Schema):
+    """One destination of an RTMP stream."""
+
+    class Meta:
+        unknown = RAISE
+
+    url = fields.Url(
+        required=True,
+        schemes={"rtmp", "rtmps"},
+        require_tld=False,
+        validate=validate.Length(max=URL_MAX_CHARS),
+        error_messages={"invalid": "must be an rtmp:// or rtmps:// URL, without the stream key"},
+    )
+    stream_key = fields.String(required=True, validate=validate.Length(1, STREAM_KEY_MAX_CHARS))
+
+
+class RtmpSchema(OutputSchema):
+    """The options of an RTMP stream: where it is sent, and what it shows."""
+
+    misplaced: ClassVar[Mapping[str, str]] = MISPLACED | {
+        "outputs": 'VideoSDK\'s `outputs` are `streams` here, with "url" and "stream_key"',
+        "streamKey": "`stream_key` belongs into each entry of `streams`",
+    }
+
+    streams = fields.List(
+        fields.Nested(RtmpStreamSchema),
+        validate=validate.Length(1, RTMP_STREAMS_MAX, error=f"name 1 to {RTMP_STREAMS_MAX} destinations"),
+    )
+
+
+START_SCHEMAS: Mapping[Output, type[Schema]] = {
+    Output.HLS: StartSchema,
+    Output.RECORDING: RecordingSchema,
+    Output.RTMP: RtmpSchema,
+}
 
 
 def _normalized(name: str) -> str:

@@ -1,0 +1,1 @@
+"""Tests of outputs other than HLS: recordings and RTMP streams."""
