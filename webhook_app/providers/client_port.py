@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from webhook_app.domain.control.call import Call
 from webhook_app.domain.facts.results import CallOutcome
+from webhook_app.domain.outputs import Output
 
 
 class Answer(Protocol):
@@ -76,24 +77,33 @@ RateLimitObserver = Callable[[float | None], None]
 class RoomClient(Protocol):
     """Makes calls and probes, and creates rooms."""
 
-    def check_start(self, room_id: str, *, deadline: float) -> CallAnswer | None:
-        """Check that no stream is active before a start; None when it may be sent.
+    def check_start(self, room_id: str, output: Output, *, deadline: float) -> CallAnswer | None:
+        """Check that the output is not active before a start; None when it may be sent.
 
         Otherwise `already`, or why the check failed: nothing was sent.
         """
         ...
 
     def start(
-        self, room_id: str, options: Mapping[str, Any], *, webhook_url: str | None, deadline: float, deadline_at: int
+        self,
+        room_id: str,
+        output: Output,
+        options: Mapping[str, Any],
+        *,
+        webhook_url: str | None,
+        deadline: float,
+        deadline_at: int,
     ) -> CallAnswer:
-        """Start a stream, never to be repeated blindly. `webhook_url` is used unless the options name one.
+        """Start an output, never to be repeated blindly. `webhook_url` is used unless the options name one.
 
         `deadline_at` is the deadline in ms, as the journal keeps it of an unknown outcome.
         """
         ...
 
-    def end(self, room_id: str, provider_id: str | None, *, deadline: float, deadline_at: int) -> CallAnswer:
-        """End a stream, by the vendor's id where it is known."""
+    def end(
+        self, room_id: str, output: Output, provider_id: str | None, *, deadline: float, deadline_at: int
+    ) -> CallAnswer:
+        """End an output, by the vendor's id where it is known."""
         ...
 
     def capture(self, room_id: str, *, deadline: float) -> CallAnswer:

@@ -119,7 +119,7 @@ class Caller:
             return
         deadline = monotonic() + self._limits.deadline_s
         if isinstance(request, StartStream):
-            check = room_client.check_start(call.room_id, deadline=deadline)
+            check = room_client.check_start(call.room_id, call.output, deadline=deadline)
             if check is not None:
                 if check.outcome is not CallOutcome.ALREADY:
                     self._record_attempt(call, check, self._calls.now_ms())
@@ -128,7 +128,7 @@ class Caller:
         result, now = self._calls.mark(call)
         match result:
             case MarkResult.MARKED:
-                self._complete(call, self._send(room_client, call.room_id, request, deadline, now), now)
+                self._complete(call, self._send(room_client, call, request, deadline, now), now)
             case MarkResult.MARKED_BEFORE:
                 self._answer(call, CallOutcome.UNKNOWN, message="its sender left no answer")
             case MarkResult.SUPERSEDED:
@@ -148,17 +148,18 @@ class Caller:
         self._complete(call, answer, at)
 
     def _send(
-        self, room_client: RoomClient, room_id: str, request: StartStream | EndStream, deadline: float, now: int
+        self, room_client: RoomClient, call: Call, request: StartStream | EndStream, deadline: float, now: int
     ) -> CallAnswer:
         deadline_at = now + int(self._limits.deadline_s * 1000)
+        room_id, output = call.room_id, call.output
         match request:
             case StartStream(options=options):
                 webhook_url = self._options.webhook_url
                 return room_client.start(
-                    room_id, options, webhook_url=webhook_url, deadline=deadline, deadline_at=deadline_at
+                    room_id, output, options, webhook_url=webhook_url, deadline=deadline, deadline_at=deadline_at
                 )
             case EndStream(videosdk_id=videosdk_id):
-                return room_client.end(room_id, videosdk_id, deadline=deadline, deadline_at=deadline_at)
+                return room_client.end(room_id, output, videosdk_id, deadline=deadline, deadline_at=deadline_at)
             case _:
                 assert_never(request)
 

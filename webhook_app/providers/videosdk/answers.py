@@ -25,6 +25,8 @@ RATE_LIMITED = 429
 UNAVAILABLE = frozenset({401, 403, 408, RATE_LIMITED})
 ENVELOPE_KEYS = frozenset({"code", "statusCode", "data", "message", "msg", "statusMessage", "success"})
 SIGNALING_CODE_MIN = 4000
+NOT_OFFERED = 4021  # the account does not have the add-on: it will not have it in a minute either
+_NOT_OFFERED = re.compile(rf"\b{NOT_OFFERED}\b")
 _PASSING = re.compile(
     r"\b[45]0[0-9]{2}\b|quota|limit|exceed|already|progress|processed|processing|try again", re.IGNORECASE
 )
@@ -107,7 +109,7 @@ def classify_refusal(answer: ApiAnswer, *, start: bool) -> Refusal | None:
     code = answer.code
     if not start:
         return Refusal.CONFLICT if code in (400, 402, 404, 409, 410, 422) else None
-    if code in (406, 413, 415, 422):
+    if code in (406, 413, 415, 422) or _NOT_OFFERED.search(answer.message or "") or code_in(answer.body) == NOT_OFFERED:
         return Refusal.INVALID
     if code == 400:
         signalled = (code_in(answer.body) or 0) >= SIGNALING_CODE_MIN or _PASSING.search(answer.message or "")

@@ -10,11 +10,13 @@ import jwt
 import requests
 import urllib3
 
+from webhook_app.domain.outputs import Output
 from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.providers.videosdk.answers import MESSAGE_MAX_CHARS
 from webhook_app.providers.videosdk.answers import ApiAnswer as ApiAnswer
+from webhook_app.providers.videosdk.output_bodies import PATHS
 from webhook_app.text.lenient_json import decode_leniently
 
 TOKEN_LIFE_S = 600
@@ -62,16 +64,25 @@ class VideoSDK:
         self._session = make_session(proxies, pool_size=POOL_SIZE)
 
     def start(
-        self, room_id: str, body: Mapping[str, Any], *, webhook_url: str | None = None, deadline: float
+        self,
+        room_id: str,
+        output: Output,
+        body: Mapping[str, Any],
+        *,
+        webhook_url: str | None = None,
+        deadline: float,
     ) -> ApiAnswer:
-        """`POST /v2/hls/start`; never to be repeated blindly. `webhook_url` is used unless the body names one."""
-        options = body if webhook_url is None else {"webhookUrl": webhook_url, **body}
-        return self._request("POST", "/hls/start", {**options, "roomId": room_id}, deadline=deadline)
+        """`POST /v2/hls/start`, `/v2/recordings/start`, `/v2/livestreams/start`; never to be repeated blindly.
 
-    def end(self, room_id: str, videosdk_id: str | None, *, deadline: float) -> ApiAnswer:
-        """`POST /v2/hls/end`, naming the stream when its id is known."""
+        `webhook_url` is used unless the body names one.
+        """
+        options = body if webhook_url is None else {"webhookUrl": webhook_url, **body}
+        return self._request("POST", f"{PATHS[output]}/start", {**options, "roomId": room_id}, deadline=deadline)
+
+    def end(self, room_id: str, output: Output, videosdk_id: str | None, *, deadline: float) -> ApiAnswer:
+        """`POST /v2/hls/end` and the same of the other outputs, naming the stream when its id is known."""
         body = {"roomId": room_id} | ({"id": videosdk_id} if videosdk_id else {})
-        return self._request("POST", "/hls/end", body, deadline=deadline)
+        return self._request("POST", f"{PATHS[output]}/end", body, deadline=deadline)
 
     def capture(self, room_id: str, *, deadline: float) -> ApiAnswer:
         """`POST /v2/hls/capture`: a thumbnail of what is on air."""
@@ -93,12 +104,13 @@ class VideoSDK:
         per_page: int = 20,
         room_id: str | None = None,
         session_id: str | None = None,
+        output: Output = Output.HLS,
     ) -> ApiAnswer:
-        """`GET /v2/hls`: a page of streams, of one room or of all; VideoSDK may want the room."""
+        """`GET /v2/hls` and the same of the other outputs: a page, of one room or of all; it may want the room."""
         params = {"page": str(page), "perPage": str(per_page)}
         params |= {"roomId": room_id} if room_id else {}
         params |= {"sessionId": session_id} if session_id else {}
-        return self._request("GET", "/hls", None, deadline=deadline, params=params)
+        return self._request("GET", PATHS[output], None, deadline=deadline, params=params)
 
     def ongoing_session(self, room_id: str, *, deadline: float) -> ApiAnswer:
         """`GET /v2/sessions/?roomId&status=ongoing`."""

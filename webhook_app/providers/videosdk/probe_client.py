@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Any
 
 from webhook_app.domain.control.call import Call
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.probing.probe_request import FailedStream, ProbeRequest
 from webhook_app.domain.streams.report import url_key
 from webhook_app.providers.videosdk.answers import (
@@ -12,6 +13,7 @@ from webhook_app.providers.videosdk.answers import (
     ApiAnswer,
     StreamActivity,
     answered_object,
+    is_of_another_room,
     journaled_fields,
     last_page,
     list_rows,
@@ -26,6 +28,7 @@ from webhook_app.providers.videosdk.session_participants import read_session
 
 DEADLINE_S = 10.0
 STREAMS_SEARCHED = 20
+LISTED_MAX = 8
 LIST_PAGE = 100
 ROOMS_PER_PAGE = 8
 RECORDS_PER_LIST = 5  # read of all the streams that one list shows as ended
@@ -54,6 +57,8 @@ class ProbeClient:
         """
         deadline = monotonic() + self._deadline_s
         request = call.probe_request
+        if request.listed is not None:
+            return self._probe_list(call.room_id, request.listed, request, deadline)
         answer, reading = self.active(call.room_id, deadline=deadline)
         reached = reading.activity in (StreamActivity.ACTIVE, StreamActivity.NONE)
         findings: dict[str, Any] = {"reached": reached, "active": reading.stream, "session": None}
@@ -68,6 +73,38 @@ class ProbeClient:
         if request.failed is not None:
             findings["failed"] = self._failed(call.room_id, request.failed, deadline) if reached else None
         return answer, findings
+
+    def _probe_list(
+        self, room_id: str, output: Output, request: ProbeRequest, deadline: float
+    ) -> tuple[ApiAnswer, dict[str, Any]]:
+        answer = self._list_of(room_id, output, deadline, request.session_id)
+        rows = list_rows(answer)
+        findings: dict[str, Any] = {"reached": rows is not None and not answer.unavailable, "session": None}
+        if rows is None and not answer.unavailable:
+            findings["unreadable"] = answer.excerpt
+        if not findings["reached"]:
+            return answer, findings
+        ours = [row for row in rows or () if not is_of_another_room(row, room_id)]
+        findings["listed"] = [journaled_fields(row) for row in _newest_first(ours)[:LISTED_MAX]]
+        if request.with_session:
+            findings["session"], is_known = self._session(room_id, request.session_id, deadline)
+            if not is_known:
+                findings["session_unknown"] = True
+        return answer, findings
+
+    def listed_as_running(self, room_id: str, output: Output, *, deadline: float) -> tuple[ApiAnswer, ActivityReading]:
+        """Whether a list shows the output running in the room. Whether it would show one is not documented."""
+        answer = self._list_of(room_id, output, deadline, None)
+        reading = read_list(answer, room_id)
+        is_list = reading.activity is StreamActivity.UNKNOWN_FORM and list_rows(answer) is not None
+        return answer, ActivityReading(StreamActivity.NONE) if is_list else reading
+
+    def _list_of(self, room_id: str, output: Output, deadline: float, session_id: str | None) -> ApiAnswer:
+        return self._observed(
+            self._videosdk.streams(
+                deadline=deadline, per_page=STREAMS_SEARCHED, room_id=room_id, session_id=session_id, output=output
+            )
+        )
 
     def active(self, room_id: str, *, deadline: float) -> tuple[ApiAnswer, ActivityReading]:
         """Whether a stream of the room is active, and the answer that says so.
@@ -162,6 +199,10 @@ class ProbeClient:
         names = ("sessionId", *URL_KEYS)
         identity = {name: shown[name] for name in names if isinstance(shown.get(name), str)}
         return {"id": stream_id, **identity, "reason": failure_text_in(shown)}
+
+
+def _newest_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(rows, key=lambda row: str(row.get("start") or ""), reverse=True)
 
 
 def _find_stream(rows: Sequence[Mapping[str, Any]], failed: FailedStream) -> str | None:

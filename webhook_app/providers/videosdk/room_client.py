@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhook_app.domain.control.call import Call, CallKind
+from webhook_app.domain.outputs import Output
 from webhook_app.providers.client_port import CallAnswer, CreatedRoom, RateLimitObserver
 from webhook_app.providers.videosdk.answers import RATE_LIMITED, ApiAnswer
 from webhook_app.providers.videosdk.call_answers import read_call_answer, read_capture_answer, read_start_check
 from webhook_app.providers.videosdk.client import VideoSDK
+from webhook_app.providers.videosdk.output_bodies import start_body
 from webhook_app.providers.videosdk.probe_client import ProbeClient
 from webhook_app.providers.videosdk.room_creation import create_room
 
@@ -20,21 +22,33 @@ class VideoSDKRoomClient:
         self._on_rate_limit = on_rate_limit
         self._probes = ProbeClient(videosdk, observe_answer=self._observe, deadline_s=probe_deadline_s)
 
-    def check_start(self, room_id: str, *, deadline: float) -> CallAnswer | None:
-        """Check that no stream is active before a start; None when it may be sent."""
-        return read_start_check(*self._probes.active(room_id, deadline=deadline))
+    def check_start(self, room_id: str, output: Output, *, deadline: float) -> CallAnswer | None:
+        """Check that the output is not active before a start; None when it may be sent."""
+        if output is Output.HLS:
+            return read_start_check(*self._probes.active(room_id, deadline=deadline))
+        return read_start_check(*self._probes.listed_as_running(room_id, output, deadline=deadline))
 
     def start(
-        self, room_id: str, options: Mapping[str, Any], *, webhook_url: str | None, deadline: float, deadline_at: int
+        self,
+        room_id: str,
+        output: Output,
+        options: Mapping[str, Any],
+        *,
+        webhook_url: str | None,
+        deadline: float,
+        deadline_at: int,
     ) -> CallAnswer:
-        """`POST /v2/hls/start`."""
-        answer = self._videosdk.start(room_id, options, webhook_url=webhook_url, deadline=deadline)
+        """`POST /v2/hls/start`, or the same of another output."""
+        body = start_body(output, options)
+        answer = self._videosdk.start(room_id, output, body, webhook_url=webhook_url, deadline=deadline)
         self._observe(answer)
         return read_call_answer(answer, CallKind.START, deadline_at=deadline_at)
 
-    def end(self, room_id: str, provider_id: str | None, *, deadline: float, deadline_at: int) -> CallAnswer:
-        """`POST /v2/hls/end`."""
-        answer = self._videosdk.end(room_id, provider_id, deadline=deadline)
+    def end(
+        self, room_id: str, output: Output, provider_id: str | None, *, deadline: float, deadline_at: int
+    ) -> CallAnswer:
+        """`POST /v2/hls/end`, or the same of another output."""
+        answer = self._videosdk.end(room_id, output, provider_id, deadline=deadline)
         self._observe(answer)
         return read_call_answer(answer, CallKind.END, deadline_at=deadline_at)
 

@@ -1,0 +1,17 @@
+"""The start options of each output as VideoSDK wants them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webhook_app.domain.outputs import Output
+
+# Where VideoSDK's REST API has each output.
+PATHS: Mapping[Output, str] = {Output.HLS: "/hls", Output.RECORDING: "/recordings", Output.RTMP: "/livestreams"}
+
+
+def start_body(output: Output, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body of a start without the room: RTMP's `streams` are VideoSDK's `outputs`."""
+    if output is not Output.RTMP:
+        return options
+    outputs = [{"url": stream["url"], "streamKey": stream["stream_key"]} for stream in options.get("streams", ())]
+    return {**{name: value for name, value in options.items() if name != "streams"}, "outputs": outputs}
