@@ -29,6 +29,7 @@ class Made:
     notices: tuple[str, ...] = ()  # the types of the notices
     room: str | None = ROOM
     is_probe_due: bool = False  # whether VideoSDK is to be asked what this means
+    others: tuple[tuple[str, str], ...] = ()  # the outputs other than HLS that are known of, with their state
 
 
 KEPT = Made()  # on the timeline, and nothing else
@@ -40,6 +41,11 @@ BARE_END = Made(is_probe_due=True)
 def stream(state: str, *, session: bool | None = True) -> Made:
     types = ("session.started", f"stream.{state}") if session else (f"stream.{state}",)
     return Made(state, session=session, notices=types)
+
+
+def other(output: str, state: str, *more: str, session: bool | None = None) -> Made:
+    types = ("session.started",) if session else ()
+    return Made(session=session, notices=(*types, f"{output}.{state}", *more), others=((output, state),))
 
 
 STARTING = stream("starting")
@@ -64,6 +70,18 @@ EXPECTED = {
     "hls-failed.field-with-id": Made(
         "failed", is_probe_due=True
     ),  # announced when VideoSDK has been asked for the reason
+    "recording-starting": other("recording", "starting", session=True),
+    "recording-started": other("recording", "started", session=True),
+    "recording-stopping": other("recording", "stopping"),
+    "recording-stopped": other("recording", "stopped", "recording.ready"),
+    "recording-stopped.2026": other("recording", "stopped", "recording.ready"),
+    "recording-stopped.own-storage": other("recording", "stopped", "recording.ready"),
+    "recording-failed": other("recording", "failed"),
+    "livestream-starting": other("rtmp", "starting", session=True),
+    "livestream-started": other("rtmp", "started", session=True),
+    "livestream-stopping": other("rtmp", "stopping"),
+    "livestream-stopped": other("rtmp", "stopped"),
+    "livestream-failed": other("rtmp", "failed"),
     "session-started": OPENED,
     "session-ended": Made(session=False),
     "session-ended.2026": Made(session=False),
@@ -71,14 +89,10 @@ EXPECTED = {
     "participant-left": Made(session=True, notices=("session.started", "participant.left")),
     **dict.fromkeys(
         (
-            "livestream-starting",
-            "livestream-started",
             "participant-recording-starting",
             "participant-recording-started",
             "participant-track-recording-starting",
             "participant-track-recording-started",
-            "recording-starting",
-            "recording-started",
             "transcription-started",
         ),
         OPENED,
@@ -86,9 +100,6 @@ EXPECTED = {
     **dict.fromkeys(
         (
             "call-summary.agent",
-            "livestream-stopping",
-            "livestream-stopped",
-            "livestream-failed",
             "merge-recording-completed",
             "merge-recording-failed",
             "participant-recording-stopping",
@@ -97,11 +108,6 @@ EXPECTED = {
             "participant-track-recording-stopping",
             "participant-track-recording-stopped",
             "participant-track-recording-failed",
-            "recording-stopping",
-            "recording-stopped",
-            "recording-stopped.2026",
-            "recording-stopped.own-storage",
-            "recording-failed",
             "transcription-completed.2024",
             "transcription-stopped",
             "transcription-failed",
@@ -157,6 +163,9 @@ def made_of(scenario: Scenario) -> Made:
         notices=tuple(notice.type for notice in announced),
         room=scenario.events[-1].room_id,
         is_probe_due=any(name.startswith("ask:") for name in scenario.room.timers),
+        others=tuple(
+            (output, shown["state"]) for output, shown in view["outputs"].items() if output != "hls" and shown["stream"]
+        ),
     )
 
 

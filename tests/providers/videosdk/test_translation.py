@@ -13,8 +13,9 @@ from webhook_app.domain.facts.provider import (
     UnreadableWebhook,
 )
 from webhook_app.domain.facts.results import Access, Picture, WebhookDeliveries
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import StreamState
-from webhook_app.domain.streams.report import StreamReport
+from webhook_app.domain.streams.report import File, StreamReport
 from webhook_app.providers.videosdk.translation import VideoSDKTranslator
 
 TRANSLATOR = VideoSDKTranslator()
@@ -47,8 +48,28 @@ def test_each_hls_webhook_is_a_stream_signal(state: StreamState) -> None:
         ("participant-left", {"sessionId": "s", "participantId": "p", "name": "Ada"}, ParticipantLeft("s", "p", "Ada")),
         ("participant-joined", {"participantId": "p"}, OtherWebhook(None, shows_session=False)),
         ("session-ended", {}, OtherWebhook(None, shows_session=False)),
-        ("recording-started", {"sessionId": "s"}, OtherWebhook("s", shows_session=True)),
-        ("recording-stopped", {"sessionId": "s"}, OtherWebhook("s", shows_session=False)),
+        (
+            "recording-started",
+            {"sessionId": "s"},
+            StreamSignal(StreamState.STARTED, StreamReport(session_id="s"), True, Output.RECORDING),
+        ),
+        (
+            "recording-stopped",
+            {"sessionId": "s", "filePath": "/a.mp4", "fileUrl": None},
+            StreamSignal(
+                StreamState.STOPPED,
+                StreamReport(session_id="s", files=(File("/a.mp4", None),)),
+                False,
+                Output.RECORDING,
+            ),
+        ),
+        (
+            "livestream-failed",
+            {"sessionId": "s"},
+            StreamSignal(StreamState.FAILED, StreamReport(session_id="s"), False, Output.RTMP),
+        ),
+        ("participant-recording-started", {"sessionId": "s"}, OtherWebhook("s", shows_session=True)),
+        ("merge-recording-completed", {"sessionId": "s"}, OtherWebhook("s", shows_session=False)),
         ("a-new-type", {"sessionId": 5}, OtherWebhook(None, shows_session=False)),
         ("unreadable", {"reason": "not JSON", "sessionId": "s"}, UnreadableWebhook("not JSON")),
         ("unreadable", {"reason": None}, UnreadableWebhook(None)),

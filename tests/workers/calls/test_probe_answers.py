@@ -10,6 +10,7 @@ from tests.support.polling import scaled_limit
 from tests.support.product import API_KEY, SECRET, webhook
 from tests.support.web_client import append, fold_all
 from webhook_app.domain.events import Source
+from webhook_app.domain.outputs import Output
 from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.store import codec, keys
 from webhook_app.store.calls import Calls
@@ -157,9 +158,9 @@ def test_a_probe_fetches_why_a_stream_failed(
     room = room_of(request)
     session = sandbox.join(room)
     api = VideoSDK(sandbox.url, Token(API_KEY, SECRET))
-    run = api.start(room, {}, deadline=time.monotonic() + WITHIN_S).body
+    run = api.start(room, Output.HLS, {}, deadline=time.monotonic() + WITHIN_S).body
     sandbox.fail(room, "encoder crashed")
-    api.start(room, {}, deadline=time.monotonic() + WITHIN_S)
+    api.start(room, Output.HLS, {}, deadline=time.monotonic() + WITHIN_S)
     names = {"id": run["id"]} if named else {}
     body = {"playbackHlsUrl": run["playbackHlsUrl"], **names}
     append(
