@@ -20,7 +20,7 @@ from webhook_app.api.schemas import (
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.views import room_view
-from webhook_app.schemas.override import OverrideSchema, StartOverrideSchema
+from webhook_app.schemas.override import OverrideSchema, ReleaseSchema, StartOverrideSchema
 from webhook_app.store.queries.indexes import rooms_index
 from webhook_app.store.queries.paging import page_by_score
 from webhook_app.usecases.context import AppContext
@@ -95,7 +95,7 @@ def rooms(context: AppContext) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
     def start_room(override: dict[str, Any] | None, room_id: str) -> Response:
-        """Start a room. Idempotent."""
+        """Start an output of a room, by default HLS. Idempotent."""
         return _command(context, room_id, RoomCommand.START, override)
 
     @blp.route("/<room:room_id>/end", methods=["POST"])
@@ -104,16 +104,17 @@ def rooms(context: AppContext) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
     def end_room(override: dict[str, Any] | None, room_id: str) -> Response:
-        """End a room. Idempotent."""
+        """End an output of a room, by default HLS. Idempotent."""
         return _command(context, room_id, RoomCommand.END, override)
 
     @blp.route("/<room:room_id>/release", methods=["POST"])
+    @blp.arguments(ReleaseSchema, required=False)
     @blp.alt_response(202, schema=AcceptedSchema)
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
-    def release_room(room_id: str) -> Response:
-        """Clear the operator override. Rules take control again."""
-        return _command(context, room_id, RoomCommand.RELEASE)
+    def release_room(release: dict[str, Any] | None, room_id: str) -> Response:
+        """Clear the operator override of an output. Rules take control again."""
+        return _command(context, room_id, RoomCommand.RELEASE, release)
 
     @blp.route("/<room:room_id>/capture", methods=["POST"])
     @blp.alt_response(202, schema=AcceptedSchema)
@@ -129,7 +130,7 @@ def rooms(context: AppContext) -> Blueprint:
 
 def _matches(room: Room, config: Config, query: dict[str, Any]) -> bool:
     named = config.named(room.room_id)
-    if query["on_air"] is not None and room.on_air != query["on_air"]:
+    if query["on_air"] is not None and room.live != query["on_air"]:
         return False
     if query["group"] is not None and (named is None or query["group"] not in named.groups):
         return False

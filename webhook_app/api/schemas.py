@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from webhook_app.domain.outputs import Output
 from webhook_app.error_reasons import ErrorReason
 
 LIMIT_DEFAULT = 50
@@ -20,6 +21,11 @@ def text(*, null: bool = False, **metadata: Any) -> fields.String:
 def moment(*, null: bool = False) -> fields.String:
     """A time of a response, already in RFC 3339."""
     return fields.String(allow_none=null, metadata=TIME)
+
+
+def output_name() -> fields.String:
+    """The name of an output."""
+    return text(enum=[output.value for output in Output])
 
 
 class PageQuery(Schema):
@@ -41,13 +47,21 @@ class SnapshotSchema(Schema):
     height = fields.Integer(allow_none=True)
 
 
+class FileSchema(Schema):
+    """A file of a recording. `url` is null when it lies in the customer's own storage."""
+
+    path = text(null=True)
+    url = text(null=True)
+
+
 class StreamSchema(Schema):
-    """A stream."""
+    """A stream: one run of HLS, of a recording or of RTMP. Only HLS has `playable`, only recordings have `files`."""
 
     stream_id = text()
     videosdk_id = text(null=True)
     room_id = text()
     room_name = text(null=True)
+    output = output_name()
     session_id = text(null=True)
     state = text(enum=["starting", "started", "playable", "stopping", "stopped", "failed"])
     playback_url = text(null=True)
@@ -63,6 +77,7 @@ class StreamSchema(Schema):
     stopped_because = text(null=True)
     failure = text(null=True)
     snapshot = fields.Nested(SnapshotSchema, allow_none=True)
+    files = fields.List(fields.Nested(FileSchema))
 
 
 class ParticipantSchema(Schema):
@@ -94,14 +109,33 @@ class DesiredSchema(Schema):
     until = moment(null=True)
 
 
+class OutputSchema(Schema):
+    """What an output of a room is, and should be."""
+
+    state = text(enum=["idle", "starting", "started", "playable", "stopping", "stopped", "failed"])
+    live = fields.Boolean()
+    stream = fields.Nested(StreamSchema, allow_none=True)
+    desired = fields.Nested(DesiredSchema, allow_none=True)
+
+
+class OutputsSchema(Schema):
+    """The outputs of a room."""
+
+    hls = fields.Nested(OutputSchema)
+    recording = fields.Nested(OutputSchema)
+    rtmp = fields.Nested(OutputSchema)
+
+
 class RoomSchema(Schema):
-    """A room."""
+    """A room. `on_air`, `state`, `stream` and `desired` are those of HLS; `live` is HLS or RTMP."""
 
     room_id = text()
     name = text(null=True)
     groups = fields.List(fields.String())
     on_air = fields.Boolean()
     watchable = fields.Boolean()
+    live = fields.Boolean()
+    recording = fields.Boolean()
     state = text(enum=["idle", "starting", "started", "playable", "stopping", "stopped", "failed"])
     stream = fields.Nested(StreamSchema, allow_none=True)
     session = fields.Nested(SessionSchema, allow_none=True)
@@ -109,6 +143,7 @@ class RoomSchema(Schema):
     armed = fields.Boolean()
     late_since = moment(null=True)
     next_window = fields.Dict(allow_none=True)
+    outputs = fields.Nested(OutputsSchema)
     sequence = fields.Integer()
     updated_at = moment()
 
@@ -183,6 +218,7 @@ class CallSchema(Schema):
     room_id = text()
     room_name = text(null=True)
     kind = text(enum=["start", "end", "probe", "capture"])
+    output = output_name()
     because = text()
     state = text(enum=["waiting", "sent", "succeeded", "refused", "unknown", "given-up"])
     event_id = text(null=True)

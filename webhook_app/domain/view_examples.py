@@ -10,15 +10,15 @@ from typing import Any
 
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.outputs import Output
-from webhook_app.domain.room import Desired, Desires, Room, ScheduleState
+from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
+from webhook_app.domain.room import Desired, Desires, OutputState, Room, ScheduleState
 from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.domain.schedules.open_window import OpenWindow
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.participants import HOST_MODES, VIEWER_MODES
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.streams.machine import StreamState
-from webhook_app.domain.streams.report import StreamReport
+from webhook_app.domain.streams.report import File, StreamReport
 from webhook_app.domain.streams.stream import EndedBy, Snapshot, advance, new_stream
 from webhook_app.domain.view_shape import ViewShape, shape_of
 from webhook_app.domain.views import event_view, room_view
@@ -30,7 +30,7 @@ _AT = 1_767_225_600_000
 
 @lru_cache(maxsize=1)
 def room_shapes() -> tuple[Mapping[str, Any], ...]:
-    """Rooms without and with a session, a desire, a name, a next window, and a stream in each state."""
+    """Rooms without and with a session, a desire, a name, a next window, a stream in each state, and other outputs."""
     config = make_config({}, {"hall": ConfiguredRoom("hall", ROOM_ID, ("webinar",))}, Settings())
     inside: dict[str, str | None] = {"p": "Host", "q": None}
     session = Session(
@@ -53,10 +53,13 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
     # A stream that went through every state has every moment.
     for state in (StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPING, StreamState.FAILED):
         stream = advance(stream, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
-    stream = replace(stream, failure="failed", stopped_because="operator")
+    stream = replace(stream, failure="failed", stopped_because="operator", files=(File("/a.mp4", "https://x/a.mp4"),))
+    others = {
+        output: OutputState(streams=(replace(stream, output=output),), desires=desires) for output in OTHER_OUTPUTS
+    }
     late = OpenWindow(_AT, _AT + 1, ("service",), late_at=_AT)
     schedule = ScheduleState(window=late, next_window=window)
-    rooms.append(Room(ROOM_ID, session=over, desires=desires, streams=(stream,), schedule=schedule))
+    rooms.append(Room(ROOM_ID, session=over, desires=desires, streams=(stream,), schedule=schedule, others=others))
     return tuple(room_view(room, config, _AT + 2) for room in rooms)
 
 

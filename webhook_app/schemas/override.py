@@ -1,5 +1,6 @@
 """Schemas of an operator's override: how long an output is kept on or off, and how it starts."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
@@ -12,7 +13,7 @@ from webhook_app.schemas.outputs import BODY_FIELDS, body_errors, body_fields, i
 class ReleaseSchema(RequestSchema):
     """A release of an output, by default of HLS."""
 
-    output = fields.String(load_default=Output.HLS.value, validate=is_output)
+    output = fields.String(validate=is_output)
 
 
 class OverrideSchema(ReleaseSchema):
@@ -29,12 +30,16 @@ class StartOverrideSchema(OverrideSchema):
 
     @validates_schema(skip_on_field_errors=True)
     def _fits_together(self, data: dict[str, Any], **kwargs: Any) -> None:
-        errors = body_errors(data, [Output(data["output"])])
+        errors = body_errors(data, [_output(data)])
         if errors:
             raise ValidationError(errors)
 
     @post_load
     def _body(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Leave one body, `start`, whatever the output."""
-        body = data.get(BODY_FIELDS[Output(data["output"])])
+        body = data.get(BODY_FIELDS[_output(data)])
         return {name: value for name, value in data.items() if name not in BODY_FIELDS.values()} | {"start": body}
+
+
+def _output(data: Mapping[str, Any]) -> Output:
+    return Output(data.get("output", Output.HLS))

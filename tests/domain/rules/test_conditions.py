@@ -35,7 +35,7 @@ def test_a_condition_receives_only_the_fields_it_reads() -> None:
 
 
 def test_a_condition_that_uses_the_room_as_a_whole_is_handed_all_of_it() -> None:
-    assert len(compile_condition("size(room) > 1").room_paths) == 14
+    assert len(compile_condition("size(room) > 1").room_paths) == 17
 
 
 def test_a_room_in_a_string_is_not_the_room() -> None:

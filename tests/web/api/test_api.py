@@ -31,10 +31,10 @@ WEBHOOK_TOKEN = "webhook-token-of-the-doors"
 
 STREAM = set(
     "stream_id videosdk_id room_id room_name session_id state playback_url livestream_url starting_at started_at "
-    "playable_at stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot".split()
+    "playable_at stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot output files".split()
 )
 ROOM_KEYS = set(
-    "room_id name groups on_air watchable state stream session desired armed late_since next_window sequence "
+    "room_id name groups on_air watchable state stream session desired armed late_since next_window sequence outputs live recording "
     "updated_at".split()
 )
 SESSION = set("session_id live participant_count host_count participants ended_reason ended_error".split())
@@ -44,7 +44,7 @@ DECISION = {"rule", "did", "reason", "call_id", "notice_id"}
 SUBSCRIBER = {"id", "name", "url", "types", "rooms", "because", "ordering", "enabled", "disabled_because", "created_at"}
 DELIVERY = {"id", "subscriber_id", "notice", "state", "attempts", "next_attempt_at", "waiting_for"}
 ATTEMPT = {"at", "status", "error", "duration_ms", "response"}
-CALL = {"id", "room_id", "room_name", "kind", "because", "state", "attempts", "event_id"}
+CALL = {"id", "room_id", "room_name", "kind", "output", "because", "state", "attempts", "event_id"}
 ALARM = set(
     "id name severity summary reason room_id room_name rule subscriber_id since cleared_at acknowledged_by "
     "acknowledged_at muted_until".split()
