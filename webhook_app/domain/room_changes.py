@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from webhook_app.domain.control.call import Call
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import (
     ControlState,
@@ -15,6 +16,7 @@ from webhook_app.domain.room import (
     Fired,
     GivenUpStart,
     LastRefusal,
+    OutputState,
     PendingFailureNotice,
     ProbingState,
     RefusedStart,
@@ -113,3 +115,5 @@ class RoomChange(TypedDict, total=False):
     rules: RoomRules
     schedule: ScheduleState
     timers: Mapping[str, int]
+    output: Output
+    others: Mapping[Output, OutputState]

@@ -31,11 +31,12 @@ WEBHOOK_TOKEN = "webhook-token-of-the-doors"
 
 STREAM = set(
     "stream_id videosdk_id room_id room_name session_id state playback_url livestream_url starting_at started_at "
-    "playable_at stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot output files".split()
+    "playable_at stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot output "
+    "files".split()
 )
 ROOM_KEYS = set(
-    "room_id name groups on_air watchable state stream session desired armed late_since next_window sequence outputs live recording "
-    "updated_at".split()
+    "room_id name groups on_air watchable live recording state stream session desired armed late_since next_window "
+    "outputs sequence updated_at".split()
 )
 SESSION = set("session_id live participant_count host_count participants ended_reason ended_error".split())
 DESIRED = {"on_air", "because", "since", "until"}
