@@ -6,6 +6,7 @@ from tests.support.scenario import MINUTE, Scenario
 from tests.support.scheduled_room import HOUR, ONE, ScheduledRoom
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice, notice_body
+from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
 
 HOST = 'event.data.participantName.startsWith("Host")'
 
@@ -16,6 +17,7 @@ def notice_examples() -> dict[str, dict[str, Any]]:
     for notices in (
         _a_window(),
         _a_failure(),
+        *(_another_output(output) for output in OTHER_OUTPUTS),
         _a_window_without_a_session(),
         _a_late_window(),
         _a_person_who_stops(),
@@ -49,6 +51,22 @@ def _a_failure() -> list[Notice]:
     scenario.webhook("session-started")
     scenario.hls("started", id="6581a3f2c4b0e7a1d2c3b4a5", url="https://cdn.example/meetings-hls/a/index.m3u8")
     scenario.webhook("hls-failed", id="6581a3f2c4b0e7a1d2c3b4a5", reason="the encoder was lost")
+    return scenario.announced
+
+
+def _another_output(output: Output) -> list[Notice]:
+    """A recording or an RTMP stream that goes well, and one that fails."""
+    scenario = Scenario(output=output)
+    scenario.webhook("session-started")
+    scenario.operator("start")
+    scenario.answer("succeeded", status=200)
+    scenario.output_webhooks("started")
+    scenario.operator("end")
+    scenario.answer("succeeded", status=200)
+    scenario.output_webhooks("stopping")
+    file = {"filePath": "/recordings/a.mp4", "fileUrl": "https://cdn.example/recordings/a.mp4"}
+    scenario.output_webhooks("stopped", **(file if output is Output.RECORDING else {}))
+    scenario.output_webhooks("starting", "failed", reason="the destination closed the connection")
     return scenario.announced
 
 
