@@ -5,7 +5,8 @@ from typing import Any, get_type_hints
 import pytest
 
 from webhook_app.domain import room_changes
-from webhook_app.domain.room import ControlState, Desires, ProbingState, Room, RoomRules, ScheduleState
+from webhook_app.domain.room import Room
+from webhook_app.domain.room_parts import ControlState, Desires, ProbingState, RoomRules, ScheduleState
 from webhook_app.domain.schedules.open_window import OpenWindow
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Desired, LastRefusal, Room
+from webhook_app.domain.room import Room
+from webhook_app.domain.room_parts import Desired, LastRefusal
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.store import codec
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from webhook_app.domain.control.call import Call
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import (
+from webhook_app.domain.room_parts import (
     ControlState,
     Desired,
     Desires,

@@ -11,7 +11,8 @@ from typing import Any
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
-from webhook_app.domain.room import Desired, Desires, OutputState, Room, ScheduleState
+from webhook_app.domain.room import Room
+from webhook_app.domain.room_parts import Desired, Desires, OutputState, ScheduleState
 from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.domain.schedules.open_window import OpenWindow
 from webhook_app.domain.schedules.schedule import RoomWindow

@@ -11,7 +11,8 @@ from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outcome import DomainEvent
 from webhook_app.domain.outputs import OUTPUTS, Output
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import RefusedStart, Room
+from webhook_app.domain.room import Room
+from webhook_app.domain.room_parts import RefusedStart
 from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.times import MINUTE, moment_text
 

@@ -12,7 +12,8 @@ from webhook_app.domain.outputs import OUTPUTS
 from webhook_app.domain.probing.requests import ARMED_PROBE_MS, request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Desired, Room
+from webhook_app.domain.room import Room
+from webhook_app.domain.room_parts import Desired
 from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.schedules.broadcasts import announce_armed
 from webhook_app.domain.streams.machine import StreamState

@@ -3,7 +3,7 @@
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.facts.commands import SetOnAir
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Desired
+from webhook_app.domain.room_parts import Desired
 from webhook_app.domain.rules.rule import Rule, rule_of
 from webhook_app.domain.timers import TimerKind
 

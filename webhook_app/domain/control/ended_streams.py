@@ -11,7 +11,8 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.backoff import back_off
 from webhook_app.domain.facts.provider import StreamSignal
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Desired, Room
+from webhook_app.domain.room import Room
+from webhook_app.domain.room_parts import Desired
 from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.schedules.window_state import restart_policy, suppress_window

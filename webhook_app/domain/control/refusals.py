@@ -26,7 +26,7 @@ from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.probing.requests import request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import LastRefusal
+from webhook_app.domain.room_parts import LastRefusal
 from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import SECOND

@@ -5,7 +5,8 @@ from webhook_app.domain.control.call import Call
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Rejection, Room
+from webhook_app.domain.room import Room
+from webhook_app.domain.room_parts import Rejection
 from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.schedules.window_state import suppress_window
 from webhook_app.domain.timers import TimerKind

@@ -15,7 +15,7 @@ from webhook_app.domain.outputs import OUTPUTS
 from webhook_app.domain.probing.results import record_readability
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import LastRefusal
+from webhook_app.domain.room_parts import LastRefusal
 from webhook_app.domain.streams.announcements import announce_stream
 from webhook_app.domain.streams.identity import unite_streams
 from webhook_app.domain.streams.machine import StreamState

@@ -20,7 +20,7 @@ from webhook_app.domain.probing.listings import shows_effect_of
 from webhook_app.domain.probing.requests import request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import GivenUpStart, LastRefusal
+from webhook_app.domain.room_parts import GivenUpStart, LastRefusal
 from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.schedules.window_state import suppress_window

@@ -10,7 +10,7 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.payloads import RuleMessage
 from webhook_app.domain.notices.types import rule_notice
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Fired
+from webhook_app.domain.room_parts import Fired
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
 from webhook_app.domain.rules.condition_evaluation import room_field
 from webhook_app.domain.rules.conditions import explain_failure, stored_condition, try_evaluate

@@ -21,7 +21,8 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.probing.watchdog import SESSION_GONE_MS
 from webhook_app.domain.reducer import apply, poison_outcome, step
-from webhook_app.domain.room import Desires, Room, RoomRules, ScheduleState
+from webhook_app.domain.room import Room
+from webhook_app.domain.room_parts import Desires, RoomRules, ScheduleState
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare
 from webhook_app.domain.rules.conditions import stored_condition
 from webhook_app.domain.rules.draft_replay import BacktestLimits, DraftReplay, StreamWebhook, answer, make_event

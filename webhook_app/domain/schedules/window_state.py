@@ -9,7 +9,7 @@ from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Desired
+from webhook_app.domain.room_parts import Desired
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.schedules.broadcasts import emit_broadcast, is_playable, why_off_air

@@ -7,7 +7,7 @@ from webhook_app.domain.notices.types import STREAM_NOTICES, NoticeType
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import PendingFailureNotice
+from webhook_app.domain.room_parts import PendingFailureNotice
 from webhook_app.domain.streams.end_causes import StopCause, stopped_because
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.stream import EndedBy, Stream, advance
