@@ -86,8 +86,8 @@ class StepContext:
             yield
             return
         before, room = self.before, self.room
-        self.before, seen = before.seen_from(output), room.seen_from(output)
-        self.room = seen if room is not before else self.before
+        self.before, view = before.seen_from(output), room.seen_from(output)
+        self.room = view if room is not before else self.before
         entered = self.room
         try:
             yield

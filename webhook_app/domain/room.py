@@ -68,8 +68,8 @@ class Room:
         others = {name: state for name, state in self.others.items() if name is not output}
         if own != BLANK:
             others[self.output] = own
-        seen = self.others.get(output, BLANK)
-        return replace(self, output=output, others=others, **{name: getattr(seen, name) for name in _OF_OUTPUT})
+        state = self.others.get(output, BLANK)
+        return replace(self, output=output, others=others, **{name: getattr(state, name) for name in _OF_OUTPUT})
 
     @property
     def outputs(self) -> tuple[Output, ...]:

@@ -109,15 +109,15 @@ def _desired(room: Room, config: Config, now: int) -> dict[str, Any] | None:
 
 
 def _outputs(room: Room, config: Config, now: int) -> dict[str, Any]:
-    shown = {output: room.seen_from(output) for output in Output}
+    views = {output: room.seen_from(output) for output in Output}
     return {
         output.value: {
-            "state": _state(seen, config, now),
-            "live": seen.on_air,
-            "stream": _stream(seen, config, now),
-            "desired": _desired(seen, config, now),
+            "state": _state(view, config, now),
+            "live": view.on_air,
+            "stream": _stream(view, config, now),
+            "desired": _desired(view, config, now),
         }
-        for output, seen in shown.items()
+        for output, view in views.items()
     }
 
 

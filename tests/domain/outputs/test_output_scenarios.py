@@ -269,11 +269,11 @@ def test_one_that_does_not_start_in_its_window_is_late_and_missed(output: Output
     scenario.webhook("session-started")
     scenario.webhook("session-ended")
     scenario.wait(122 * MINUTE)
-    told = [
+    broadcasts = [
         (notice.type, notice.data["output"]) for notice in scenario.announced if notice.type.startswith("broadcast.")
     ]
-    assert ("broadcast.late", output.value) in told
-    assert told[-1] == ("broadcast.missed", output.value)
+    assert ("broadcast.late", output.value) in broadcasts
+    assert broadcasts[-1] == ("broadcast.missed", output.value)
 
 
 @OTHERS

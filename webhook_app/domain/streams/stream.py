@@ -128,11 +128,11 @@ def with_names_from(stream: Stream, report: StreamReport) -> Stream:
     )
 
 
-def _with_files(known: tuple[File, ...], reported: tuple[File, ...]) -> tuple[File, ...]:
+def _with_files(files: tuple[File, ...], reported: tuple[File, ...]) -> tuple[File, ...]:
     """The files together: one that is reported again with its address replaces the one without."""
     paths = {file.path for file in reported}
-    older = tuple(file for file in known if file.path not in paths)
-    addresses = {file.path: file.url for file in known}
+    older = tuple(file for file in files if file.path not in paths)
+    addresses = {file.path: file.url for file in files}
     newer = tuple(File(file.path, file.url or addresses.get(file.path)) for file in reported)
     return (*older, *newer)[-FILES_MAX:]
 

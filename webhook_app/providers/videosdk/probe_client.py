@@ -84,8 +84,8 @@ class ProbeClient:
             findings["unreadable"] = answer.excerpt
         if not findings["reached"]:
             return answer, findings
-        ours = [row for row in rows or () if not is_of_another_room(row, room_id)]
-        findings["listed"] = [journaled_fields(row) for row in _newest_first(ours)[:LISTED_MAX]]
+        room_rows = [row for row in rows or () if not is_of_another_room(row, room_id)]
+        findings["listed"] = [journaled_fields(row) for row in _newest_first(room_rows)[:LISTED_MAX]]
         if request.with_session:
             findings["session"], is_known = self._session(room_id, request.session_id, deadline)
             if not is_known:
