@@ -91,7 +91,9 @@ class Room:
     @property
     def was_observed(self) -> bool:
         """Whether VideoSDK has ever reported anything in this room: a session or a stream."""
-        return self.session is not None or bool(self.streams or self.session_history or self.retired_stream_keys)
+        if self.session is not None or self.streams or self.session_history or self.retired_stream_keys:
+            return True
+        return any(state.streams or state.session_history for state in self.others.values())
 
     @property
     def desired(self) -> Desired | None:

@@ -6,9 +6,11 @@ import pytest
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, SESSION, Scenario, on_air, url
 from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.events import Source
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.times import rfc3339
+from webhook_app.store import codec
 
 OTHERS = pytest.mark.parametrize("output", [Output.RECORDING, Output.RTMP], ids=str)
 FILE = {"filePath": "/encoded/videos/a.mp4", "fileUrl": "https://cdn.example/encoded/videos/a.mp4"}
@@ -303,3 +305,53 @@ def test_url_names_hls_alone() -> None:
     scenario = on_air()
     scenario.webhook("recording-started", url=url("a"))
     assert scenario.states == ["playable"]
+
+
+@OTHERS
+def test_a_rule_that_is_put_inside_its_window_acts_at_once(output: Output) -> None:
+    scenario = in_session(output)
+    scenario.put_rule({"name": "show", "schedule": {"always": True}, "outputs": [output.value]})
+    assert [call.output for call in scenario.starts] == [output]
+
+
+@OTHERS
+def test_a_room_is_not_forgotten_while_an_output_runs(output: Output) -> None:
+    scenario = running(output)
+    scenario.process(Source.CONFIG, "room-forgotten", {"room_id": ROOM})
+    assert scenario.states == ["started"]
+
+
+@OTHERS
+def test_a_copy_that_begins_to_act_drops_what_its_event_rules_wanted(output: Output) -> None:
+    scenario = Scenario(output=output)
+    scenario.process(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    scenario.put_rule({"name": "in", "on": "participant-joined", "do": "start", "output": output.value})
+    scenario.joined("ann")
+    scenario.process(Source.SYSTEM, "settings", {"calls": True, "observing": False}, room=None)
+    assert scenario.starts == []
+
+
+@OTHERS
+def test_a_deleted_rule_drops_what_it_wanted_of_the_output(output: Output) -> None:
+    scenario = Scenario(output=output)
+    scenario.put_rule({"name": "in", "on": "participant-joined", "do": "start", "output": output.value})
+    scenario.joined("ann")
+    scenario.delete("in")
+    assert scenario.room.desired is None
+
+
+@OTHERS
+def test_calls_that_were_paused_go_on_for_each_output(output: Output) -> None:
+    scenario = desired(output)
+    scenario.answer("refused", status=401)
+    scenario.wait(61 * SECOND)
+    scenario.probe(listed=[])
+    scenario.wait(61 * SECOND)
+    assert len(scenario.starts) == 2
+
+
+@OTHERS
+def test_a_replay_from_stored_rooms_gives_the_same(output: Output) -> None:
+    scenario = running(output)
+    stored = codec.room_of(codec.encode_room(scenario.stored_room))
+    assert stored == scenario.stored_room

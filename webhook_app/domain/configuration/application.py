@@ -116,15 +116,17 @@ def _change_room(context: StepContext, change: ConfigurationFact, changed: set[s
     """
     apply_rule_changes(context, changed)
     if was_observing and not context.config.settings.observing:
-        _begin_to_act(context)
+        for _ in context.each_output():
+            _begin_to_act(context)
     if isinstance(change, SkipNextOccurrence | SkipOccurrence):
         for rule_name in sorted(changed):
             context.record_effect_as_decision(context.outcome, rule=rule_name)
     if changed:
         reconcile_all_windows(context)
-    monitor_window(context)
-    decide_next_call(context)
-    schedule_watchdog(context)
+    for _ in context.each_output():
+        monitor_window(context)
+        decide_next_call(context)
+        schedule_watchdog(context)
 
 
 def _begin_to_act(context: StepContext) -> None:

@@ -71,7 +71,8 @@ def name_taken(config: Config, room: ConfiguredRoom) -> bool:
 
 def is_busy(room: Room) -> bool:
     """Whether a room has a live stream or a call under way, so that it cannot be forgotten."""
-    return room.control.call is not None or any(stream.live for stream in room.streams)
+    views = (room.seen_from(output) for output in room.outputs)
+    return any(view.control.call is not None or view.has_live_stream for view in views)
 
 
 def rules_naming(config: Config, room_id: str) -> list[str]:
