@@ -38,7 +38,7 @@ class OutgoingWebhook:
     signature: str = ""
     not_before: float = 0.0  # event loop time
     attempts: int = 0
-    retried: bool = True
+    may_retry: bool = True
 
 
 @dataclass(slots=True)
@@ -73,12 +73,13 @@ class Sender:
             return
         envelope = webhook_json(webhook, stream_ids=faults.stream_ids, urls=faults.urls, room_key=faults.room_key)
         if not urls:
-            self._log_attempt(OutgoingWebhook(webhook, stream, "", envelope), "nobody")
+            self._log_attempt(OutgoingWebhook(webhook, stream, "", envelope), "no-url")
             return
         body = msgspec.json.encode(envelope)
         signature = sign(self._key, body)
         not_before = asyncio.get_running_loop().time() + faults.delay_s
         for url in urls:
+            # One for each copy is made below; this one is only for the log of a webhook that is dropped.
             message = OutgoingWebhook(webhook, stream, url, envelope, body, signature, not_before)
             if stream is not None:
                 stream.delivered.setdefault((webhook.type, url), False)
@@ -87,7 +88,7 @@ class Sender:
                 continue
             for _ in range(1 + self._copies(faults)):
                 message = OutgoingWebhook(
-                    webhook, stream, url, envelope, body, signature, not_before, retried=faults.retries
+                    webhook, stream, url, envelope, body, signature, not_before, may_retry=faults.retries
                 )
                 self._enqueue(message, faults)
 
@@ -135,7 +136,7 @@ class Sender:
         while queue.waiting:
             message = queue.waiting.popleft()
             await asyncio.sleep(max(0.0, message.not_before - asyncio.get_running_loop().time()))
-            if await self._attempt(message) or not message.retried:
+            if await self._attempt(message) or not message.may_retry:
                 self._pending -= 1
             else:
                 self._spawn(self._retry(message))
@@ -162,7 +163,7 @@ class Sender:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             item["error"] = f"{type(error).__name__}: {error}"[:200]
         arrived = item["status"] is not None and 200 <= item["status"] < 300
-        last = not message.retried or message.attempts > len(RETRY_AFTER_S)
+        last = not message.may_retry or message.attempts > len(RETRY_AFTER_S)
         item["outcome"] = "delivered" if arrived else "given-up" if last else "failed"
         if arrived and message.stream is not None:
             message.stream.delivered[message.webhook.type, message.url] = True

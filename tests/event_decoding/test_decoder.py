@@ -46,7 +46,7 @@ from webhook_app.domain.facts.system import (
     WorkerStarted,
 )
 from webhook_app.domain.probing.subjects import ProbeSubject
-from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.rules.triggers import ConditionTrigger
 from webhook_app.domain.timers import Timer, TimerKind
 from webhook_app.store import codec

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.support import paths
 from webhook_app.domain.reducer import apply, step
-from webhook_app.domain.rules.rule import Config, Settings
+from webhook_app.domain.rules.config import Config, Settings
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.views import room_view
 from webhook_app.event_decoding.rules import decode_rule

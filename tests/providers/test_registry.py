@@ -1,7 +1,7 @@
 """What the registered provider says of itself fits the product's defaults."""
 
 from webhook_app.config.settings import Settings
-from webhook_app.domain.rules.rule import Settings as RoomSettings
+from webhook_app.domain.rules.config import Settings as RoomSettings
 from webhook_app.providers.registry import PROVIDER
 
 

@@ -9,7 +9,7 @@ from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, Settings
+from webhook_app.domain.rules.config import Config, Settings
 from webhook_app.domain.streams.stream import Stream
 
 RUSH_EVERY = 8  # of so many seeds one is some hours' rush, the others are weeks

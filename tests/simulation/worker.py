@@ -10,7 +10,7 @@ from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, Settings, make_config
+from webhook_app.domain.rules.config import Config, Settings, make_config
 from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.stream import Stream

@@ -11,7 +11,7 @@ from webhook_app.domain.outcome import Decision, StepOutcome
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, Settings
+from webhook_app.domain.rules.config import Config, Settings
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.stream import Stream

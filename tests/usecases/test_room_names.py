@@ -27,7 +27,9 @@ from tests.support.web_client import (
 from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice
-from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, Settings, make_config, matches
+from webhook_app.domain.rules.config import Settings, make_config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom, matches
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import EventTrigger
 from webhook_app.server.wsgi_bridge import WsgiAnswer, call, environ_of
 from webhook_app.store import codec, keys

@@ -11,7 +11,8 @@ from tests.support import paths
 from tests.support.web_client import ADMIN_TOKEN, WebClient, append, fold_all, folding
 from tests.web.console.test_error_pages import log_in
 from webhook_app.domain.events import Source
-from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
+from webhook_app.domain.rules.config import Settings, make_config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.schemas.rule import RuleSchema

@@ -18,7 +18,7 @@ from webhook_app.api.schemas import (
     page_of,
 )
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.views import room_view
 from webhook_app.schemas.override import OverrideSchema, ReleaseSchema, StartOverrideSchema
 from webhook_app.store.queries.indexes import rooms_index

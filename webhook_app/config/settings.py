@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from webhook_app.config import values
 from webhook_app.config.sentinel_url import Login
-from webhook_app.domain.rules.rule import MAX_STREAM_S
+from webhook_app.domain.rules.config import MAX_STREAM_S
 from webhook_app.outbound.addresses import Network, is_loopback
 from webhook_app.outbound.proxies import Proxies
 

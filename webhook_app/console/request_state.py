@@ -2,7 +2,7 @@
 
 from flask import g, has_request_context, request
 
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.store.state.store import StateStore
 
 

@@ -13,7 +13,8 @@ from webhook_app.domain.notices.payloads import RoomPayload
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, RuleState
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import RuleState
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import Window
 from webhook_app.domain.streams.stream import Stream

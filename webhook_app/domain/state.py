@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, RuleState
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import RuleState
 
 
 @dataclass

@@ -13,7 +13,8 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.room_parts import Desired, Desires, OutputState, ScheduleState
-from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
+from webhook_app.domain.rules.config import Settings, make_config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.schedules.open_window import OpenWindow
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.participants import HOST_MODES, VIEWER_MODES

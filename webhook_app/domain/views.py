@@ -8,7 +8,7 @@ from webhook_app.domain.control.call import Call
 from webhook_app.domain.events import Event
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.participants import Role, role_of
 from webhook_app.domain.sessions.session import Session

@@ -17,7 +17,7 @@ from webhook_app.domain.facts.configuration import (
     SkipOccurrence,
 )
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.schedules.calendars.calendar import decode_calendar
 from webhook_app.event_decoding.rules import decode_rule
 

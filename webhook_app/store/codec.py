@@ -15,7 +15,9 @@ from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import Decision
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings
+from webhook_app.domain.rules.config import Settings
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
+from webhook_app.domain.rules.rule import Rule, RuleState
 from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, decode_calendar, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar

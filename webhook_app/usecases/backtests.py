@@ -6,7 +6,9 @@ from typing import Any
 from webhook_app.domain.events import JournalEvent
 from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, action_view
-from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.providers.registry import CALLED
 from webhook_app.store import codec

@@ -13,8 +13,9 @@ from webhook_app.domain.delivery.subscriber import with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.outcome import StepOutcome
-from webhook_app.domain.rules.rule import Config, ConfiguredRoom, make_config
-from webhook_app.domain.rules.rule import Settings as Folding
+from webhook_app.domain.rules.config import Config, make_config
+from webhook_app.domain.rules.config import Settings as Folding
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.state import SystemState
 from webhook_app.event_decoding.configuration import decode_file
 from webhook_app.event_decoding.rules import decode_rule

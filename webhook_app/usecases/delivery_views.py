@@ -7,7 +7,7 @@ from webhook_app.domain.delivery.delivery import Delivery, delivery_id
 from webhook_app.domain.delivery.waits import SETTLED, DeliveryWait
 from webhook_app.domain.globs import glob_matcher
 from webhook_app.domain.notices.notice import Notice, notice_body
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 from webhook_app.masking.masked_data import shown_data
 from webhook_app.store.queries.indexes import deliveries_index

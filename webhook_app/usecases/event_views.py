@@ -8,7 +8,7 @@ from webhook_app.domain import views
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.explanations import text_of
 from webhook_app.domain.ids import order
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.times import rfc3339
 from webhook_app.masking.masked_data import shown_data, without_webhook_token
 from webhook_app.masking.masking import masked

@@ -5,7 +5,8 @@ from typing import Any
 
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
-from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import Occurrence, occurrences, over_quota
 from webhook_app.domain.schedules.schedule import LOOK_AHEAD_MS, next_windows

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import ID_PREFIX, Config, ConfiguredRoom
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.configured_rooms import ID_PREFIX, ConfiguredRoom
 from webhook_app.error_reasons import ErrorReason
 from webhook_app.providers.registry import PROVIDER
 from webhook_app.store.state.store import StateStore

@@ -7,7 +7,8 @@ from typing import Any
 from webhook_app.domain.configuration.room_changes import is_busy, name_taken, names_room, rules_naming
 from webhook_app.domain.events import Source
 from webhook_app.domain.globs import any_glob_matches
-from webhook_app.domain.rules.rule import Config, ConfiguredRoom
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.error_reasons import ErrorReason
 from webhook_app.providers.registry import PROVIDER
 from webhook_app.usecases.context import AppContext

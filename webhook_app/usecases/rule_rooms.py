@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.providers.registry import PROVIDER
 from webhook_app.store.queries.rooms import known_room_ids
 from webhook_app.usecases.context import AppContext

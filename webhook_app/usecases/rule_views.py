@@ -6,7 +6,8 @@ from typing import Any
 
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.explanations import text_of
-from webhook_app.domain.rules.rule import Config, Rule, RuleState
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import Rule, RuleState
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.times import format_duration, maybe_rfc3339

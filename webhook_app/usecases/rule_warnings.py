@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from webhook_app.domain.globs import any_glob_matches, glob_matches, is_glob
 from webhook_app.domain.notices.types import NOTICE_TYPES
-from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import EventTrigger, ScheduleTrigger
 from webhook_app.domain.schedules.checks import cron_warning
 from webhook_app.domain.schedules.errors import ScheduleError

@@ -10,7 +10,7 @@ from time import perf_counter
 from webhook_app.domain.delivery.delivery import AttemptError
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.text import announced_state, render_notice
-from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.outbound.addresses import Network
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.last_announced import LastAnnounced

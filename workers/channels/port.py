@@ -6,7 +6,7 @@ from typing import Protocol
 from webhook_app.domain.delivery.delivery import AttemptError
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import Notice
-from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 
 
 class ChannelBusyError(Exception):

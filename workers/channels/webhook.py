@@ -15,7 +15,7 @@ import msgspec
 
 from webhook_app.domain.delivery.delivery import AttemptError
 from webhook_app.domain.delivery.subscriber import Subscriber
-from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.masking.masked_excerpt import masked_excerpt
 from workers.channels.blocked import BlockedAddressError
 from workers.channels.http.client import HttpClient

@@ -9,7 +9,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from webhook_app.config.settings import Settings
 from webhook_app.domain.globs import is_glob
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.providers.registry import PROVIDER
 from webhook_app.schemas.fields import NAME_PATTERN, is_name
 from webhook_app.schemas.rule import RuleSchema

@@ -12,7 +12,7 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.filters import is_about, matches_filter
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.notices.types import RECOVER
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.outbox import Outbox, OutboxEntry

@@ -7,7 +7,7 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.filters import depends_on_head_only
 from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.notices.notice import Notice
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client

@@ -17,7 +17,7 @@ from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Settings
+from webhook_app.domain.rules.config import Settings
 from webhook_app.domain.times import moment_text
 
 LATE = f"broadcast-late:{ROOM}"

@@ -11,7 +11,7 @@ from webhook_app.domain.delivery.delivery import delivery_id
 from webhook_app.domain.delivery.retry import RETRY_SCHEDULE_MS, next_retry_at
 from webhook_app.domain.notices.filters import Filter, matches_filter, matches_type
 from webhook_app.domain.notices.notice import make_notice
-from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 
 HOUR = 60 * MINUTE
 BASE = [

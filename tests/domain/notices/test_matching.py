@@ -11,7 +11,7 @@ from webhook_app.domain.notices.filters import Filter, matches_filter
 from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.notices.types import NoticeType
-from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 
 MANY = 10_000
 PATTERNS = ["*", "a", "b", "hall", "a*", "[ab]", "?", "group:x", "group:y", "[a]"]

@@ -11,8 +11,8 @@ from tests.support.web_client import WebClient
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare, restricted_to_rules
+from webhook_app.domain.rules.config import Config, Settings
 from webhook_app.domain.rules.draft_replay import BacktestLimits
-from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
 from webhook_app.event_decoding.rules import decode_rule

@@ -18,7 +18,7 @@ from webhook_app.domain.budget import step_budget
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.reducer import step
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Settings, make_config
+from webhook_app.domain.rules.config import Settings, make_config
 from webhook_app.domain.schedules.checks import check_cron, cron_warning
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota

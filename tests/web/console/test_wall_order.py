@@ -9,7 +9,7 @@ from webhook_app.console.components.lamps import urgency
 from webhook_app.console.pages.wall import tile
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.rule import Settings
+from webhook_app.domain.rules.config import Settings
 
 
 def scenario(room: Any, *states: Any) -> Any:

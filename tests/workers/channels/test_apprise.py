@@ -26,7 +26,7 @@ from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.notices.text import STALE_TEXT, announced_state, render_notice
 from webhook_app.domain.notices.types import NoticeType, WebhookNoticeType
-from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.outbound.apprise_urls import apprise_plugin, masked_channel_url
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client

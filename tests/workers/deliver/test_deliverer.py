@@ -18,7 +18,7 @@ from webhook_app.domain.delivery.delivery import AttemptError, Delivery, Deliver
 from webhook_app.domain.delivery.retry import RETRY_SCHEDULE_MS, SLOW_DOWN_MIN_MS
 from webhook_app.domain.delivery.subscriber import IN_FLIGHT_MAX, OldSecret, Ordering
 from webhook_app.domain.events import Source
-from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.secrets.subscriber_secrets import new_secret
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import StoreUnavailableError

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import over_quota
 from webhook_app.domain.schedules.schedule import RoomWindow

@@ -11,7 +11,7 @@ from webhook_app.console.auth import run_action
 from webhook_app.console.components.alarm_advice import advice_for, title_of
 from webhook_app.console.context import ConsoleContext, live_part, page
 from webhook_app.domain.alarms.alarm import Alarm
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.times import MINUTE
 from webhook_app.ops.health import WORKERS
 from webhook_app.store.operations.health import StoreHealth, read_health

@@ -9,7 +9,7 @@ from webhook_app.console.components.timeline import deliveries_of, room_timeline
 from webhook_app.console.context import ConsoleContext, live_part, page
 from webhook_app.console.pages.wall import tile
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.broadcasts import why_off_air
 from webhook_app.domain.views import occurrence_view, stream_view
 from webhook_app.store.queries.streams import newest_streams

@@ -11,7 +11,8 @@ from webhook_app.console.components.periods import DEFAULT_PERIOD, PERIODS
 from webhook_app.console.components.rule_text import TextError, as_put, errors_with_lines, read, write
 from webhook_app.console.context import ConsoleContext, page
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, restricted_to_rules
-from webhook_app.domain.rules.rule import Config, Rule, RuleState
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import Rule, RuleState
 from webhook_app.usecases.backtests import load_drafts, run_backtest
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import UseCaseError

@@ -17,7 +17,8 @@ from webhook_app.console.components.trigger_forms import TRIGGER_FORMS
 from webhook_app.console.context import ConsoleContext, page
 from webhook_app.console.pages import rule_backtest
 from webhook_app.console.pages.error_pages import defined_in_file_error
-from webhook_app.domain.rules.rule import Config, Rule, RuleState
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import Rule, RuleState
 from webhook_app.schemas.trigger_formats import FORMATS
 from webhook_app.usecases.errors import ConflictError, UseCaseError
 from webhook_app.usecases.rule_lock import rule_lock

@@ -12,7 +12,8 @@ from webhook_app.console.context import ConsoleContext, page, page_of
 from webhook_app.console.pages import rule_editor, skips
 from webhook_app.console.pages.skips import skip_choices
 from webhook_app.console.pages.wall import read_list_filter
-from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.views import occurrence_view

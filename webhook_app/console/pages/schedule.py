@@ -14,7 +14,8 @@ from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.console.formatting import day, moment_of
 from webhook_app.console.pages.skips import skip_choices
 from webhook_app.console.pages.wall import read_list_filter
-from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.times import MINUTE
 from webhook_app.usecases.rule_rooms import rooms_of_rules
 

@@ -9,7 +9,7 @@ from webhook_app.console.components.lamps import LATE, Lamp, lamp_of, lamp_view,
 from webhook_app.console.context import FILTER_MAX_CHARS, ConsoleContext, live_part, page, page_of
 from webhook_app.domain.explanations import code_text
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.broadcasts import why_off_air
 from webhook_app.domain.views import room_view
 from webhook_app.store.queries.rooms import count_rooms

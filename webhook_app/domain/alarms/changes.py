@@ -22,7 +22,7 @@ from webhook_app.domain.notices.payloads import AlarmChanged, encode_payload
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.state import SystemState
 
 _NOT_LISTED = AlarmReport(

@@ -40,8 +40,8 @@ from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.probing.watchdog import schedule_watchdog
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.rules.engine import apply_rule_changes
-from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.skips import change_skip, skip_next
 from webhook_app.domain.schedules.windows import monitor_window, reconcile_all_windows
 from webhook_app.domain.state import SystemState

@@ -19,7 +19,9 @@ from webhook_app.domain.facts.configuration import (
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
+from webhook_app.domain.rules.config import Config, make_config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import ConditionTrigger
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
 from webhook_app.domain.schedules.calendars.reading import read_calendar

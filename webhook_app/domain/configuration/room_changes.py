@@ -6,7 +6,8 @@ from webhook_app.domain.facts.configuration import ForgetRoom, PutRoom
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, ConfiguredRoom
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.state import SystemState
 
 

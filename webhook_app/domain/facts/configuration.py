@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeGuard, get_args
 
-from webhook_app.domain.rules.rule import ConfiguredRoom, Rule
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.calendars.calendar import Calendar
 
 

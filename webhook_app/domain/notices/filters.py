@@ -8,7 +8,7 @@ from webhook_app.domain.globs import glob_matches
 from webhook_app.domain.notices.content import alarm_of, subscriber_of
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.notices.types import DEFAULT_TYPES, RECOVER, NoticeType
-from webhook_app.domain.rules.rule import ConfiguredRoom, matches
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom, matches
 
 # Types that go to the one subscriber that their data names.
 ADDRESSED = (NoticeType.SUBSCRIBER_TEST, RECOVER)

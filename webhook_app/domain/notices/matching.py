@@ -7,7 +7,7 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.filters import Filter, is_about, matches_filter, only_subscriber_of
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.notices.types import RECOVER
-from webhook_app.domain.rules.rule import ConfiguredRoom, plain_patterns
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom, plain_patterns
 
 _GLOB = frozenset("*?[")
 

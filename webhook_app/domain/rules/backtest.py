@@ -25,9 +25,11 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.room_parts import Desires, RoomRules, ScheduleState
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare
 from webhook_app.domain.rules.conditions import stored_condition
+from webhook_app.domain.rules.config import Config, make_config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.rules.draft_replay import BacktestLimits, DraftReplay, StreamWebhook, answer, make_event
 from webhook_app.domain.rules.recorded_events import OwnStreams, is_left_out, without_drafts
-from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import ConditionTrigger
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.machine import StreamState

@@ -18,7 +18,8 @@ from webhook_app.domain.facts.provider import StreamSignal
 from webhook_app.domain.facts.results import CallOutcome, CallResult, CaptureResult, ProbeResult
 from webhook_app.domain.facts.system import TimerFired
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.rules.rule import Config, ConfiguredRoom
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 
 
 class OwnStreams:

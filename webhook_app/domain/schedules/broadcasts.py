@@ -7,7 +7,7 @@ from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outputs import OUTPUTS
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Settings
+from webhook_app.domain.rules.config import Settings
 from webhook_app.domain.schedules.merged_windows import has_no_known_close
 from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
 from webhook_app.domain.schedules.schedule import RoomWindow

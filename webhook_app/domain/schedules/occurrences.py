@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.faults import ScheduleFault

@@ -13,7 +13,8 @@ from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import Decision, StepOutcome
 from webhook_app.domain.overlay import Overlay
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, RuleState
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.rules.rule import RuleState
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.store.operations import metrics
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from webhook_app.domain.alarms.alarm import ALARMS_KEPT
 from webhook_app.domain.control.call import CallKind
 from webhook_app.domain.outputs import Output
-from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.calendars.calendar import encode_calendar
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.timers import alarm_timer

@@ -6,7 +6,9 @@ import msgspec
 import redis
 
 from webhook_app.domain.alarms.alarm import Alarm
-from webhook_app.domain.rules.rule import ConfiguredRoom, RuleState, Settings, make_config
+from webhook_app.domain.rules.config import Settings, make_config
+from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
+from webhook_app.domain.rules.rule import RuleState
 from webhook_app.domain.schedules.calendars.calendar import Calendar, encode_calendar
 from webhook_app.domain.state import SystemState
 from webhook_app.store import codec, keys

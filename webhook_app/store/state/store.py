@@ -7,7 +7,8 @@ from typing import Any
 from webhook_app.domain.events import JournalEvent
 from webhook_app.domain.reducer import rooms_needed
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, Rule, Settings, make_config
+from webhook_app.domain.rules.config import Config, Settings, make_config
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.calendars.calendar import Calendar
 from webhook_app.domain.state import SystemState
 from webhook_app.store import codec, keys

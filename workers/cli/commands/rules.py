@@ -16,7 +16,7 @@ from workers.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from webhook_app.domain.rules.comparison import Comparison, RuleAction
-    from webhook_app.domain.rules.rule import Config
+    from webhook_app.domain.rules.config import Config
 
 COUNT_MAX = 500
 COMMANDS = {
