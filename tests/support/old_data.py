@@ -104,6 +104,19 @@ def read_old_data(client: Client, web: WebClient, path: Path) -> dict[str, Any]:
     return {"before": before, "folded": folded, "after": {"replay": replay_differences(client), "api": read_all(web)}}
 
 
+def shown_before(answer: Any, expected: Any) -> Any:
+    """An answer without the fields that the earlier version, whose answer is `expected`, did not show.
+
+    A notice's id follows from its content, which has grown: any id counts as the same.
+    """
+    if isinstance(answer, dict) and isinstance(expected, dict):
+        return {name: shown_before(item, expected[name]) for name, item in answer.items() if name in expected}
+    if isinstance(answer, list) and isinstance(expected, list) and len(answer) == len(expected):
+        return [shown_before(*pair) for pair in zip(answer, expected, strict=True)]
+    is_notice_id = isinstance(answer, str) and isinstance(expected, str) and answer[:4] == expected[:4] == "msg_"
+    return expected if is_notice_id else answer
+
+
 def _stable(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _stable(item) for name, item in value.items() if name not in TEXT_FIELDS | MOMENTARY}

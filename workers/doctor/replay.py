@@ -5,6 +5,7 @@ from typing import Any
 
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import order
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.state import SystemState
 from webhook_app.store import codec
@@ -41,14 +42,30 @@ def check_replay(client: Client, *, progress: Callable[[int], None] = lambda cou
         stored = state.load_state()
         stored.rooms.update(state.rooms(known_room_ids(client)))
         if state.cursor() == cursor:
-            return replay_finding(differing(stored, replayed), count, len(replayed.rooms))
+            unfollowed = unfollowed_rooms(stored, replayed)
+            return replay_finding(differing(stored, replayed), count, len(replayed.rooms), unfollowed=len(unfollowed))
     return warning(NAME, "the state changed too fast to be read", "try again when there is less load")
 
 
+def unfollowed_rooms(stored: SystemState, folded: SystemState) -> list[str]:
+    """Return the rooms of which only the replay has recordings or RTMP streams: an earlier version ignored them."""
+    return [
+        name for name, room in folded.rooms.items() if room.others and not (stored.rooms.get(name) or Room(name)).others
+    ]
+
+
 def differing(stored: SystemState, folded: SystemState) -> list[str]:
-    """Return the names of records whose stored value differs from the replayed one."""
+    """Return the names of records whose stored value differs from the replayed one.
+
+    Recordings and RTMP streams of `unfollowed_rooms` are left out: they are no difference of processing.
+    """
+    rooms = {name: codec.room_of(codec.encode_room(room)) for name, room in folded.rooms.items()}
+    for name in unfollowed_rooms(stored, folded):
+        rooms[name] = _without_other_outputs(rooms[name], stored.rooms.get(name))
+        if name not in stored.rooms and not rooms[name].was_observed:
+            del rooms[name]
     pairs: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
-        ("room", stored.rooms, {name: codec.room_of(codec.encode_room(room)) for name, room in folded.rooms.items()}),
+        ("room", stored.rooms, rooms),
         ("rule", stored.config.rules, _as_stored(folded.config.rules)),
         ("name", stored.config.names, folded.config.names),
         ("settings", {"": stored.config.settings}, {"": folded.config.settings}),
@@ -63,6 +80,13 @@ def differing(stored: SystemState, folded: SystemState) -> list[str]:
     ]
 
 
+def _without_other_outputs(room: Room, stored: Room | None) -> Room:
+    """The room without its recordings and RTMP streams, and without what their notices have counted."""
+    if stored is None:
+        return replace(room, others={})
+    return replace(room, others={}, sequence=stored.sequence, updated_at=stored.updated_at)
+
+
 def _with_stored_text(stored: Mapping[str, Any], folded: Mapping[str, Any], field: str) -> dict[str, Any]:
     """The folded values, with the text that an earlier version stored where today an explanation is stored."""
     texts = {name: getattr(value, field) for name, value in stored.items()}
@@ -72,10 +96,13 @@ def _with_stored_text(stored: Mapping[str, Any], folded: Mapping[str, Any], fiel
     }
 
 
-def replay_finding(different: list[str], count: int, rooms: int) -> Finding:
-    """Assess the comparison."""
+def replay_finding(different: list[str], count: int, rooms: int, *, unfollowed: int = 0) -> Finding:
+    """Assess the comparison; `unfollowed` is the number of `unfollowed_rooms`."""
     if not different:
-        return ok(NAME, f"{count} events reproduce the stored state of {rooms} rooms exactly")
+        detail = f"{count} events reproduce the stored state of {rooms} rooms exactly"
+        if unfollowed:
+            detail += f"; recordings and RTMP streams of {unfollowed}, from before an upgrade, are left out"
+        return ok(NAME, detail)
     names = ", ".join(different[:NAMED_MAX]) + (
         f" and {len(different) - NAMED_MAX} more" if different[NAMED_MAX:] else ""
     )
