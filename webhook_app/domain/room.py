@@ -17,7 +17,6 @@ from webhook_app.domain.room_parts import (
     RoomRules,
     ScheduleState,
 )
-from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.sessions.session import Session, SessionHistory
 from webhook_app.domain.streams.machine import ENDED, ON_AIR, WATCHABLE, StreamState
 from webhook_app.domain.streams.stream import Stream
@@ -176,7 +175,7 @@ class Room:
     def late_since(self) -> int | None:
         """Since when the open window is late; None once viewers could watch, or while the room is desired off air."""
         window = self.schedule.window
-        if window is None or window.playable or window.suppressed not in (None, SuppressionReason.REJECTED):
+        if window is None or window.playable or window.is_left_off:
             return None
         operator = self.desires.operator
         return None if operator is not None and not operator.on_air else window.late_at

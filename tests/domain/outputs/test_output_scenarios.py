@@ -355,3 +355,37 @@ def test_a_replay_from_stored_rooms_gives_the_same(output: Output) -> None:
     scenario = running(output)
     stored = codec.room_of(codec.encode_room(scenario.stored_room))
     assert stored == scenario.stored_room
+
+
+def given_up_in_a_window(output: Output) -> Scenario:
+    """The window's start has no outcome, and has been given up."""
+    scenario = in_session(output)
+    scenario.put_rule({"name": "show", "schedule": HOURLY, "outputs": [output.value]})
+    scenario.wait(60 * MINUTE + SECOND)
+    scenario.answer("unknown", status=None)
+    until = scenario.now + 3 * MINUTE
+    while scenario.now < until:
+        if scenario.room.probing.probe is None:
+            scenario.wait(SECOND)
+        else:
+            scenario.probe(listed=[])
+    return scenario
+
+
+@OTHERS
+def test_a_window_whose_start_was_given_up_is_late_and_missed(output: Output) -> None:
+    scenario = given_up_in_a_window(output)
+    scenario.wait(60 * MINUTE)
+    assert len(scenario.starts) == 1
+    broadcasts = [(notice.type, notice.data["reason"]) for notice in scenario.announced if "broadcast." in notice.type]
+    assert broadcasts[-1] == ("broadcast.missed", Reason.START_UNKNOWN_GIVEN_UP)
+    assert "broadcast.late" in dict(broadcasts)
+
+
+@OTHERS
+def test_one_that_was_given_up_and_started_after_all_ends_with_its_window(output: Output) -> None:
+    scenario = given_up_in_a_window(output)
+    scenario.output_webhooks("started")
+    assert active_alarms(scenario) == set()
+    scenario.wait(60 * MINUTE)
+    assert (len(scenario.starts), len(scenario.ends)) == (1, 1)

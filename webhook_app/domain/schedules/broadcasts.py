@@ -65,7 +65,7 @@ def on_reminder_timer(context: StepContext) -> None:
 
 def on_late_timer(context: StepContext, window: OpenWindow) -> None:
     """Emit `broadcast.late` unless viewers can watch, or the room is left off deliberately."""
-    if window.playable or window.suppressed not in (None, SuppressionReason.REJECTED):
+    if window.playable or window.is_left_off:
         context.record_effect(Reason.WINDOW_PLAYABLE)
         return
     context.record_effect(Reason.WINDOW_LATE)

@@ -22,10 +22,22 @@ PARTICIPANTS_PROBE = probe_timer(ProbeSubject.PARTICIPANTS)
 
 
 def monitor_open_window(context: StepContext) -> None:
-    """Update the open window by the room as it is now: condition, playable, participants."""
+    """Update the open window by the room as it is now: late starts, condition, playable, participants."""
+    _resume_when_started_after_all(context)
     _monitor_condition(context)
     _monitor_playable(context)
     _monitor_participants(context)
+
+
+def _resume_when_started_after_all(context: StepContext) -> None:
+    """Take up a window again whose start was given up as unknown, once its stream has appeared."""
+    window = context.room.schedule.window
+    if window is None or window.suppressed is not SuppressionReason.START_UNKNOWN:
+        return
+    if context.room.newest_live_stream is not None:
+        context.change_window(suppressed=None)
+        context.record_decision(Reason.START_TOOK_EFFECT, rule=window.rule)
+        update_schedule_desired(context)
 
 
 def _monitor_condition(context: StepContext) -> None:

@@ -16,6 +16,10 @@ class SuppressionReason(StrEnum):
     START_UNKNOWN = "start-unknown"
 
 
+# The start failed; nobody wants the output to be off.
+FAILED_STARTS = frozenset({SuppressionReason.REJECTED, SuppressionReason.START_UNKNOWN})
+
+
 @dataclass(frozen=True)
 class OpenWindow:
     """A merged window that is open in a room. Moments are ms since 1970.
@@ -40,6 +44,11 @@ class OpenWindow:
     suppressed: SuppressionReason | None = None
     endless: bool = False
     late_at: int | None = None
+
+    @property
+    def is_left_off(self) -> bool:
+        """Whether the output stays off deliberately, so that the window is not late."""
+        return self.suppressed is not None and self.suppressed not in FAILED_STARTS
 
     @property
     def rule(self) -> str:
