@@ -1,7 +1,7 @@
 """The step context: one room at one event, as it changes, and everything the step wants to have done."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Unpack
 
 from webhook_app.domain.alarms.alarm import AlarmReport, alarm_key, name_of_key
@@ -34,6 +34,9 @@ from webhook_app.domain.streams import collection
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.timers import TimerName
 from webhook_app.domain.visible_changes import is_visibly_changed
+
+_SAME_OUTPUT = nullcontext()
+_HLS_ALONE = (Output.HLS,)  # most rooms: nothing is to be exchanged
 
 
 class StepContext:
@@ -78,13 +81,13 @@ class StepContext:
         """Whether a probe can conclude that none is active: we have credentials, and VideoSDK tells for the output."""
         return self.config.settings.calls and OUTPUTS[self.room.output].has_active_lookup
 
-    @contextmanager
-    def in_output(self, output: Output) -> Iterator[None]:
+    def in_output(self, output: Output) -> AbstractContextManager[None]:
         """See the room, as it was and as it is, from this output inside the `with`."""
+        return _SAME_OUTPUT if output is self.room.output else self._seen_from(output)
+
+    @contextmanager
+    def _seen_from(self, output: Output) -> Iterator[None]:
         outer = self.room.output
-        if output is outer:
-            yield
-            return
         before, room = self.before, self.room
         self.before, view = before.seen_from(output), room.seen_from(output)
         self.room = view if room is not before else self.before
@@ -96,11 +99,12 @@ class StepContext:
             self.room = room if self.room is entered else self.room.seen_from(outer)
             self.before = before
 
-    def each_output(self) -> Iterator[Output]:
+    def each_output(self) -> Iterable[Output]:
         """See the room from each output in turn of which anything is kept, HLS first. For a room that HLS sees."""
+        return self._seen_from_each() if self.room.others else _HLS_ALONE
+
+    def _seen_from_each(self) -> Iterator[Output]:
         yield Output.HLS
-        if not self.room.others:
-            return
         for output in OTHER_OUTPUTS:
             if output in self.room.others:
                 with self.in_output(output):

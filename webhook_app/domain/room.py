@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 
 from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.outputs import Output
+from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
 from webhook_app.domain.room_parts import (
     BLANK,
     NO_RULES,
@@ -73,7 +73,9 @@ class Room:
     @property
     def outputs(self) -> tuple[Output, ...]:
         """The outputs of which anything is kept; HLS always counts."""
-        return (Output.HLS, *(output for output in Output if output in self.others and output is not Output.HLS))
+        if not self.others:
+            return (Output.HLS,)
+        return (Output.HLS, *(output for output in OTHER_OUTPUTS if output in self.others))
 
     @property
     def all_timers(self) -> Mapping[str, int]:

@@ -80,19 +80,21 @@ def _drop_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
 
 
 def _write_current_calls(pipe: Client, state: SystemState, batch: Batch) -> None:
-    for output in Output:
-        calls: dict[str, str] = {}
-        idle: list[str] = []
-        for room_id, room in batch.rooms.items():
+    calls: dict[Output, dict[str, str]] = {}
+    idle: dict[Output, list[str]] = {}
+    for room_id, room in batch.rooms.items():
+        before = state.rooms.get(room_id)
+        outputs = room.outputs if before is None or not before.others else {*room.outputs, *before.outputs}
+        for output in outputs:
             control = room.control_of(output)
             if control is not None and control.call is not None:
-                calls[room_id] = control.call.call_id
-            elif output is Output.HLS or (room_id in state.rooms and output in state.rooms[room_id].others):
-                idle.append(room_id)
-        if calls:
-            pipe.hset(keys.current_calls(output), mapping=calls)
-        if idle:
-            pipe.hdel(keys.current_calls(output), *idle)
+                calls.setdefault(output, {})[room_id] = control.call.call_id
+            else:
+                idle.setdefault(output, []).append(room_id)
+    for output, current in calls.items():
+        pipe.hset(keys.current_calls(output), mapping=current)
+    for output, room_ids in idle.items():
+        pipe.hdel(keys.current_calls(output), *room_ids)
 
 
 def _write_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
