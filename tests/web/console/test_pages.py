@@ -12,10 +12,11 @@ from tests.support.deliverer_factory import put_delivery, subscribers_of
 from tests.support.product import webhook
 from tests.support.values import found_group, present
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
-from webhook_app.domain.delivery.delivery import Delivery
+from webhook_app.domain.delivery.delivery import Attempt, Delivery, DeliveryState
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.times import from_rfc3339
 from webhook_app.masking.url_masking import shown_url
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
@@ -402,6 +403,22 @@ def test_the_page_shows_no_subscribers_password(client: Client, visitor: Any) ->
     page = visitor.get("/").get_data(as_text=True)
     assert "****@example.com" in page
     assert "hunter2" not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/subscribers/sub_x"])
+def test_a_delivery_whose_notice_was_removed_by_retention_is_shown(client: Client, visitor: Any, path: str) -> None:
+    url = "https://example.com/"
+    subscribers_of(client).put(Subscriber("sub_x", "", url, 1, shown_url=shown_url(url)))
+    attempt = Attempt(from_rfc3339("2026-11-22T10:00:07.120Z"), 503, "status", 12)
+    put_delivery(client, Delivery("dlv_x", "msg_x", "sub_x", 1, "1-0", DeliveryState.DEAD, (attempt,)))
+    client.zadd(keys.subscriber_deliveries("sub_x"), {"dlv_x": 1})
+    log_in(visitor)
+    answer = visitor.get(path)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    assert "dead after 1 attempt" in page
+    assert "notice removed by retention" in page
+    assert '<time datetime="2026-11-22T10:00:07.120Z"' in page
 
 
 def test_a_reducer_that_has_halted_is_shown(client: Client, visitor: Any) -> None:
