@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 from flask import Blueprint, Response, request
-from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import (
@@ -17,10 +16,11 @@ from webhook_app.access.auth import Tokens
 from webhook_app.access.host_check import HostCheck
 from webhook_app.config.settings import LOOPBACK
 from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.outputs import Output
+from webhook_app.ops.room_metrics import RULES_MAX, room_metrics
 from webhook_app.problems.problems import Problem
 from webhook_app.providers.registry import PROVIDER
 from webhook_app.receiver.webhook_counters import KEPT, KNOWN_TYPES
-from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.lag import COUNTED_MAX, read_lag
@@ -28,35 +28,13 @@ from webhook_app.store.operations import metrics as measures
 from webhook_app.store.operations.processes import processes_seen
 from webhook_app.store.operations.system_alarms import raised_system_alarms
 from webhook_app.store.operations.webhook_counts import last_webhook_s, webhook_counts
-from webhook_app.store.queries.rooms import known_room_ids, on_air_room_ids, stored_rooms
 from webhook_app.store.queries.system import read_delivery_figures
 from webhook_app.store.state.alarms import active_alarms
 from webhook_app.store.state.store import StateStore
 
-ROOMS_MAX = 1_000
-RULES_MAX = 1_000
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
 REMEDY = "Send a token, or set PUBLIC_URL to the address at which this is scraped."
 BROADCAST_OUTCOMES = ("upcoming", "armed", "late", "missed", "interrupted", "completed")
-
-
-class _Window(Struct):
-    opens_at: int
-    rules: tuple[str, ...] = ()
-
-
-class _Schedule(Struct):
-    next_window: _Window | None = None
-
-
-class _RoomOpenings(Struct):
-    """The fields of a stored room that next openings need; the others are not decoded."""
-
-    schedule: _Schedule | None = None
-    next_window: _Window | None = None  # where earlier versions stored it
-
-
-_openings_of = codec.decoder(_RoomOpenings)
 
 
 def metrics(client: Client, tokens: Tokens, *, host: str, public_url: str | None) -> Blueprint:
@@ -95,7 +73,7 @@ class StoreMetrics:
         """Collect every metric; each is present from the start."""
         now = now_ms(self._client)
         measured = measures.read(self._client)
-        yield from self._rooms()
+        yield from room_metrics(self._client)
         yield from self._webhooks()
         yield from self._lag(now)
         yield _histogram(measured, measures.EVENT_TO_STATE, "From an event's append to its state being committed.")
@@ -109,26 +87,11 @@ class StoreMetrics:
         yield GaugeMetricFamily(
             "tallylight_observing", "1 while OBSERVE is set: nothing is called or sent.", value=self._observing()
         )
-        yield self._openings()
         yield self._alarms()
         yield self._processes()
 
     def _observing(self) -> int:
         return int(StateStore(self._client).names().settings.observing)
-
-    def _rooms(self) -> Iterator[Metric]:
-        rooms = GaugeMetricFamily(
-            "tallylight_room_on_air",
-            "1 while the room is on air; rooms that are configured are 0 else.",
-            labels=["room_id"],
-        )
-        on_air = on_air_room_ids(self._client)
-        configured = {room.room_id for room in StateStore(self._client).names().names.values()}
-        named = sorted(configured - set(on_air))
-        for room_id, value in [*((room_id, 1) for room_id in on_air), *((room_id, 0) for room_id in named)][:ROOMS_MAX]:
-            rooms.add_metric([room_id], value)
-        yield rooms
-        yield GaugeMetricFamily("tallylight_rooms_on_air", "How many rooms are on air.", value=len(on_air))
 
     def _webhooks(self) -> Iterator[Metric]:
         webhooks = CounterMetricFamily(
@@ -177,27 +140,6 @@ class StoreMetrics:
             "tallylight_oldest_due_seconds", "For how long the delivery that is most overdue has been due.", value=late
         )
 
-    def _openings(self) -> Metric:
-        openings = GaugeMetricFamily(
-            "tallylight_next_opening_timestamp_seconds",
-            "When the rule's next window opens; in the past while processing is behind.",
-            labels=["rule"],
-        )
-        soonest: dict[str, int] = {}
-        for window in self._next_windows():
-            for rule in window.rules:
-                soonest[rule] = min(window.opens_at, soonest.get(rule, window.opens_at))
-        for rule, opens_at in sorted(soonest.items())[:RULES_MAX]:
-            openings.add_metric([rule], opens_at / 1000)
-        return openings
-
-    def _next_windows(self) -> Iterator[_Window]:
-        for _, raw in stored_rooms(self._client, known_room_ids(self._client)):
-            room = _openings_of(raw)
-            window = room.next_window if room.schedule is None else room.schedule.next_window
-            if window is not None:
-                yield window
-
     def _alarms(self) -> Metric:
         alarms = GaugeMetricFamily(
             "tallylight_alarm_active", "1 while an alarm of this kind is raised.", labels=["name"]
@@ -234,17 +176,21 @@ def _histogram(measured: Mapping[str, int], name: str, about: str) -> Metric:
 
 
 def _calls(measured: Mapping[str, int]) -> Metric:
-    calls = CounterMetricFamily("tallylight_calls", "Answers to calls to VideoSDK.", labels=["kind", "outcome"])
+    labels = ["kind", "outcome", "output"]
+    calls = CounterMetricFamily("tallylight_calls", "Answers to calls to VideoSDK.", labels=labels)
     for kind in measures.CALL_KINDS:
         for outcome in measures.CALL_OUTCOMES:
-            calls.add_metric([kind, outcome], measured.get(f"{measures.CALLS}|{kind}|{outcome}", 0))
+            for output in Output:
+                calls.add_metric([kind, outcome, output], measured.get(measures.call_field(kind, outcome, output), 0))
     return calls
 
 
 def _broadcasts(measured: Mapping[str, int]) -> Metric:
-    metric = CounterMetricFamily("tallylight_broadcasts", "Broadcasts by rule and outcome.", labels=["rule", "outcome"])
-    rules = sorted({field.split("|")[1] for field in measured if field.startswith(f"{measures.BROADCASTS}|")})
-    for rule in rules[:RULES_MAX]:
+    labels = ["rule", "outcome", "output"]
+    metric = CounterMetricFamily("tallylight_broadcasts", "Broadcasts by rule, outcome and output.", labels=labels)
+    rules_and_outputs = sorted(measures.broadcast_rules(measured))
+    for rule, output in rules_and_outputs[:RULES_MAX]:
         for outcome in BROADCAST_OUTCOMES:
-            metric.add_metric([rule, outcome], measured.get(f"{measures.BROADCASTS}|{rule}|{outcome}", 0))
+            value = measured.get(measures.broadcast_field(rule, outcome, output), 0)
+            metric.add_metric([rule, outcome, output], value)
     return metric

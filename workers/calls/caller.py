@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from webhook_app.domain.control.call import Call, CallKind, CaptureStream, EndStream, ProbeRoom, StartStream
 from webhook_app.domain.events import Source
 from webhook_app.domain.facts.results import CallOutcome, ProbeOutcome
+from webhook_app.domain.outputs import Output
 from webhook_app.providers.client_port import CallAnswer, ConnectClient, RoomClient
 from webhook_app.runtime.logs import logger
 from webhook_app.store.calls import TOO_OLD_MS, Calls, ClaimedCall, MarkResult
@@ -173,6 +174,8 @@ class Caller:
     def _answer(self, call: Call, outcome: CallOutcome | ProbeOutcome, **data: Any) -> None:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL
         data = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome.value, **data}
+        if call.output is not Output.HLS:
+            data["output"] = call.output.value
         event_type = "probed" if call.kind is CallKind.PROBE else f"{call.kind}-{outcome}"
         event_id, woken = self._calls.answer(call, entry(source, event_type, call.room_id, data))
         write = log.debug if call.kind is CallKind.PROBE or outcome in DONE_OUTCOMES else log.info

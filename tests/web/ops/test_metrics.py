@@ -19,7 +19,8 @@ from tests.support.polling import scaled_limit
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, WebClient, append, fold_all, folding
 from webhook_app.domain.alarms.alarm import Alarm, AlarmName
-from webhook_app.domain.events import Source
+from webhook_app.domain.events import Event, Source
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, connect_async
 from webhook_app.store.journal.journal import Entry, entry
@@ -37,8 +38,9 @@ CONTRACT = {
     "tallylight_notice_to_delivered_seconds_bucket": {"le"},
     "tallylight_deliveries": {"state"},
     "tallylight_oldest_due_seconds": set(),
-    "tallylight_calls_total": {"kind", "outcome"},
-    "tallylight_broadcasts_total": {"rule", "outcome"},
+    "tallylight_output_on": {"room_id", "output"},
+    "tallylight_calls_total": {"kind", "outcome", "output"},
+    "tallylight_broadcasts_total": {"rule", "outcome", "output"},
     "tallylight_repairs_total": set(),
     "tallylight_next_opening_timestamp_seconds": {"rule"},
     "tallylight_alarm_active": {"name"},
@@ -46,6 +48,7 @@ CONTRACT = {
 }
 FROM_THE_START = CONTRACT.keys() - {
     "tallylight_room_on_air",
+    "tallylight_output_on",
     "tallylight_last_webhook_timestamp_seconds",
     "tallylight_broadcasts_total",
     "tallylight_next_opening_timestamp_seconds",
@@ -112,7 +115,7 @@ def test_what_can_be_is_there_before_anything_has_happened(client: Client, web_c
     assert scrape.value("tallylight_event_to_state_seconds_count") == 0
     assert scrape.value("tallylight_notice_to_delivered_seconds_bucket", le="+Inf") == 0
     assert scrape.value("tallylight_webhooks_total", type="hls-started", outcome="kept") == 0
-    assert scrape.value("tallylight_calls_total", kind="start", outcome="succeeded") == 0
+    assert scrape.value("tallylight_calls_total", kind="start", outcome="succeeded", output="hls") == 0
 
 
 def test_openmetrics_is_returned_when_requested(client: Client, web_client: WebClient) -> None:
@@ -191,15 +194,40 @@ def test_every_folded_event_is_measured_once(client: Client, web_client: WebClie
 
 
 def test_calls_and_repairs_are_counted_as_they_are_folded(client: Client, web_client: WebClient) -> None:
-    append(
-        client, entry(Source.CALL, "start-refused", "room-a", {"call_id": "c", "kind": "start", "outcome": "refused"})
-    )
+    refused = {"call_id": "c", "kind": "start", "outcome": "refused"}
+    append(client, entry(Source.CALL, "start-refused", "room-a", refused))
+    append(client, entry(Source.CALL, "start-refused", "room-a", refused | {"output": "recording"}))
     append(client, entry(Source.PROBE, "probed", "room-a", {"call_id": "c", "kind": "probe", "outcome": "made-up"}))
     fold_all(client)
     scrape = Scrape(web_client)
-    assert scrape.value("tallylight_calls_total", kind="start", outcome="refused") == 1
-    assert scrape.value("tallylight_calls_total", kind="probe", outcome="other") == 1
+    assert scrape.value("tallylight_calls_total", kind="start", outcome="refused", output="hls") == 1
+    assert scrape.value("tallylight_calls_total", kind="start", outcome="refused", output="recording") == 1
+    assert scrape.value("tallylight_calls_total", kind="probe", outcome="other", output="hls") == 1
     assert scrape.value("tallylight_repairs_total") == 0
+
+
+def test_broadcasts_are_counted_by_output(client: Client, web_client: WebClient) -> None:
+    event = Event("1-0", Source.CLOCK, "timer", "room-a", 1, {})
+    reports = [{"rule": "sunday"}, {"rule": "sunday", "output": "hls"}, {"rule": "sunday", "output": "recording"}]
+    notices = [Notice("msg_x", "broadcast.missed", 1, "room-a", None, report) for report in reports]
+    for name in metrics.counted(event, notices):
+        client.hincrby(keys.MEASURES, name, 1)
+    scrape = Scrape(web_client)
+    assert scrape.value("tallylight_broadcasts_total", rule="sunday", outcome="missed", output="hls") == 2
+    assert scrape.value("tallylight_broadcasts_total", rule="sunday", outcome="missed", output="recording") == 1
+
+
+def test_each_output_that_was_used_says_whether_it_is_on(client: Client, web_client: WebClient) -> None:
+    for kind, room_id in (("recording-started", "room-a"), ("livestream-started", "room-b")):
+        append(client, Entry(Source.VIDEOSDK, kind, room_id, webhook(kind, room_id)))
+    append(client, Entry(Source.VIDEOSDK, "recording-stopped", "room-b", webhook("recording-stopped", "room-b")))
+    fold_all(client)
+    scrape = Scrape(web_client)
+    assert scrape.value("tallylight_output_on", room_id="room-a", output="recording") == 1
+    assert scrape.value("tallylight_output_on", room_id="room-b", output="rtmp") == 1
+    assert scrape.value("tallylight_output_on", room_id="room-b", output="hls") == 0
+    assert scrape.value("tallylight_room_on_air", room_id="room-b") == 0
+    assert scrape.value("tallylight_rooms_on_air") == 0
 
 
 def test_next_openings_are_those_of_the_state(client: Client, web_client: WebClient) -> None:

@@ -11,6 +11,7 @@ import redis
 
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.outputs import OTHER_OUTPUTS, OUTPUTS, Output
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 
@@ -28,6 +29,7 @@ CALLS, BROADCASTS, REPAIRS = "calls", "broadcasts", "repairs"
 RESULT_SOURCES = frozenset({Source.CALL, Source.PROBE})
 CALL_KINDS = ("start", "end", "probe")
 CALL_OUTCOMES = ("succeeded", "refused", "unknown", "already", "dropped", "unreached", "given-up", "other")
+STREAM_FAMILIES = frozenset(spec.notices for spec in OUTPUTS.values())
 _INFINITE = "inf"
 _SUM = "sum"
 
@@ -128,20 +130,38 @@ def histogram(counts: Mapping[str, int], name: str) -> Histogram:
 def counted(event: Event, notices: Iterable[Notice]) -> Iterator[str]:
     """What folding one event adds to the counters; in the transaction that commits it, so that it counts once."""
     if event.source in RESULT_SOURCES and "outcome" in event.data:
-        yield _call(event.data.get("kind"), event.data.get("outcome"))
+        yield call_field(event.data.get("kind"), event.data.get("outcome"), event.data.get("output"))
     repaired = False
     for notice in notices:
         family, _, outcome = notice.type.partition(".")
         if family == "broadcast":
-            yield f"{BROADCASTS}|{notice.data.get('rule')}|{outcome}"
+            yield broadcast_field(notice.data.get("rule"), outcome, notice.data.get("output"))
         elif notice.type == "call.given-up":
-            yield _call((notice.data.get("call") or {}).get("kind"), outcome)
-        elif family == "stream" and event.source is Source.PROBE:
+            call = notice.data.get("call") or {}
+            yield call_field(call.get("kind"), outcome, call.get("output"))
+        elif family in STREAM_FAMILIES and event.source is Source.PROBE:
             repaired = True
     if repaired:
         yield REPAIRS
 
 
-def _call(kind: object, outcome: object) -> str:
+def call_field(kind: object, outcome: object, output: object) -> str:
+    """The counter of answers to calls of a kind."""
     outcome_label = outcome if outcome in CALL_OUTCOMES else "other"
-    return f"{CALLS}|{kind if kind in CALL_KINDS else 'other'}|{outcome_label}"
+    return f"{CALLS}|{kind if kind in CALL_KINDS else 'other'}|{outcome_label}{_of_output(output)}"
+
+
+def broadcast_field(rule: object, outcome: str, output: object) -> str:
+    """The counter of a rule's broadcasts with an outcome."""
+    return f"{BROADCASTS}|{rule}|{outcome}{_of_output(output)}"
+
+
+def broadcast_rules(counts: Mapping[str, int]) -> set[tuple[str, Output]]:
+    """The rules and outputs that have counted broadcasts."""
+    parts = [field.split("|") for field in counts if field.startswith(f"{BROADCASTS}|")]
+    return {(rule, Output(output[0]) if output else Output.HLS) for _, rule, _, *output in parts}
+
+
+def _of_output(output: object) -> str:
+    """The end of a counter's name: nothing for HLS, which earlier versions counted alone."""
+    return f"|{output}" if output in OTHER_OUTPUTS else ""
