@@ -7,6 +7,7 @@ from marshmallow import fields, validate
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import CallSchema, PageQuery, ProblemSchema, page_of
 from webhook_app.domain.control.call import Call, CallState
+from webhook_app.schemas.outputs import is_output
 from webhook_app.store.queries.indexes import calls_index
 from webhook_app.store.queries.paging import page_by_score
 from webhook_app.usecases.call_views import call_views, load_calls
@@ -20,6 +21,7 @@ class CallsQuery(PageQuery):
 
     room_id = fields.String(load_default=None)
     state = fields.String(load_default=None, validate=validate.OneOf([state.value for state in CallState]))
+    output = fields.String(load_default=None, validate=is_output)
     event_id = fields.String(load_default=None)
 
 
@@ -34,8 +36,10 @@ def calls(context: AppContext) -> Blueprint:
         """List calls, newest first."""
 
         def keep(call: Call) -> bool:
-            return (query["state"] is None or call.state == query["state"]) and (
-                query["event_id"] is None or call.event_id == query["event_id"]
+            return (
+                (query["state"] is None or call.state == query["state"])
+                and (query["output"] is None or call.output == query["output"])
+                and (query["event_id"] is None or call.event_id == query["event_id"])
             )
 
         room_id = find_room_id(context.state, query["room_id"])

@@ -8,6 +8,7 @@ STREAM: dict[str, Any] = {
     "videosdk_id": "65f0a1b2c3d4e5f6a7b8c9d0",
     "room_id": "abcd-efgh-ijkl",
     "room_name": "main-hall",
+    "output": "hls",
     "session_id": "65f0a1a0c3d4e5f6a7b8c9aa",
     "state": "playable",
     "playback_url": "https://cdn.videosdk.live/meetings-hls/3f1c/index.m3u8",
@@ -23,6 +24,30 @@ STREAM: dict[str, Any] = {
     "stopped_because": None,
     "failure": None,
     "snapshot": None,
+    "files": [],
+}
+RECORDING: dict[str, Any] = {
+    **STREAM,
+    "stream_id": "str_91c2d3e4f5a6b7081929",
+    "videosdk_id": "65f0a1b2c3d4e5f6a7b8c9d1",
+    "output": "recording",
+    "state": "stopped",
+    "playback_url": None,
+    "livestream_url": None,
+    "playable_at": None,
+    "stopping_at": "2026-11-22T11:00:00.200Z",
+    "ended_at": "2026-11-22T11:00:01.900Z",
+    "duration_s": 3599.8,
+    "ended_by": "webhook",
+    "known_by": "webhook",
+    "stopped_because": "rule:sunday-service",
+    "files": [{"path": "recordings/3f1c.mp4", "url": "https://cdn.videosdk.live/recordings/3f1c.mp4"}],
+}
+DESIRED: dict[str, Any] = {
+    "on_air": True,
+    "because": "rule:sunday-service",
+    "since": "2026-11-22T09:00:00.000Z",
+    "until": "2026-11-22T11:00:00.000Z",
 }
 OCCURRENCE: dict[str, Any] = {
     "rules": ["sunday-service"],
@@ -39,6 +64,8 @@ ROOM: dict[str, Any] = {
     "groups": ["webinar"],
     "on_air": True,
     "watchable": True,
+    "live": True,
+    "recording": False,
     "state": "playable",
     "stream": STREAM,
     "session": {
@@ -50,15 +77,15 @@ ROOM: dict[str, Any] = {
         "ended_reason": None,
         "ended_error": None,
     },
-    "desired": {
-        "on_air": True,
-        "because": "rule:sunday-service",
-        "since": "2026-11-22T09:00:00.000Z",
-        "until": "2026-11-22T11:00:00.000Z",
-    },
+    "desired": DESIRED,
     "armed": False,
     "late_since": None,
     "next_window": OCCURRENCE,
+    "outputs": {
+        "hls": {"state": "playable", "live": True, "stream": STREAM, "desired": DESIRED},
+        "recording": {"state": "stopped", "live": False, "stream": RECORDING, "desired": None},
+        "rtmp": {"state": "idle", "live": False, "stream": None, "desired": None},
+    },
     "sequence": 12,
     "updated_at": AT,
 }
@@ -94,6 +121,7 @@ RULE: dict[str, Any] = {
     "when": "room.on_air && room.session.participant_count == 0",
     "for": "5m",
     "do": "end",
+    "output": "hls",
     "cooldown": "10m",
 }
 RULE_VIEW: dict[str, Any] = {
@@ -143,6 +171,7 @@ CALL: dict[str, Any] = {
     "room_id": "abcd-efgh-ijkl",
     "room_name": "main-hall",
     "kind": "start",
+    "output": "hls",
     "because": "rule:sunday-service",
     "state": "succeeded",
     "event_id": "1763805600030-0",
@@ -200,7 +229,8 @@ EXAMPLES: dict[str, Any] = {
         **OVERRIDE,
         "start": {"config": {"layout": LAYOUT}},
     },
-    "Override": OVERRIDE,
+    "Override": OVERRIDE | {"output": "hls"},
+    "Release": {"output": "recording"},
     "Backtest": {"rules": [{"name": "draft", **RULE}], "from": "2026-11-15T00:00:00Z", "to": "2026-11-22T00:00:00Z"},
     "Subscribe": {"url": "https://example.org/hook", "types": ["stream.*"], "name": "av-team"},
     "Change": {"types": ["stream.*", "alarm.*"]},

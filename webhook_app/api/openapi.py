@@ -14,7 +14,8 @@ STREAM = "/api/v1/events/stream"
 RULE = "/api/v1/rules/{name}"
 OPTIONAL = {
     "RuleView": {"on", "if", "when", "for", "do", "message", "schedule", "start", "late_after", "remind"}
-    | {"end_when_empty", "overrun", "max_run", "restart", "empty_means", "warnings"},
+    | {"end_when_empty", "overrun", "max_run", "restart", "empty_means", "warnings"}
+    | {"output", "outputs", "recording", "rtmp"},
     "Subscriber": {"health"},
     "NewSubscriber": {"health"},
     "Problem": {"errors"},

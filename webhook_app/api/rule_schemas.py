@@ -2,7 +2,7 @@
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, fields, validate
 
-from webhook_app.api.schemas import text
+from webhook_app.api.schemas import output_name, text
 from webhook_app.domain.schedules.occurrences import COUNT_MAX
 from webhook_app.schemas.fields import Moment, RequestSchema
 from webhook_app.usecases.rule_warnings import WarningReason
@@ -87,6 +87,7 @@ class RuleViewSchema(Schema):
     when = text()
     for_ = fields.String(data_key="for", attribute="for")
     do = text(enum=["start", "end", "notify"])
+    output = output_name()
     message = text()
     cooldown = text()
     schedule = fields.Dict()
@@ -97,7 +98,10 @@ class RuleViewSchema(Schema):
     max_run = text()
     restart = text()
     empty_means = text(enum=["nobody", "no-hosts"])
+    outputs = fields.List(output_name())
     start = fields.Dict()
+    recording = fields.Dict()
+    rtmp = fields.Dict()
     timezone = text()
     paused = fields.Boolean()
     from_file = fields.Boolean()

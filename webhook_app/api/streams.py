@@ -1,4 +1,4 @@
-"""Streams: every stream that a room has had."""
+"""Streams: every stream, recording and RTMP stream that a room has had."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +11,7 @@ from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.views import stream_view
 from webhook_app.schemas.fields import Moment
+from webhook_app.schemas.outputs import is_output
 from webhook_app.store.queries.indexes import streams_index
 from webhook_app.store.queries.paging import page_by_score
 from webhook_app.store.queries.streams import streams_by_id
@@ -24,6 +25,7 @@ class StreamsQuery(PageQuery):
 
     room_id = fields.String(load_default=None)
     state = fields.String(load_default=None, validate=validate.OneOf([state.value for state in StreamState]))
+    output = fields.String(load_default=None, validate=is_output)
     from_ = Moment(load_default=None, data_key="from")
     to = Moment(load_default=None)
 
@@ -44,6 +46,7 @@ def streams(context: AppContext) -> Blueprint:
         def keep(stream: Stream) -> bool:
             return (
                 (query["state"] is None or stream.state == query["state"])
+                and (query["output"] is None or stream.output == query["output"])
                 and (query["from_"] is None or stream.opened_at >= query["from_"])
                 and (query["to"] is None or stream.opened_at < query["to"])
             )

@@ -1,6 +1,6 @@
 """Rules as the API and the console show them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,8 @@ from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
 from webhook_app.masking.masked_data import shown_data
+from webhook_app.masking.url_masking import MASK
+from webhook_app.schemas.outputs import BODY_FIELDS
 from webhook_app.schemas.trigger_formats import trigger_view
 from webhook_app.store.queries.rules import rule_states
 from webhook_app.usecases.context import AppContext
@@ -27,10 +29,13 @@ def rule_view(rule: Rule, state: RuleState, next_window: dict[str, Any] | None =
     view |= trigger_view(rule.trigger)
     if rule.schedule_trigger is None:
         view["do"] = rule.do
+        if rule.do != "notify":
+            view["output"] = rule.output.value
     if rule.message is not None:
         view["message"] = rule.message
-    if rule.start:
-        view["start"] = shown_data(dict(rule.start))
+    for output, name in BODY_FIELDS.items():
+        if body := rule.body_of(output):
+            view[name] = _shown_body(body)
     return view | {
         "cooldown": format_duration(rule.cooldown_s),
         "timezone": rule.timezone,
@@ -40,6 +45,14 @@ def rule_view(rule: Rule, state: RuleState, next_window: dict[str, Any] | None =
         "last_fired_at": maybe_rfc3339(state.last_fired_at),
         "last_error": text_of(state.last_error),
     }
+
+
+def _shown_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a start without its stream keys and the secrets of its URLs."""
+    shown: dict[str, Any] = shown_data(body)
+    if "streams" in shown:
+        shown["streams"] = [stream | {"stream_key": MASK} for stream in shown["streams"]]
+    return shown
 
 
 def rule_views(context: AppContext, rules: Sequence[Rule]) -> list[dict[str, Any]]:

@@ -237,6 +237,9 @@ def test_streams_are_filtered(web_client: WebClient, stage: Any) -> None:
     assert web_client.get("/streams?room_id=other-1")["items"] == []
     assert len(web_client.get("/streams?state=playable")["items"]) == 1
     assert web_client.get("/streams?state=failed")["items"] == []
+    assert len(web_client.get("/streams?output=hls")["items"]) == 1
+    assert web_client.get("/streams?output=recording")["items"] == []
+    assert_problem(web_client.api("GET", "/streams?output=video"), 422, "output")
     assert web_client.get("/streams?from=2100-01-01T00:00:00Z")["items"] == []
     assert len(web_client.get("/streams?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00%2B01:00")["items"]) == 1
 
@@ -342,6 +345,8 @@ def test_calls_are_filtered(web_client: WebClient, stage: Any) -> None:
     assert web_client.get("/calls?room_id=nowhere")["items"] == []
     assert web_client.get(f"/calls?event_id={call['event_id']}")["items"] == [call]
     assert web_client.get("/calls?state=succeeded")["items"] == []
+    assert call in web_client.get("/calls?output=hls")["items"]
+    assert web_client.get("/calls?output=rtmp")["items"] == []
 
 
 def test_alarms_have_the_shape_of_the_contract_and_are_filtered(web_client: WebClient, stage: Any) -> None:

@@ -17,8 +17,15 @@ TEXT_MAX_CHARS = 64 * 1024
 VALUES_MAX = 5_000
 WIDTH = 88
 READ_ONLY = ("from_file", "next", "last_fired_at", "last_error", "warnings")
-DEFAULTS = {"cooldown": "0s", "timezone": "UTC", "late_after": "1m", "restart": "on-failure", "paused": False} | {
-    "empty_means": "nobody"
+DEFAULTS = {
+    "cooldown": "0s",
+    "timezone": "UTC",
+    "late_after": "1m",
+    "restart": "on-failure",
+    "paused": False,
+    "empty_means": "nobody",
+    "output": "hls",
+    "outputs": ["hls"],
 }
 _NOT_PRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
