@@ -4,7 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.open_points import Forms
+from sandbox.entities import Stream
+from sandbox.json_views import started_json
+from sandbox.open_points import Forms, ListForm
+from sandbox.outputs import Output
 
 NO_CONTENT = 204
 NOTHING = "No active HLS found"
@@ -15,17 +18,40 @@ def success_response(status: int, body: Any) -> web.Response:
     return web.Response(status=status) if status == NO_CONTENT else web.json_response(body, status=status)
 
 
-def start_answer(forms: Forms, started: dict[str, Any]) -> Any:
-    """Return the body that answers a start; `started` is the documented object."""
-    match forms.start_answer:
+def start_answer(forms: Forms, stream: Stream, base: str) -> Any:
+    """Return the body that answers a start; `base` is the origin of links."""
+    started = started_json(stream, base)
+    match forms.start_answer if stream.output is Output.HLS else forms.other_start_answer:
         case "object":
             return started
         case "string":
-            return "HLS started successfully"
+            return f"{stream.spec.title} started successfully"
         case "empty":
             return {}
         case key:
             return {(key if name == "id" else name): value for name, value in started.items()}
+
+
+def list_answer(form: ListForm, page: dict[str, Any]) -> web.Response:
+    """Return the answer to a list of recordings or livestreams; `page` is the documented one."""
+    info, rows = page["pageInfo"], page["data"]
+    match form:
+        case "pages":
+            return web.json_response(page)
+        case "array":
+            return web.json_response(rows)
+        case "404":
+            return web.json_response(page) if rows else web.json_response({"message": "Not found"}, status=404)
+        case "unknown":
+            return web.json_response({"state": "idle"})
+        case "pagination":
+            pagination = {
+                "page": info["currentPage"],
+                "perPage": info["perPage"],
+                "totalPages": info["lastPage"],
+                "total": info["total"],
+            }
+            return web.json_response({"pagination": pagination, "data": rows})
 
 
 def none_active(forms: Forms, room_id: str) -> web.Response:

@@ -10,7 +10,8 @@ from sandbox import model
 from sandbox.entities import PARTICIPANTS_MAX, Pace, RefusedError
 from sandbox.faults import PaceBody, RoomFaults, Seconds, read_faults, read_pace, read_room_faults
 from sandbox.json_views import iso
-from sandbox.request_bodies import read_form
+from sandbox.outputs import Output
+from sandbox.request_bodies import OUTPUTS_MAX, read_form
 from sandbox.runtime import RUNTIME, SandboxRuntime
 
 INBOX_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -40,12 +41,15 @@ class AgeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body that makes a stream older."""
 
     by_s: Seconds
+    output: Output = Output.HLS
 
 
 class FailForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body that makes a stream fail."""
+    """Body that makes a stream fail; `destinations` are patterns of the RTMP URLs at which it fails."""
 
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)] | None = None
+    output: Output = Output.HLS
+    destinations: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=OUTPUTS_MAX)] = ("*",)
 
 
 async def join(request: web.Request) -> web.Response:
@@ -83,7 +87,7 @@ async def leave(request: web.Request) -> web.Response:
 
 
 async def end_session(request: web.Request) -> web.Response:
-    """End the room's session: all participants leave and its stream stops."""
+    """End the room's session: all participants leave and its streams stop."""
     runtime = request.app[RUNTIME]
     session, outcome = model.end_session(runtime.state, runtime.now_ms(), _room_id(request))
     runtime.play(outcome)
@@ -91,10 +95,17 @@ async def end_session(request: web.Request) -> web.Response:
 
 
 async def fail(request: web.Request) -> web.Response:
-    """Make the room's stream fail."""
+    """Make the room's stream of an output fail."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read() or b"{}", FailForm)
-    stream, outcome = model.fail(runtime.state, runtime.now_ms(), _room_id(request), reason=form.reason)
+    stream, outcome = model.fail(
+        runtime.state,
+        runtime.now_ms(),
+        _room_id(request),
+        output=form.output,
+        reason=form.reason,
+        destinations=form.destinations,
+    )
     runtime.play(outcome)
     return web.json_response({"roomId": stream.room_id, "id": stream.id})
 
@@ -139,7 +150,8 @@ async def age(request: web.Request) -> web.Response:
     """Move the start of the room's stream into the past."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read(), AgeForm)
-    stream, outcome = model.age(runtime.state, runtime.now_ms(), _room_id(request), round(form.by_s * 1000))
+    by_ms = round(form.by_s * 1000)
+    stream, outcome = model.age(runtime.state, runtime.now_ms(), _room_id(request), by_ms, output=form.output)
     runtime.play(outcome)
     return web.json_response({"roomId": stream.room_id, "id": stream.id, "start": iso(stream.start_ms)})
 
@@ -202,6 +214,7 @@ def _changed(pace: Pace, body: PaceBody) -> Pace:
         "playable_ms": body.playable_s,
         "stopped_ms": body.stopped_s,
         "max_duration_ms": body.max_duration_s,
+        "transcoded_ms": body.transcoded_s,
     }
     return replace(pace, **{name: round(seconds * 1000) for name, seconds in changes_s.items() if seconds is not None})
 
@@ -212,6 +225,7 @@ def _pace_json(pace: Pace) -> dict[str, float]:
         "playable_s": pace.playable_ms / 1000,
         "stopped_s": pace.stopped_ms / 1000,
         "max_duration_s": pace.max_duration_ms / 1000,
+        "transcoded_s": pace.transcoded_ms / 1000,
     }
 
 

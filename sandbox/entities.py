@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import Any
 
 from sandbox.open_points import Forms
+from sandbox.outputs import OUTPUTS, Output, OutputSpec
 
-CDN = "https://cdn.sandbox.invalid/meetings-hls"  # until the sandbox listens somewhere itself
+CDN = "https://cdn.sandbox.invalid"  # until the sandbox listens somewhere itself
 ROOMS_MAX = 10_000
 PARTICIPANTS_MAX = 20_000  # in one session
 TIMES_MAX = 100  # visits kept of one participant, and changes of mode
 VIEWER_MODES = frozenset({"VIEWER", "SIGNALLING_ONLY", "RECV_ONLY"})
-ENDED_MAX = 10_000  # ended sessions, and ended streams, that can still be read
+ENDED_MAX = 10_000  # ended sessions, ended streams, and transcoding jobs, that can still be read
 
 
 class StreamState(StrEnum):
@@ -20,7 +21,7 @@ class StreamState(StrEnum):
 
     STARTING = "starting"
     STARTED = "started"
-    PLAYABLE = "playable"
+    PLAYABLE = "playable"  # HLS only
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -37,17 +38,18 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a stream's steps take, in milliseconds."""
+    """How long a stream's steps take, in milliseconds; `transcoded_ms` is that of a transcoding job."""
 
     started_ms: int = 2_000
     playable_ms: int = 5_000
     stopped_ms: int = 1_000
     max_duration_ms: int = 7_200_000
+    transcoded_ms: int = 10_000
 
 
 @dataclass(slots=True)
 class Room:
-    """A room with its webhook registration and its current session and stream."""
+    """A room with its webhook registration, its current session and its streams by output."""
 
     id: str
     created_ms: int
@@ -55,9 +57,10 @@ class Room:
     end_point: str | None = None
     events: tuple[str, ...] = ()
     session_id: str | None = None  # of the running session
-    stream_id: str | None = None  # of the stream that has not ended yet
+    stream_ids: dict[Output, str] = field(default_factory=dict)  # of streams that have not ended yet
     pace: Pace | None = None  # overrides the general pace
-    auto_hls: bool = False  # VideoSDK starts a stream by itself when a session opens
+    auto_start: tuple[Output, ...] = ()  # what VideoSDK starts by itself when a session opens
+    disabled: bool = False
 
 
 @dataclass(slots=True)
@@ -88,9 +91,30 @@ class Session:
         return any(p.present for p in self.participants.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an RTMP stream is sent."""
+
+    url: str
+    stream_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """The options of a start that make a difference in the sandbox. `destinations` are RTMP's, the rest says which."""
+
+    webhook_url: str | None = None
+    mode: str = "video-and-audio"  # HLS
+    quality: str = "med"  # HLS
+    file_format: str = "mp4"  # recording
+    directory: str | None = None  # recording: of the file
+    own_storage: bool = False  # recording: the file goes to the customer's storage, so it has no URL
+    destinations: tuple[Destination, ...] = ()
+
+
 @dataclass(slots=True)
 class Stream:
-    """One HLS stream. `end_ms` is set when it has ended, not when its stop was requested."""
+    """One run of an output. `end_ms` is set when it has ended, not when its stop was requested."""
 
     id: str
     room_id: str
@@ -98,20 +122,62 @@ class Stream:
     folder: str
     start_ms: int
     cdn: str
-    mode: str = "video-and-audio"
-    quality: str = "med"
-    webhook_url: str | None = None
+    output: Output = Output.HLS
+    options: StartOptions = StartOptions()
     composer_id: str | None = None
-    suppressed_types: frozenset[str] = frozenset()  # webhook types that are not sent for this stream
+    suppressed: frozenset[StreamState] = frozenset()  # states whose webhook is not sent for this stream
     state: StreamState = StreamState.STARTING
     end_ms: int | None = None
     reason: str | None = None
+    failed_destinations: tuple[Destination, ...] = ()
     delivered: dict[tuple[str, str], bool] = field(default_factory=dict)  # (webhook type, URL) → arrived
 
     @property
     def over(self) -> bool:
         """Whether the stream has ended."""
         return self.state in (StreamState.STOPPED, StreamState.FAILED)
+
+    @property
+    def spec(self) -> OutputSpec:
+        """What is particular to its output."""
+        return OUTPUTS[self.output]
+
+
+class TranscodingStatus(StrEnum):
+    """The states of a transcoding job."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(slots=True)
+class Transcoding:
+    """A job that makes an MP4 of an HLS stream; its status follows from the time, unless it is `cancelled`."""
+
+    id: str
+    room_id: str
+    session_id: str
+    hls_id: str
+    folder: str
+    start_ms: int
+    end_ms: int
+    cdn: str
+    final_status: TranscodingStatus | None  # None: it never ends
+    own_storage: bool = False
+    directory: str | None = None
+    cancelled_ms: int | None = None
+
+    def status(self, now_ms: int) -> TranscodingStatus:
+        """Return the status at this time."""
+        if self.cancelled_ms is not None:
+            return TranscodingStatus.CANCELLED
+        if self.final_status is not None and now_ms >= self.end_ms:
+            return self.final_status
+        is_pending = now_ms < self.start_ms + (self.end_ms - self.start_ms) // 4
+        return TranscodingStatus.PENDING if is_pending else TranscodingStatus.PROCESSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +227,15 @@ class SandboxState:
 
     seed: str = "sandbox"
     pace: Pace = Pace()
-    cdn: str = CDN  # base of playback URLs
-    quota: int | None = None  # concurrent streams over all rooms; None: no limit
+    cdn: str = CDN  # base of playback URLs and files
+    quota: int | None = None  # concurrent streams of one output over all rooms; None: no limit
     forms: Forms = field(default_factory=Forms)
     room_forms: dict[str, Forms] = field(default_factory=dict)  # override the general forms
     rooms: dict[str, Room] = field(default_factory=dict)
     custom: dict[str, str] = field(default_factory=dict)  # customRoomId → room id
     sessions: dict[str, Session] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
+    transcodings: dict[str, Transcoding] = field(default_factory=dict)
     draws: int = 0
 
     def pace_of(self, room_id: str) -> Pace:

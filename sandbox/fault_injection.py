@@ -1,12 +1,14 @@
 """Middleware that applies the requested faults to REST calls."""
 
 import asyncio
+from typing import Any
 
 from aiohttp import web
 
 from sandbox.entities import RefusedError
 from sandbox.faults import RestFault
 from sandbox.middleware import ITEM, Handler
+from sandbox.outputs import OUTPUTS, Output
 from sandbox.runtime import RUNTIME
 
 HANG_MAX_S = 600.0
@@ -14,16 +16,20 @@ HANG_LOOK_S = 0.05
 LATE_MAX = 1_000  # calls that have not taken effect yet
 LATE_CALLS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("late", set)
 
-FAULT_ANSWERS = {
+FAULT_ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
     "400": (400, {"message": "Bad request"}),
     "402": (402, {"message": "Not found"}),
     "404": (404, {"message": "Not found"}),
     "406": (406, {"message": "config.layout is required"}),
     "401": (401, {"message": "Token is invalid or expired"}),
     "403": (403, {"error": "Not permitted"}),
-    "409": (409, {"message": "HLS is being processed already"}),
-    "4020": (409, {"message": "The previous HLS is still being processed, try again in a few seconds", "code": 4020}),
-    "4029": (400, {"message": "The organisation quota of HLS streams is used up", "code": 4029}),
+    "409": (409, {"message": "{title} is being processed already"}),
+    "4020": (
+        409,
+        {"message": "The previous {title} is still being processed, try again in a few seconds", "code": 4020},
+    ),
+    "4021": (400, {"message": "The add-on {title} is not enabled for this account", "code": 4021}),
+    "4029": (400, {"message": "The organisation quota of {title} streams is used up", "code": 4029}),
     "429": (429, {"message": "Too many requests"}),
     "500": (500, {"statusMessage": "Internal server error"}),
     "503": (503, {"msg": "Service unavailable"}),
@@ -55,9 +61,25 @@ async def inject_faults(request: web.Request, handler: Handler) -> web.StreamRes
             return await _answer_slowly(request, handler, fault)
         case "502":
             return web.Response(status=502, text="<h1>502 Bad Gateway</h1>", content_type="text/html")
+        case "no-effect":
+            return web.json_response(_success_text(name))
         case answer:
             status, body = FAULT_ANSWERS[answer]
-            return web.json_response(body, status=status)
+            texts = {
+                key: value.format(title=_title(name)) if isinstance(value, str) else value
+                for key, value in body.items()
+            }
+            return web.json_response(texts, status=status)
+
+
+def _title(name: str) -> str:
+    """The output that messages about a call speak of; HLS where it is about none."""
+    calls = {spec.calls: spec.title for spec in OUTPUTS.values() if spec.calls}
+    return next((title for prefix, title in calls.items() if name.startswith(prefix)), OUTPUTS[Output.HLS].title)
+
+
+def _success_text(name: str) -> str:
+    return f"{_title(name)} {'ended' if name.endswith('end') else 'started'} successfully"
 
 
 async def _answer_slowly(request: web.Request, handler: Handler, fault: RestFault) -> web.StreamResponse:

@@ -13,6 +13,7 @@ Body = TypeVar("Body")
 Spoils = TypeVar("Spoils", bound="RoomFaults")
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+Copies = Annotated[float, msgspec.Meta(ge=0, le=REPEATS_MAX)]
 PathName = Literal[
     "*",
     "start",
@@ -22,13 +23,30 @@ PathName = Literal[
     "get",
     "delete",
     "capture",
+    "recording-start",
+    "recording-end",
+    "recording-list",
+    "recording-get",
+    "recording-delete",
+    "rtmp-start",
+    "rtmp-end",
+    "rtmp-list",
+    "rtmp-get",
+    "transcode",
+    "transcodings",
+    "transcoding",
+    "cancel-transcoding",
     "sessions",
     "session",
     "participants",
     "all-participants",
+    "participant",
     "end-session",
     "rooms",
+    "list-rooms",
     "room",
+    "validate-room",
+    "deactivate-room",
     "public-key",
 ]
 FaultName = Literal[
@@ -41,12 +59,14 @@ FaultName = Literal[
     "406",
     "409",
     "4020",
+    "4021",
     "4029",
     "429",
     "500",
     "502",
     "503",
     "answer-lost",
+    "no-effect",
     "late",
     "slow",
 ]
@@ -59,19 +79,35 @@ class Drop(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     types: tuple[str, ...] = ("*",)
 
 
+class Repeat(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which webhooks are repeated: these types (wildcards allowed), `copies` as `WebhookFaults.repeat` has them."""
+
+    copies: Copies = 1
+    types: tuple[str, ...] = ("*",)
+
+
+class Late(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which webhooks are sent late: these types (wildcards allowed); those that follow overtake them."""
+
+    by_s: Seconds
+    types: tuple[str, ...] = ("*",)
+
+
 class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Faults of webhook delivery.
 
     `repeat` below 1 is the probability of one extra copy; from 1 up, the number of extra copies. `reorder` is the
-    probability that a webhook is held back until the room's next one has been sent. `stream_ids` adds the id of the
-    stream, or of its composer, to `hls-*`, which as documented name no stream. `urls` selects the keys of URLs: as
-    documented, as in 2024 (`downstreamUrl`), only one of the two, or none. `viewers` enables webhooks about viewers
-    who join and leave. Without `retries` each webhook is sent once.
+    probability that a webhook is held back until the room's next one has been sent. `late` sends some types later than
+    those that follow; `delay_s` delays all and keeps their order. `stream_ids` adds the id of the stream, or of its
+    composer, to `hls-*`, `recording-*` and `livestream-*`, which as documented name no stream. `urls` selects the keys
+    of URLs: as documented, as in 2024 (`downstreamUrl`), only one of the two, or none. `viewers` enables webhooks about
+    viewers who join and leave. Without `retries` each webhook is sent once.
     """
 
-    repeat: Annotated[float, msgspec.Meta(ge=0, le=REPEATS_MAX)] = 0.0
+    repeat: Copies | Repeat = 0.0
     reorder: Probability | bool = 0.0
     drop: Probability | list[str] | Drop = 0.0
+    late: Late | None = None
     delay_s: Seconds = 0.0
     stream_ids: bool | Literal["composer"] = False
     urls: Literal["documented", "2024", "playback", "livestream", "none"] = "documented"
@@ -88,6 +124,10 @@ class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
                 return Drop(types=tuple(self.drop))
             case probability:
                 return Drop(probability=probability)
+
+    def repeated(self) -> Repeat:
+        """Return `repeat` in its full form."""
+        return self.repeat if isinstance(self.repeat, Repeat) else Repeat(copies=self.repeat)
 
 
 class RestFault(msgspec.Struct, forbid_unknown_fields=True):
@@ -132,6 +172,7 @@ class PaceBody(msgspec.Struct, forbid_unknown_fields=True):
     playable_s: Seconds | None = None
     stopped_s: Seconds | None = None
     max_duration_s: Seconds | None = None
+    transcoded_s: Seconds | None = None
     answer_s: Seconds | None = None
 
 
@@ -151,7 +192,7 @@ def read_pace(body: bytes) -> PaceBody:
 
 
 def _checked(faults: Spoils) -> Spoils:
-    repeat = faults.webhooks.repeat
+    repeat = faults.webhooks.repeated().copies
     if repeat > 1 and repeat != int(repeat):
         raise ValueError("webhooks.repeat must be a probability below 1, or a whole number of extra copies")
     return faults

@@ -4,7 +4,18 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.entities import Participant, Room, Session, Stream, Webhook
+from sandbox.entities import (
+    Destination,
+    Participant,
+    Room,
+    Session,
+    Stream,
+    StreamState,
+    Transcoding,
+    TranscodingStatus,
+    Webhook,
+)
+from sandbox.outputs import Output
 
 SDK = "prebuilt"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -20,12 +31,28 @@ def iso(ms: int | None) -> str | None:
 
 def playback_url(stream: Stream) -> str:
     """The URL of the stream from its beginning."""
-    return f"{stream.cdn}/{stream.folder}/index.m3u8"
+    return f"{stream.cdn}/meetings-hls/{stream.folder}/index.m3u8"
 
 
 def livestream_url(stream: Stream) -> str:
     """The URL of the live edge of the stream."""
-    return f"{stream.cdn}/{stream.folder}/live.m3u8"
+    return f"{stream.cdn}/meetings-hls/{stream.folder}/live.m3u8"
+
+
+def file_json(stream: Stream) -> dict[str, Any]:
+    """The file of a recording; without a URL if it is in the customer's own storage."""
+    options = stream.options
+    path = f"/{(options.directory or 'encoded/videos').strip('/')}/{stream.folder}.{options.file_format}"
+    return {
+        "filePath": path,
+        "fileUrl": None if options.own_storage else f"{stream.cdn}{path}",
+        "meta": {"format": options.file_format, "resolution": {"width": 1280, "height": 720}},
+    }
+
+
+def destination_json(destination: Destination) -> dict[str, str]:
+    """A destination of an RTMP stream, with its key, as VideoSDK's SDK types it."""
+    return {"url": destination.url, "streamKey": destination.stream_key}
 
 
 def room_json(room: Room, base: str) -> dict[str, Any]:
@@ -34,7 +61,7 @@ def room_json(room: Room, base: str) -> dict[str, Any]:
         "id": room.id,
         "roomId": room.id,
         "customRoomId": room.custom_id,
-        "disabled": False,
+        "disabled": room.disabled,
         "createdAt": iso(room.created_ms),
         "updatedAt": iso(room.created_ms),
         "links": {"get_room": f"{base}/v2/rooms/{room.id}", "get_session": f"{base}/v2/sessions/"},
@@ -104,37 +131,53 @@ def started_json(stream: Stream, base: str) -> dict[str, Any]:
         "sessionId": stream.session_id,
         "roomId": stream.room_id,
         "start": iso(stream.start_ms),
-        "playbackHlsUrl": playback_url(stream),
-        "livestreamUrl": livestream_url(stream),
-        "downstreamUrl": playback_url(stream),
+        **_media(stream),
         "links": _links(stream.room_id, stream.session_id, base),
     }
 
 
 def stream_json(stream: Stream, base: str) -> dict[str, Any]:
-    """A stream in a list, or as the active one."""
-    seconds = None if stream.end_ms is None else (stream.end_ms - stream.start_ms) / 1000
-    return {**started_json(stream, base), "end": iso(stream.end_ms), "duration": seconds}
+    """A stream in a list, or as the active one. Recordings and RTMP streams show there which webhooks arrived."""
+    document = {**started_json(stream, base), "end": iso(stream.end_ms)}
+    if stream.output is not Output.HLS:
+        return {**document, "webhook": _delivery_record(stream)}
+    return {**document, "duration": None if stream.end_ms is None else (stream.end_ms - stream.start_ms) / 1000}
 
 
 def old_detail_json(stream: Stream, base: str) -> dict[str, Any]:
-    """A single stream as in older answers: without its live URL and webhook record."""
+    """A single HLS stream as in older answers: without its live URL and webhook record."""
     document = stream_json(stream, base)
     return {key: value for key, value in document.items() if key != "livestreamUrl"}
 
 
 def stream_detail_json(stream: Stream, base: str) -> dict[str, Any]:
     """A single stream, with the record of which of its webhooks were delivered."""
-    deliveries = [{"type": kind, "success": arrived} for (kind, _url), arrived in stream.delivered.items()]
-    succeeded = sum(1 for entry in deliveries if entry["success"])
     reason = {} if stream.reason is None else {"reason": stream.reason}
-    return {
-        **stream_json(stream, base),
-        **reason,
-        "mode": stream.mode,
-        "quality": stream.quality,
-        "webhook": {"totalCount": len(deliveries), "successCount": succeeded, "data": deliveries},
+    hls = {"mode": stream.options.mode, "quality": stream.options.quality} if stream.output is Output.HLS else {}
+    return {**stream_json(stream, base), **reason, **hls, "webhook": _delivery_record(stream)}
+
+
+def transcoding_json(transcoding: Transcoding, now_ms: int) -> dict[str, Any]:
+    """A transcoding job, with its file once it is completed."""
+    status = transcoding.status(now_ms)
+    stopped_ms = transcoding.cancelled_ms
+    if status in (TranscodingStatus.COMPLETED, TranscodingStatus.FAILED):
+        stopped_ms = transcoding.end_ms
+    document = {
+        "id": transcoding.id,
+        "roomId": transcoding.room_id,
+        "sessionId": transcoding.session_id,
+        "hlsId": transcoding.hls_id,
+        "task": "hls-to-mp4",
+        "status": status.value,
+        "startedAt": iso(transcoding.start_ms),
+        "stoppedAt": iso(stopped_ms),
     }
+    if status is not TranscodingStatus.COMPLETED:
+        return document
+    path = f"/{(transcoding.directory or 'encoded/videos').strip('/')}/{transcoding.folder}.mp4"
+    url = None if transcoding.own_storage else f"{transcoding.cdn}{path}"
+    return {**document, "file": {"type": "video", "filePath": path, "fileUrl": url}}
 
 
 def webhook_json(
@@ -164,6 +207,23 @@ def _with_urls(data: dict[str, Any], urls: str) -> dict[str, Any]:
         data.pop("playbackHlsUrl", None)
         data.pop("livestreamUrl", None)
     return data
+
+
+def _media(stream: Stream) -> dict[str, Any]:
+    match stream.output:
+        case Output.HLS:
+            url = playback_url(stream)
+            return {"playbackHlsUrl": url, "livestreamUrl": livestream_url(stream), "downstreamUrl": url}
+        case Output.RECORDING:
+            return {"file": file_json(stream)} if stream.state is StreamState.STOPPED else {}
+        case Output.RTMP:
+            return {"outputs": [destination_json(destination) for destination in stream.options.destinations]}
+
+
+def _delivery_record(stream: Stream) -> dict[str, Any]:
+    deliveries = [{"type": kind, "success": arrived} for (kind, _url), arrived in stream.delivered.items()]
+    succeeded = sum(1 for entry in deliveries if entry["success"])
+    return {"totalCount": len(deliveries), "successCount": succeeded, "data": deliveries}
 
 
 def _composer_of(stream_id: str) -> str:

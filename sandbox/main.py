@@ -82,7 +82,9 @@ def run(
     type=click.FloatRange(0),
     help="Scales delays; 0: none.",
 )
-@click.option("--quota", type=click.IntRange(0), help="Concurrent streams over all rooms.  [default: no limit]")
+@click.option(
+    "--quota", type=click.IntRange(0), help="Concurrent streams of one output over all rooms.  [default: no limit]"
+)
 @click.option("--seed", help="Generate the same ids and faults on every run.")
 def main(
     host: str,
@@ -132,4 +134,5 @@ def _scaled(pace: Pace, factor: float) -> Pace:
         playable_ms=round(pace.playable_ms * factor),
         stopped_ms=round(pace.stopped_ms * factor),
         max_duration_ms=pace.max_duration_ms,
+        transcoded_ms=round(pace.transcoded_ms * factor),
     )

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox.entities import RefusedError, Stream, StreamState
+from sandbox.entities import RefusedError, SandboxState, Stream, StreamState
+from sandbox.json_views import file_json, transcoding_json
+from sandbox.outputs import Output
 from sandbox.runtime import RUNTIME, SandboxRuntime
 
 SEGMENT_MS = 2_000
@@ -38,6 +40,24 @@ async def segment(request: web.Request) -> web.Response:
     return web.Response(body=_test_card(), content_type="video/mp2t", headers=ANYWHERE)
 
 
+async def file(request: web.Request) -> web.Response:
+    """Return the file of a recording or of a transcoding job: the test card, whatever its name ends with."""
+    runtime = request.app[RUNTIME]
+    if request.path not in _file_paths(runtime.state, runtime.now_ms()):
+        raise RefusedError(404, "File not found")
+    return web.Response(body=_test_card(), content_type="video/mp2t", headers=ANYWHERE)
+
+
+def _file_paths(state: SandboxState, now_ms: int) -> set[str]:
+    recordings = (
+        file_json(stream)
+        for stream in state.streams.values()
+        if stream.output is Output.RECORDING and stream.state is StreamState.STOPPED
+    )
+    jobs = (transcoding_json(job, now_ms).get("file", {}) for job in state.transcodings.values())
+    return {shown["filePath"] for shown in (*recordings, *jobs) if shown.get("fileUrl")}
+
+
 def playlist_of(stream: Stream, now_ms: int, *, whole: bool) -> str:
     """List the complete segments, at least one; each restarts the test card, hence the discontinuities."""
     complete = max(1, ((stream.end_ms or now_ms) - stream.start_ms) // SEGMENT_MS)
@@ -55,7 +75,7 @@ def playlist_of(stream: Stream, now_ms: int, *, whole: bool) -> str:
 
 def _stream(runtime: SandboxRuntime, folder: str) -> Stream:
     for stream in runtime.state.streams.values():
-        if stream.folder == folder:
+        if stream.folder == folder and stream.output is Output.HLS:
             return stream
     raise RefusedError(404, "Stream not found")
 
@@ -68,4 +88,5 @@ def _test_card() -> bytes:
 ROUTES = (
     web.get(r"/meetings-hls/{folder}/{name:index|live}.m3u8", playlist),
     web.get(r"/meetings-hls/{folder}/{number:\d+}.ts", segment),
+    web.get(r"/encoded/videos/{name}", file),
 )

@@ -66,7 +66,8 @@ async def authorise(request: web.Request, handler: Handler) -> web.StreamRespons
 def _room_of(request: web.Request, runtime: SandboxRuntime, body: bytes) -> str | None:
     room = request.match_info.get("room_id") or request.query.get("roomId")
     if (named := request.match_info.get("id")) is not None:
-        about = runtime.state.sessions.get(named) or runtime.state.streams.get(named)
+        state = runtime.state
+        about = state.sessions.get(named) or state.streams.get(named) or state.transcodings.get(named)
         return None if about is None else about.room_id
     if room is None and body:
         try:

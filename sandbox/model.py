@@ -6,6 +6,7 @@ does I/O: the caller sends the outcome's webhooks at once and passes each schedu
 """
 
 from sandbox.entities import (
+    Destination,
     Outcome,
     Pace,
     RefusedError,
@@ -13,30 +14,40 @@ from sandbox.entities import (
     SandboxState,
     ScheduledStep,
     Session,
+    StartOptions,
     Step,
     Stream,
     StreamState,
+    Transcoding,
     Webhook,
 )
+from sandbox.outputs import Output
 from sandbox.rooms import create_room, find_room, get_or_create_room, lookup_room, running_session, running_stream
-from sandbox.sessions import end_session, find_session, join, leave
-from sandbox.streams import advance, age, delete_stream, end, fail, find_stream, start
+from sandbox.sessions import deactivate, end_session, find_session, join, leave
+from sandbox.streams import advance, age, delete_stream, end, fail, find_stream, live_streams, start
+from sandbox.transcodings import cancel_transcoding, find_transcoding, transcode
 
 __all__ = [
+    "Destination",
     "Outcome",
+    "Output",
     "Pace",
     "RefusedError",
     "Room",
     "SandboxState",
     "ScheduledStep",
     "Session",
+    "StartOptions",
     "Step",
     "Stream",
     "StreamState",
+    "Transcoding",
     "Webhook",
     "advance",
     "age",
+    "cancel_transcoding",
     "create_room",
+    "deactivate",
     "delete_stream",
     "end",
     "end_session",
@@ -44,11 +55,14 @@ __all__ = [
     "find_room",
     "find_session",
     "find_stream",
+    "find_transcoding",
     "get_or_create_room",
     "join",
     "leave",
+    "live_streams",
     "lookup_room",
     "running_session",
     "running_stream",
     "start",
+    "transcode",
 ]

@@ -27,6 +27,7 @@ NoneActive = Literal[
     "unknown",
 ]
 StartAnswer = Literal["object", "string", "_id", "recordingId", "empty"]
+ListForm = Literal["pages", "pagination", "array", "404", "unknown"]
 SessionEnd = Literal["events", "stopped", "silent", "first"]
 
 
@@ -45,17 +46,33 @@ class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         ),
     ] = "404"
     start_answer: Annotated[
-        StartAnswer, _about("answer to a start: the object, a bare string, the id under another name, or {}")
+        StartAnswer, _about("answer to a start of HLS: the object, a bare string, the id under another name, or {}")
     ] = "object"
+    other_start_answer: Annotated[
+        StartAnswer, _about("answer to a start of a recording or RTMP stream, in the same forms")
+    ] = "string"
     start_status: Annotated[Success, _about("status of a successful start; 204 has no body")] = 200
     end_status: Annotated[Success, _about("status of a successful end; 204 has no body")] = 200
     no_session: Annotated[Literal["400", "402", "404", "409"], _about("start in a known room without a session")] = (
         "400"
     )
     second_start: Annotated[
-        Literal["409", "400", "second-stream"], _about("start in a room that is on air: refused, or a second stream")
+        Literal["409", "400", "second-stream"],
+        _about("start while the same output is running in the room: refused, or a second stream"),
     ] = "409"
-    list_needs_room: Annotated[bool, _about("GET /v2/hls without roomId is 400")] = False
+    list_needs_room: Annotated[
+        bool, _about("GET /v2/hls, /v2/recordings and /v2/livestreams without roomId are 400")
+    ] = False
+    running_listed: Annotated[
+        bool, _about("GET /v2/recordings and /v2/livestreams show what has not ended, with end null")
+    ] = True
+    list_form: Annotated[
+        ListForm,
+        _about(
+            "GET /v2/recordings and /v2/livestreams: pageInfo and data; pagination and data, or a bare array, as the "
+            "Node SDK reads too; 404 when there is nothing; or an unknown form"
+        ),
+    ] = "pages"
     room_key: Annotated[Literal["roomId", "meetingId"], _about("key of the room in the object of /active")] = "roomId"
     composer_ids: Annotated[bool, _about("stream objects have a composerId besides their id")] = False
     detail: Annotated[
@@ -73,12 +90,30 @@ class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     session_end: Annotated[
         SessionEnd,
         _about(
-            "how a session's end ends its stream: hls-stopping, hls-stopped and then session-ended; without "
-            "hls-stopping; with session-ended only; or session-ended first"
+            "how a session's end ends its streams: *-stopping, *-stopped and then session-ended; without "
+            "*-stopping; with session-ended only; or session-ended first"
         ),
     ] = "events"
     session_reason: Annotated[Text | None, _about("reason in session-ended")] = None
     session_error: Annotated[Text | None, _about("error in session-ended")] = None
+    own_storage: Annotated[
+        bool, _about("recordings and MP4s go to the customer's own storage: filePath is known, fileUrl is null")
+    ] = False
+    livestream_webhook_url: Annotated[
+        bool, _about("POST /v2/livestreams/start accepts webhookUrl, which only the other starts document")
+    ] = False
+    refused_destination: Annotated[
+        Text | None, _about("pattern of RTMP URLs that refuse the stream: livestream-failed instead of -started")
+    ] = None
+    failed_destinations: Annotated[
+        Literal["none", "outputs", "message"],
+        _about(
+            "what livestream-failed says of the failed destinations: nothing, outputs with their keys, or a message"
+        ),
+    ] = "none"
+    transcoding_end: Annotated[
+        Literal["completed", "failed", "never"], _about("how a transcoding job ends; never: it stays processing")
+    ] = "completed"
     https_only: Annotated[bool, _about("POST /v2/rooms refuses a webhook address that is not https")] = False
 
 

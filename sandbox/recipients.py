@@ -13,8 +13,8 @@ def receivers(state: SandboxState, webhook: Webhook, everywhere: Sequence[str]) 
     if room.end_point is not None and _wants(room.events or ("*",), webhook.type):
         urls.append(room.end_point)
     stream = state.streams.get(webhook.stream_id or "")
-    if stream is not None and stream.webhook_url is not None:
-        urls.append(stream.webhook_url)
+    if stream is not None and stream.options.webhook_url is not None:
+        urls.append(stream.options.webhook_url)
     return tuple(dict.fromkeys((*urls, *everywhere)))
 
 

@@ -1,6 +1,7 @@
 """Rooms of the model: create and look up."""
 
 from sandbox.entities import ROOMS_MAX, RefusedError, Room, SandboxState, Session, Stream
+from sandbox.outputs import Output
 
 
 def create_room(
@@ -10,14 +11,14 @@ def create_room(
     custom_id: str | None = None,
     end_point: str | None = None,
     events: tuple[str, ...] = (),
-    auto_hls: bool = False,
+    auto_start: tuple[Output, ...] = (),
 ) -> Room:
     """Create a room, or return the one that already has this custom id."""
     if custom_id is not None and custom_id in state.custom:
         return state.rooms[state.custom[custom_id]]
     if state.forms.https_only and end_point is not None and not end_point.startswith("https://"):
         raise RefusedError(400, "webhook.endPoint must be an https URL")
-    room = add_room(state, Room(_room_id(state), now_ms, custom_id, end_point, events, auto_hls=auto_hls))
+    room = add_room(state, Room(_room_id(state), now_ms, custom_id, end_point, events, auto_start=auto_start))
     if custom_id is not None:
         state.custom[custom_id] = room.id
     return room
@@ -49,14 +50,23 @@ def find_room(state: SandboxState, room_id: str) -> Room:
     return room
 
 
+def find_by_room_id(state: SandboxState, room_id: str) -> Room:
+    """Return the room with this id, which must not be a custom one. Raises `RefusedError` 402 if there is none."""
+    room = state.rooms.get(room_id)
+    if room is None:
+        raise RefusedError(402, "Room not found")
+    return room
+
+
 def running_session(state: SandboxState, room: Room) -> Session | None:
     """Return the room's running session, or None."""
     return None if room.session_id is None else state.sessions[room.session_id]
 
 
-def running_stream(state: SandboxState, room: Room) -> Stream | None:
-    """Return the room's stream that has not ended: starting, started, playable or stopping."""
-    return None if room.stream_id is None else state.streams[room.stream_id]
+def running_stream(state: SandboxState, room: Room, output: Output = Output.HLS) -> Stream | None:
+    """Return the room's stream of an output that has not ended: starting, started, playable or stopping."""
+    stream_id = room.stream_ids.get(output)
+    return None if stream_id is None else state.streams[stream_id]
 
 
 def _room_id(state: SandboxState) -> str:

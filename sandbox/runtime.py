@@ -114,6 +114,7 @@ class SandboxRuntime:
                 "run",
                 started,
                 id=stream.id,
+                output=stream.output.value,
                 room=stream.room_id,
                 roomId=stream.room_id,
                 started_at=started,

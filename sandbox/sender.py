@@ -86,11 +86,15 @@ class Sender:
             if self._is_dropped(webhook.type, faults):
                 self._log_attempt(message, "dropped")
                 continue
-            for _ in range(1 + self._copies(faults)):
+            for _ in range(1 + self._copies(webhook.type, faults)):
                 message = OutgoingWebhook(
                     webhook, stream, url, envelope, body, signature, not_before, may_retry=faults.retries
                 )
-                self._enqueue(message, faults)
+                late = faults.late
+                if late is not None and _matches(webhook.type, late.types):
+                    self._spawn(self._enqueue_late(message, faults, late.by_s))
+                else:
+                    self._enqueue(message, faults)
 
     async def close(self) -> None:
         """Cancel all tasks and close the HTTP client."""
@@ -102,14 +106,20 @@ class Sender:
 
     def _is_dropped(self, kind: str, faults: WebhookFaults) -> bool:
         drop = faults.dropped()
-        return any(fnmatchcase(kind, pattern) for pattern in drop.types) and self._happens(drop.probability)
+        return _matches(kind, drop.types) and self._happens(drop.probability)
 
-    def _copies(self, faults: WebhookFaults) -> int:
-        repeat = faults.repeat
-        return int(repeat) if repeat >= 1 else int(self._happens(repeat))
+    def _copies(self, kind: str, faults: WebhookFaults) -> int:
+        repeat = faults.repeated()
+        if not _matches(kind, repeat.types):
+            return 0
+        return int(repeat.copies) if repeat.copies >= 1 else int(self._happens(repeat.copies))
 
     def _happens(self, probability: float) -> bool:
         return self._random.random() < probability
+
+    async def _enqueue_late(self, message: OutgoingWebhook, faults: WebhookFaults, by_s: float) -> None:
+        await asyncio.sleep(by_s)
+        self._enqueue(message, faults)
 
     def _enqueue(self, message: OutgoingWebhook, faults: WebhookFaults) -> None:
         if self._pending >= PENDING_MAX:
@@ -193,3 +203,7 @@ class Sender:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _matches(kind: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(kind, pattern) for pattern in patterns)

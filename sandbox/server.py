@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from sandbox import controls, demo, index_page, media, rest_rooms, rest_streams
+from sandbox import controls, demo, index_page, media, rest_hls, rest_rooms, rest_streams, rest_transcodings
 from sandbox.fault_injection import LATE_CALLS, inject_faults
 from sandbox.middleware import authorise, log_call, render_refusals
 from sandbox.origin_check import refuse_other_sites
@@ -23,8 +23,9 @@ def build(runtime: SandboxRuntime, *, demo_room: str | None = None, demo_factor:
     )
     app[RUNTIME] = runtime
     app[LATE_CALLS] = set()
-    for routes in (rest_rooms.ROUTES, rest_streams.ROUTES, controls.ROUTES, media.ROUTES, index_page.ROUTES):
-        app.add_routes(routes)
+    rest = (rest_rooms, rest_streams, rest_hls, rest_transcodings)
+    for module in (*rest, controls, media, index_page):
+        app.add_routes(module.ROUTES)
 
     async def play_demo(_: web.Application) -> AsyncIterator[None]:
         if demo_room is None:
@@ -53,7 +54,7 @@ async def serve(
         await web.TCPSite(runner, host, port).start()
         address = runner.addresses[0]
         base_url = f"http://{_bracketed(address[0])}:{address[1]}"
-        app[RUNTIME].state.cdn = f"{base_url}/meetings-hls"
+        app[RUNTIME].state.cdn = base_url
         listening(base_url)
         await stop.wait()
     finally:

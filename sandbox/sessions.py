@@ -17,15 +17,16 @@ from sandbox.entities import (
     Webhook,
 )
 from sandbox.json_views import iso
-from sandbox.rooms import find_room, get_or_create_room, running_session
-from sandbox.streams import live_streams, session_ended, start, stop
+from sandbox.outputs import Output
+from sandbox.rooms import find_by_room_id, find_room, get_or_create_room, running_session
+from sandbox.streams import announce_session_end, live_streams, start, stop
 
-# hls-* webhooks that are not sent when the end of a session stops its stream, by the form of `session_end`.
-SUPPRESSED_AT_SESSION_END: dict[str, frozenset[str]] = {
+# States whose webhooks are not sent when the end of a session stops its streams, by the form of `session_end`.
+SUPPRESSED_AT_SESSION_END: dict[str, frozenset[StreamState]] = {
     "events": frozenset(),
     "first": frozenset(),
-    "stopped": frozenset({"hls-stopping"}),
-    "silent": frozenset({"hls-stopping", "hls-stopped"}),
+    "stopped": frozenset({StreamState.STOPPING}),
+    "silent": frozenset({StreamState.STOPPING, StreamState.STOPPED}),
 }
 
 
@@ -43,6 +44,8 @@ def join(
     Joining again has no effect, except that another mode changes the mode.
     """
     room = get_or_create_room(state, now_ms, room_id)
+    if room.disabled:
+        raise RefusedError(400, "The room is deactivated")
     session = running_session(state, room)
     outcome, opened = Outcome(), session is None
     if session is None:
@@ -59,8 +62,9 @@ def join(
         participant.present = True
         participant.times = [*participant.times[1 - TIMES_MAX :], [now_ms, None]]
         outcome += _participant_webhook(session, "participant-joined", participant)
-    if opened and room.auto_hls:
-        outcome += _start_by_itself(state, now_ms, room)
+    if opened:
+        for output in room.auto_start:
+            outcome += _start_by_itself(state, now_ms, room, output)
     return session, participant, outcome
 
 
@@ -79,13 +83,20 @@ def leave(
 
 
 def end_session(state: SandboxState, now_ms: int, room_id: str) -> tuple[Session, Outcome]:
-    """End the room's session: all leave and its stream stops. `session-ended` follows, as the forms say."""
+    """End the room's session: all leave and its streams stop. `session-ended` follows, as the forms say."""
     session = _session_of(state, room_id)
     outcome = Outcome()
     for participant in session.participants.values():
         if participant.present:
             outcome += _leave(session, participant, now_ms)
     return session, outcome + _close(state, session, now_ms)
+
+
+def deactivate(state: SandboxState, now_ms: int, room_id: str) -> tuple[Room, Outcome]:
+    """Disable a room, which ends its session; nobody can join it again."""
+    room = find_by_room_id(state, room_id)
+    room.disabled = True
+    return room, Outcome() if room.session_id is None else end_session(state, now_ms, room.id)[-1]
 
 
 def find_session(state: SandboxState, session_id: str) -> Session:
@@ -119,17 +130,17 @@ def _close(state: SandboxState, session: Session, now_ms: int) -> Outcome:
     room.session_id = None
     session.end_ms = now_ms
     streams = [stream for stream in live_streams(state, room) if stream.session_id == session.id]
-    outcome = session_ended(state, session) if form == "first" or not streams else Outcome()
+    outcome = announce_session_end(state, session) if form == "first" or not streams else Outcome()
     for stream in streams:
-        stream.suppressed_types = SUPPRESSED_AT_SESSION_END[form]
+        stream.suppressed = SUPPRESSED_AT_SESSION_END[form]
         if stream.state is not StreamState.STOPPING:
             outcome += stop(state, stream, now_ms)
     return outcome
 
 
-def _start_by_itself(state: SandboxState, now_ms: int, room: Room) -> Outcome:
+def _start_by_itself(state: SandboxState, now_ms: int, room: Room, output: Output) -> Outcome:
     try:
-        return start(state, now_ms, room.id)[-1]
+        return start(state, now_ms, room.id, output=output)[-1]
     except RefusedError:  # for example at the quota: there is no caller to report it to
         return Outcome()
 

@@ -1,6 +1,7 @@
-"""Streams of the model: start, stop, fail, and advance with time."""
+"""Streams of the model: start, stop, fail, and advance with time. All outputs follow these rules."""
 
-from typing import Any
+from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from sandbox.entities import (
     ENDED_MAX,
@@ -10,13 +11,16 @@ from sandbox.entities import (
     SandboxState,
     ScheduledStep,
     Session,
+    StartOptions,
     Step,
     Stream,
     StreamState,
-    Webhook,
 )
-from sandbox.json_views import composer_id, iso, livestream_url, playback_url
+from sandbox.json_views import composer_id
+from sandbox.open_points import Forms
+from sandbox.outputs import OUTPUTS, Output
 from sandbox.rooms import find_room, running_session, running_stream
+from sandbox.webhook_data import session_ended, stream_webhook
 
 
 def start(
@@ -24,23 +28,22 @@ def start(
     now_ms: int,
     room_id: str,
     *,
-    mode: str = "video-and-audio",
-    quality: str = "med",
-    webhook_url: str | None = None,
+    output: Output = Output.HLS,
+    options: StartOptions = StartOptions(),  # noqa: B008 - frozen
 ) -> tuple[Stream, Outcome]:
-    """Start a stream in the room's running session."""
-    room = find_room(state, room_id)
+    """Start a stream of an output in the room's running session."""
+    room, title = find_room(state, room_id), OUTPUTS[output].title
     forms = state.forms_of(room.id)
-    current = running_stream(state, room)
+    current = running_stream(state, room, output)
     if current is not None and current.state is StreamState.STOPPING:
-        raise RefusedError(409, "The previous HLS is still being processed, try again in a few seconds", 4020)
+        raise RefusedError(409, f"The previous {title} is still being processed, try again in a few seconds", 4020)
     if current is not None and forms.second_start != "second-stream":
-        raise RefusedError(int(forms.second_start), "HLS is already running in this room")
+        raise RefusedError(int(forms.second_start), f"{title} is already running in this room")
     session = running_session(state, room)
     if session is None:
         raise RefusedError(int(forms.no_session), "No active session found in this room")
-    if state.quota is not None and _live(state) >= state.quota:
-        raise RefusedError(400, "The organisation quota of HLS streams is used up", 4029)
+    if state.quota is not None and _live(state, output) >= state.quota:
+        raise RefusedError(400, f"The organisation quota of {title} streams is used up", 4029)
     stream = Stream(
         id=state.next_digits()[:24],
         room_id=room.id,
@@ -48,51 +51,68 @@ def start(
         folder=_uuid(state.next_digits()),
         start_ms=now_ms,
         cdn=state.cdn,
-        mode=mode,
-        quality=quality,
-        webhook_url=webhook_url,
+        output=output,
+        options=_in_form(options, output, forms),
     )
     if forms.composer_ids:
         stream.composer_id = composer_id(stream)
     state.streams[stream.id] = stream
-    room.stream_id = stream.id
+    room.stream_ids[output] = stream.id
     _forget_oldest(state)
+    pace = state.pace_of(room.id)
     return stream, Outcome(
-        _webhook(stream, "hls-starting"),
+        stream_webhook(state, stream),
         (
-            ScheduledStep(now_ms + state.pace_of(room.id).started_ms, stream.id, Step.STARTED),
-            ScheduledStep(now_ms + state.pace_of(room.id).max_duration_ms, stream.id, Step.TOO_LONG),
+            ScheduledStep(now_ms + pace.started_ms, stream.id, Step.STARTED),
+            ScheduledStep(now_ms + pace.max_duration_ms, stream.id, Step.TOO_LONG),
         ),
     )
 
 
-def end(state: SandboxState, now_ms: int, room_id: str, *, stream_id: str | None = None) -> tuple[Stream, Outcome]:
-    """Stop the room's stream."""
-    room = find_room(state, room_id)
-    stream = running_stream(state, room) if stream_id is None else _live_stream(state, room, stream_id)
+def end(
+    state: SandboxState, now_ms: int, room_id: str, *, output: Output = Output.HLS, stream_id: str | None = None
+) -> tuple[Stream, Outcome]:
+    """Stop the room's stream of an output."""
+    room, title = find_room(state, room_id), OUTPUTS[output].title
+    if stream_id is None:
+        stream = running_stream(state, room, output)
+    else:
+        stream = next((other for other in live_streams(state, room, output) if other.id == stream_id), None)
     if stream is None:
-        raise RefusedError(404, "No active HLS found")
+        raise _none_active(output)
     if stream.state is StreamState.STARTING:
-        raise RefusedError(400, "HLS cannot be stopped while it is starting", 4017)
+        raise RefusedError(400, f"{title} cannot be stopped while it is starting", 4017)
     if stream.state is StreamState.STOPPING:
-        raise RefusedError(400, "HLS is already stopping", 4017)
+        raise RefusedError(400, f"{title} is already stopping", 4017)
     return stream, stop(state, stream, now_ms)
 
 
-def fail(state: SandboxState, now_ms: int, room_id: str, *, reason: str | None = None) -> tuple[Stream, Outcome]:
-    """Make the room's stream fail; REST shows the reason, the webhook does not."""
-    stream = running_stream(state, find_room(state, room_id))
+def fail(
+    state: SandboxState,
+    now_ms: int,
+    room_id: str,
+    *,
+    output: Output = Output.HLS,
+    reason: str | None = None,
+    destinations: tuple[str, ...] = ("*",),
+) -> tuple[Stream, Outcome]:
+    """Make the room's stream of an output fail.
+
+    REST shows the reason, the webhook does not. `destinations` are patterns of the URLs at which an RTMP stream fails.
+    """
+    stream = running_stream(state, find_room(state, room_id), output)
     if stream is None:
-        raise RefusedError(404, "No active HLS found")
-    stream.reason = reason
-    return stream, _over(state, stream, now_ms, StreamState.FAILED)
+        raise _none_active(output)
+    return stream, _fail(state, stream, now_ms, reason, destinations)
 
 
-def age(state: SandboxState, now_ms: int, room_id: str, by_ms: int) -> tuple[Stream, Outcome]:
+def age(
+    state: SandboxState, now_ms: int, room_id: str, by_ms: int, *, output: Output = Output.HLS
+) -> tuple[Stream, Outcome]:
     """Move the start of the room's stream into the past, and its duration limit closer."""
-    stream = running_stream(state, find_room(state, room_id))
+    stream = running_stream(state, find_room(state, room_id), output)
     if stream is None:
-        raise RefusedError(404, "No active HLS found")
+        raise _none_active(output)
     stream.start_ms -= by_ms
     limit_ms = stream.start_ms + state.pace_of(stream.room_id).max_duration_ms
     return stream, Outcome(due=(ScheduledStep(max(now_ms, limit_ms), stream.id, Step.TOO_LONG),))
@@ -105,14 +125,10 @@ def advance(state: SandboxState, now_ms: int, due: ScheduledStep) -> Outcome:
         return Outcome()
     match due.step, stream.state:
         case Step.STARTED, StreamState.STARTING:
-            stream.state = StreamState.STARTED
-            started = _webhook(stream, "hls-started", playbackHlsUrl=playback_url(stream))
-            playable = ScheduledStep(now_ms + state.pace_of(stream.room_id).playable_ms, stream.id, Step.PLAYABLE)
-            return Outcome(started, (playable,))
+            return _started(state, stream, now_ms)
         case Step.PLAYABLE, StreamState.STARTED:
             stream.state = StreamState.PLAYABLE
-            urls = {"playbackHlsUrl": playback_url(stream), "livestreamUrl": livestream_url(stream)}
-            return Outcome(_webhook(stream, "hls-playable", **urls))
+            return Outcome(stream_webhook(state, stream))
         case Step.STOPPED, StreamState.STOPPING:
             return _over(state, stream, now_ms, StreamState.STOPPED)
         case Step.TOO_LONG, StreamState.STARTING | StreamState.STARTED | StreamState.PLAYABLE:
@@ -125,48 +141,68 @@ def stop(state: SandboxState, stream: Stream, now_ms: int) -> Outcome:
     """Begin to stop a running stream, from `starting` on."""
     stream.state = StreamState.STOPPING
     stopped = ScheduledStep(now_ms + state.pace_of(stream.room_id).stopped_ms, stream.id, Step.STOPPED)
-    return Outcome(_webhook(stream, "hls-stopping"), (stopped,))
+    return Outcome(stream_webhook(state, stream), (stopped,))
 
 
-def find_stream(state: SandboxState, stream_id: str) -> Stream:
-    """Return a stream by id. Raises `RefusedError` 404 if there is none."""
+def find_stream(state: SandboxState, stream_id: str, output: Output = Output.HLS) -> Stream:
+    """Return a stream of an output by id. Raises `RefusedError` 404 if there is none."""
     stream = state.streams.get(stream_id)
-    if stream is None:
-        raise RefusedError(404, "HLS not found")
+    if stream is None or stream.output is not output:
+        raise RefusedError(404, f"{OUTPUTS[output].title} not found")
     return stream
 
 
-def delete_stream(state: SandboxState, stream_id: str) -> None:
+def delete_stream(state: SandboxState, stream_id: str, output: Output = Output.HLS) -> None:
     """Delete an ended stream. Raises `RefusedError` 400 while it is active."""
-    if not find_stream(state, stream_id).over:
-        raise RefusedError(400, "An active HLS cannot be deleted")
+    if not find_stream(state, stream_id, output).over:
+        raise RefusedError(400, f"An active {OUTPUTS[output].title} cannot be deleted")
     del state.streams[stream_id]
 
 
-def live_streams(state: SandboxState, room: Room) -> list[Stream]:
-    """Return the room's streams that have not ended, oldest first; more than one only with `second-stream`."""
-    if room.stream_id is None:
+def live_streams(state: SandboxState, room: Room, output: Output | None = None) -> list[Stream]:
+    """Return the room's streams that have not ended, oldest first, of one output or of all.
+
+    More than one of an output exist only with `second-stream`.
+    """
+    if not room.stream_ids:
         return []
-    return [stream for stream in state.streams.values() if stream.room_id == room.id and not stream.over]
+    return [
+        stream
+        for stream in state.streams.values()
+        if stream.room_id == room.id and not stream.over and output in (None, stream.output)
+    ]
 
 
-def session_ended(state: SandboxState, session: Session) -> Outcome:
-    """Return the `session-ended` webhook, once per session."""
+def announce_session_end(state: SandboxState, session: Session) -> Outcome:
+    """Send `session-ended`, once per session."""
     if session.end_announced:
         return Outcome()
     session.end_announced = True
-    forms = state.forms_of(session.room_id)
-    data = {
-        "meetingId": session.room_id,
-        "sessionId": session.id,
-        "start": iso(session.start_ms),
-        "end": iso(session.end_ms),
-    }
-    if forms.session_reason is not None:
-        data["reason"] = forms.session_reason
-    if forms.session_error is not None:
-        data["error"] = forms.session_error
-    return Outcome((Webhook("session-ended", session.room_id, data),))
+    return Outcome((session_ended(session, state.forms_of(session.room_id)),))
+
+
+def _started(state: SandboxState, stream: Stream, now_ms: int) -> Outcome:
+    refused = state.forms_of(stream.room_id).refused_destination
+    if refused is not None and any(fnmatchcase(each.url, refused) for each in stream.options.destinations):
+        return _fail(state, stream, now_ms, "RTMP connection refused", (refused,))
+    stream.state = StreamState.STARTED
+    webhooks = stream_webhook(state, stream)
+    if not stream.spec.is_playable:
+        return Outcome(webhooks)
+    playable = ScheduledStep(now_ms + state.pace_of(stream.room_id).playable_ms, stream.id, Step.PLAYABLE)
+    return Outcome(webhooks, (playable,))
+
+
+def _fail(
+    state: SandboxState, stream: Stream, now_ms: int, reason: str | None, destinations: tuple[str, ...]
+) -> Outcome:
+    stream.reason = reason
+    stream.failed_destinations = tuple(
+        destination
+        for destination in stream.options.destinations
+        if any(fnmatchcase(destination.url, pattern) for pattern in destinations)
+    )
+    return _over(state, stream, now_ms, StreamState.FAILED)
 
 
 def _over(state: SandboxState, stream: Stream, now_ms: int, final_state: StreamState) -> Outcome:
@@ -174,27 +210,34 @@ def _over(state: SandboxState, stream: Stream, now_ms: int, final_state: StreamS
     stream.end_ms = now_ms
     room = state.rooms[stream.room_id]
     others = live_streams(state, room)
-    room.stream_id = others[-1].id if others else None
-    outcome = Outcome(_webhook(stream, f"hls-{final_state}"))
+    same_output = [other.id for other in others if other.output is stream.output]
+    if same_output:
+        room.stream_ids[stream.output] = same_output[-1]
+    else:
+        room.stream_ids.pop(stream.output, None)
+    outcome = Outcome(stream_webhook(state, stream))
     session = state.sessions.get(stream.session_id)
     if session is not None and session.end_ms is not None and all(other.session_id != session.id for other in others):
-        outcome += session_ended(state, session)
+        outcome += announce_session_end(state, session)
     return outcome
 
 
-def _live_stream(state: SandboxState, room: Room, stream_id: str) -> Stream | None:
-    return next((stream for stream in live_streams(state, room) if stream.id == stream_id), None)
+def _in_form(options: StartOptions, output: Output, forms: Forms) -> StartOptions:
+    """Return the options with what the open points change."""
+    ignores_url = output is Output.RTMP and not forms.livestream_webhook_url
+    return replace(
+        options,
+        webhook_url=None if ignores_url else options.webhook_url,
+        own_storage=options.own_storage or forms.own_storage,
+    )
 
 
-def _webhook(stream: Stream, kind: str, **more: Any) -> tuple[Webhook, ...]:
-    if kind in stream.suppressed_types:
-        return ()
-    data = {"meetingId": stream.room_id, "sessionId": stream.session_id, **more}
-    return (Webhook(kind, stream.room_id, data, stream.id),)
+def _none_active(output: Output) -> RefusedError:
+    return RefusedError(404, f"No active {OUTPUTS[output].title} found")
 
 
-def _live(state: SandboxState) -> int:
-    return sum(1 for stream in state.streams.values() if not stream.over)
+def _live(state: SandboxState, output: Output) -> int:
+    return sum(1 for stream in state.streams.values() if stream.output is output and not stream.over)
 
 
 def _uuid(digits: str) -> str:

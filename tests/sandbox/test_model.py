@@ -8,7 +8,7 @@ from sandbox import model
 from sandbox.demo import GUEST, HOST, SCRIPT, DemoStep, perform
 from sandbox.faults import Faults, read_faults
 from sandbox.json_views import iso, stream_json, webhook_json
-from sandbox.model import Outcome, Pace, RefusedError, SandboxState, ScheduledStep, Stream, StreamState
+from sandbox.model import Outcome, Pace, RefusedError, SandboxState, ScheduledStep, StartOptions, Stream, StreamState
 from sandbox.recipients import receivers
 
 ROOM = "abcd-efgh-ijkl"
@@ -284,7 +284,7 @@ def test_each_receiver_gets_a_webhook_once_and_a_room_only_those_it_asked_for() 
     world = SandboxState()
     room = model.create_room(world, 0, end_point="http://a", events=("hls-*", "session-ended"))
     _, _, joined = model.join(world, 0, room.id)
-    _, started = model.start(world, 0, room.id, webhook_url="http://b")
+    _, started = model.start(world, 0, room.id, options=StartOptions(webhook_url="http://b"))
     assert receivers(world, joined.webhooks[0], ["http://c"]) == ("http://c",)
     assert receivers(world, started.webhooks[0], ["http://a", "http://c"]) == (
         "http://a",

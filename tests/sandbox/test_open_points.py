@@ -8,8 +8,8 @@ import pytest
 from sandbox import model
 from sandbox.answer_forms import none_active, start_answer, success_response
 from sandbox.faults import read_faults, read_room_faults
-from sandbox.json_views import participant_json, started_json, stream_json, webhook_json
-from sandbox.model import Outcome, RefusedError, SandboxState, ScheduledStep, Stream, StreamState
+from sandbox.json_views import participant_json, stream_json, webhook_json
+from sandbox.model import Outcome, Output, RefusedError, SandboxState, ScheduledStep, Stream, StreamState
 from sandbox.open_points import Forms, NoneActive, StartAnswer, describe_forms
 
 ROOM = "abcd-efgh-ijkl"
@@ -65,7 +65,7 @@ def test_no_active_stream_may_be_an_answer_without_a_body() -> None:
 )
 def test_a_start_is_answered_in_the_chosen_form(form: StartAnswer, key: str | None) -> None:
     stream, _ = started(SandboxState())
-    answer = start_answer(Forms(start_answer=form), started_json(stream, ""))
+    answer = start_answer(Forms(start_answer=form), stream, "")
     if key is None:
         assert answer in ("HLS started successfully", {})
     else:
@@ -193,7 +193,7 @@ def test_a_participant_has_a_mode_and_remembers_its_changes() -> None:
 
 def test_a_room_may_start_its_stream_by_itself() -> None:
     world = SandboxState()
-    room = model.create_room(world, 0, auto_hls=True)
+    room = model.create_room(world, 0, auto_start=(Output.HLS,))
     assert type_names(model.join(world, 0, room.id)[-1]) == ["session-started", "participant-joined", "hls-starting"]
     assert type_names(model.join(world, 0, room.id)[-1]) == ["participant-joined"]
 

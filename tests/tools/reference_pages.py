@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sandbox.index_page import NOTES, SANDBOX, VIDEOSDK, Endpoint
+from sandbox.index_endpoints import NOTES, SANDBOX, VIDEOSDK, Endpoint
 from sandbox.open_points import describe_forms
 from tests.support.paths import ROOT
 from tests.support.web_client import WebClient

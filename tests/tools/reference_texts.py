@@ -47,6 +47,8 @@ SANDBOX=http://127.0.0.1:8001/sandbox
 curl -X POST $SANDBOX/rooms/main-hall/join -d '{"participantId": "ada", "name": "Host Ada"}'
 curl -X PUT $SANDBOX/rooms/main-hall/faults -d '{"webhooks": {"drop": ["hls-stopped"]}}'
 curl -X PUT $SANDBOX/rooms/main-hall/faults -d '{"rest": [{"path": "start", "fault": "503", "times": 2}], "forms": {"none_active": "null"}}'
+curl -X PUT $SANDBOX/rooms/main-hall/faults -d '{"rest": [{"path": "recording-start", "fault": "no-effect"}], "forms": {"running_listed": false}}'
+curl -X POST $SANDBOX/rooms/main-hall/fail -d '{"output": "rtmp", "destinations": ["rtmp://a.rtmp.youtube.com/*"]}'
 curl -X PUT $SANDBOX/rooms/main-hall/faults -d '{}'
 ```
 
@@ -61,27 +63,29 @@ A room's own faults (`PUT /sandbox/rooms/{roomId}/faults`) take precedence over 
 | fault | effect |
 |---|---|
 | `drop` | loses webhooks: all with this probability, those of these types (`["hls-stopped"]`, wildcards allowed), or `{"probability", "types"}` |
-| `repeat` | below 1: the probability of a second copy; from 1: the number of additional copies |
+| `repeat` | below 1: the probability of a second copy; from 1: the number of additional copies; or of these types only, `{"copies", "types"}` |
 | `reorder` | the probability that a webhook is held back until the next one of its room was sent |
-| `delay_s` | delays each webhook |
+| `late` | sends webhooks of these types `by_s` later, so that others overtake them: `{"by_s", "types"}` |
+| `delay_s` | delays each webhook, and keeps their order |
 | `retries` | `false`: each webhook is sent once, whatever the response |
-| `stream_ids` | `true`: `hls-*` contain the stream's `id`; `"composer"`: its composer's. As documented they contain none |
+| `stream_ids` | `true`: `hls-*`, `recording-*` and `livestream-*` contain the stream's `id`; `"composer"`: its composer's. As documented they contain none |
 | `urls` | the keys of addresses: `documented`, `2024` (`downstreamUrl`), `playback` or `livestream` alone, `none` |
 | `room_key` | `meetingId`, as documented, or `roomId` |
 | `viewers` | `false`: no webhooks about viewers who join or leave |
 
-`rest`: faults of REST calls, a list of `{"path", "fault", "times", "after_s"}`. `path` is the call's name; `times` is how often (`null`: always).
+`rest`: faults of REST calls, a list of `{"path", "fault", "times", "after_s"}`. `path` is the call's name: `start`, `end`, `list`, `get` and `delete` are HLS's, those of the other outputs begin with `recording-` and `rtmp-`; `times` is how often (`null`: always).
 
 | fault | effect |
 |---|---|
 | `400` to `503` | refuses with this status and does nothing |
-| `4020`, `4029` | refuses with this code: the previous stream is still being processed; the quota is exhausted |
+| `4020`, `4021`, `4029` | refuses with this code: the previous stream is still being processed; the account does not have this add-on; the quota is exhausted |
 | `hang` | does nothing and never answers |
 | `slow` | does the work, and answers after `after_s` |
 | `answer-lost` | does the work, and closes the connection without an answer |
+| `no-effect` | answers that it has succeeded, with a bare string, and does nothing |
 | `late` | closes the connection, and does the work after `after_s` |
 
-`quota`, of all rooms only: the maximum number of concurrent streams.
+`quota`, of all rooms only: the maximum number of concurrent streams of one output.
 """
 SANDBOX_POINTS = """
 ## Undocumented behaviour
