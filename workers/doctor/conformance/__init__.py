@@ -1,0 +1,1 @@
+"""`tally doctor --conformance`: play one short stream and compare what VideoSDK does with what Tallylight assumes."""
