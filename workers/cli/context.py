@@ -62,6 +62,17 @@ def with_store(settings: Settings) -> Settings:
     return with_secrets(replace(settings, redis_url=url))
 
 
+def as_they_are(settings: Settings) -> Settings:
+    """Return the settings with the store running here and the stored webhook token, if any; generates nothing."""
+    run = running_product(settings)
+    if settings.redis_url is None and run and run.get("store"):
+        settings = replace(settings, redis_url=str(run["store"]))
+    token_file = settings.data_dir / secrets_file.WEBHOOK_TOKEN_FILE
+    if settings.webhook_token is None and settings.public_url is not None and token_file.is_file():
+        settings = replace(settings, webhook_token=token_file.read_text("ascii").strip())
+    return settings
+
+
 def with_secrets(settings: Settings) -> Settings:
     """Return the settings with all tokens and secrets, generating those that are missing."""
     try:

@@ -121,6 +121,10 @@ class VideoSDK:
         """`GET /v2/sessions/{id}`, with its participants."""
         return self._request("GET", f"/sessions/{_segment(session_id)}", None, deadline=deadline)
 
+    def end_session(self, room_id: str, *, deadline: float) -> ApiAnswer:
+        """`POST /v2/sessions/end`: everybody is disconnected."""
+        return self._request("POST", "/sessions/end", {"roomId": room_id}, deadline=deadline)
+
     def active_participants(self, session_id: str, *, deadline: float, page: int, per_page: int | None) -> ApiAnswer:
         """`GET /v2/sessions/{id}/participants/active`: a page of those who are there."""
         params = {"page": str(page)} | ({"perPage": str(per_page)} if per_page else {})

@@ -4,14 +4,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from webhook_app.config.known_secrets import known_secrets
-from webhook_app.config.secrets_file import WEBHOOK_TOKEN_FILE
-from webhook_app.config.settings import Settings
-from workers.cli import context, output
+from workers.cli import context, options, output
 from workers.doctor.finding import Finding, Level
 
 if TYPE_CHECKING:
@@ -34,18 +33,53 @@ def add_to(main: click.Group) -> None:
     is_flag=True,
     help="Also replay the journal and compare the result with the stored state.",
 )
+@click.option(
+    "--conformance",
+    "room",
+    metavar="ROOM",
+    shell_complete=options.complete_rooms,
+    help="Play one short stream in this room, and compare VideoSDK with what Tallylight assumes.",
+)
+@click.option("--recording", is_flag=True, help="With --conformance: also make a recording of about 10 s.")
+@click.option(
+    "--end-session", is_flag=True, help="With --conformance: also end the session; everybody is disconnected."
+)
+@click.option("--start-without-session", is_flag=True, help="With --end-session: then try a start in the empty room.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="With --conformance: the report's file."
+)
+@click.option("--yes", is_flag=True, help="With --conformance: do not ask for confirmation.")
 @output.as_json_option
-def doctor(again: bool, as_json: bool) -> None:
+def doctor(
+    again: bool,
+    room: str | None,
+    recording: bool,
+    end_session: bool,
+    start_without_session: bool,
+    report: Path | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Diagnose problems and suggest fixes.
 
     Reads the settings of the running product and checks the store, the clock, VideoSDK, the processes and whether
     webhooks can arrive. Changes nothing. Exit status 1 if a check failed; warnings do not count.
 
+    With --conformance it starts and ends a stream in a room where somebody is, on your account, and writes a report
+    that can be attached to an issue. Exit status 0 if all is as assumed, 1 if something differs or failed.
+
     \b
     Examples:
       tally doctor
       tally doctor --replay --json
+      tally doctor --conformance abcd-efgh-ijkl --recording
     """
+    if room is not None:
+        sys.exit(_conformance(again, room, recording, end_session, start_without_session, report, yes, as_json))
+    if recording or end_session or start_without_session or report is not None or yes:
+        raise click.UsageError(
+            "--recording, --end-session, --start-without-session, --report and --yes need --conformance"
+        )
     findings: list[Finding] = []
     for finding in _findings(_fold_again if again else None):
         findings.append(finding)
@@ -58,6 +92,27 @@ def doctor(again: bool, as_json: bool) -> None:
     else:
         click.echo(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed")
     sys.exit(1 if counts["failed"] else 0)
+
+
+def _conformance(
+    again: bool,
+    room: str,
+    recording: bool,
+    end_session: bool,
+    start_without_session: bool,
+    report: Path | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    from workers.cli.commands.conformance import run_conformance
+    from workers.doctor.conformance.plan import RunOptions
+
+    if again:
+        raise click.UsageError("--replay and --conformance exclude each other")
+    if start_without_session and not end_session:
+        raise click.UsageError("--start-without-session needs --end-session")
+    run_options = RunOptions(recording, end_session, start_without_session)
+    return run_conformance(room, run_options, is_confirmed=yes, report_path=report, as_json=as_json)
 
 
 def _as_json(finding: Finding) -> dict[str, str | None]:
@@ -78,7 +133,7 @@ def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
     except context.CommandError as error:
         yield failed("settings", error.message, "fix it in the environment or .env")
         return
-    settings = sandbox_settings or _as_they_are(local_settings)
+    settings = sandbox_settings or context.as_they_are(local_settings)
     secrets = known_secrets(settings)
     findings = chain(
         check_running(product, why_not, shell_settings),
@@ -98,17 +153,6 @@ def _fold_again(client: "Client") -> Finding:
     configure("doctor", "text")  # poison events are logged on stderr
     with progress_bar(journal_length(client), "replaying") as progress:
         return check_replay(client, progress=progress)
-
-
-def _as_they_are(settings: Settings) -> Settings:
-    """Add the store running here and the stored webhook token, if any; generates nothing."""
-    run = context.running_product(settings)
-    if settings.redis_url is None and run and run.get("store"):
-        settings = replace(settings, redis_url=str(run["store"]))
-    token_file = settings.data_dir / WEBHOOK_TOKEN_FILE
-    if settings.webhook_token is None and settings.public_url is not None and token_file.is_file():
-        settings = replace(settings, webhook_token=token_file.read_text("ascii").strip())
-    return settings
 
 
 def _print(finding: Finding) -> None:

@@ -31,20 +31,20 @@ def webhook_rows(observations: Observations) -> Iterator[Row]:
         return
     output = observations.output
     expected = kinds_of(output)
-    ours = [webhook for webhook in observations.webhooks if _output_of(webhook) is output]
-    yield _arrival(output, expected, ours)
-    if not ours:
+    stream_webhooks = [webhook for webhook in observations.webhooks if _output_of(webhook) is output]
+    yield _arrival(output, expected, stream_webhooks)
+    if not stream_webhooks:
         return
-    yield _order(output, expected, ours)
-    yield _repeats(output, ours)
-    yield _ids(observations, ours)
+    yield _order(output, expected, stream_webhooks)
+    yield _repeats(output, stream_webhooks)
+    yield _ids(observations, stream_webhooks)
     if output is Output.HLS:
-        yield _urls(observations, ours)
-        yield _delay(output, ours, "hls-started", "hls-playable", PLAYABLE_MAX_S)
+        yield _urls(observations, stream_webhooks)
+        yield _delay(output, stream_webhooks, "hls-started", "hls-playable", PLAYABLE_MAX_S)
     if output is Output.RECORDING:
-        yield _file(output, ours)
+        yield _file(output, stream_webhooks)
     prefix = expected[-1].rpartition("-")[0]
-    yield _delay(output, ours, f"{prefix}-stopping", f"{prefix}-stopped", STOPPED_MAX_S)
+    yield _delay(output, stream_webhooks, f"{prefix}-stopping", f"{prefix}-stopped", STOPPED_MAX_S)
 
 
 def session_end_rows(observations: Observations) -> Iterator[Row]:

@@ -102,8 +102,8 @@ def test_the_running_stream_is_to_be_shown_under_its_id(shown: Any, result: Resu
 
 
 def test_the_running_stream_is_compared_with_the_newest_start() -> None:
-    answers = {"start": ApiAnswer(200, OTHER_STREAM), "start_again": STARTED}
-    table = rows(**answers, active_running=ApiAnswer(200, {"data": RUNNING}))
+    restarted: Any = {"start": ApiAnswer(200, OTHER_STREAM), "start_again": STARTED}
+    table = rows(**restarted, active_running=ApiAnswer(200, {"data": RUNNING}))
     assert table["active-running"].result is Result.AS_ASSUMED
 
 
@@ -139,7 +139,8 @@ def test_a_recording_is_to_be_listed_with_its_file(row: Any, result: Result) -> 
     ("status", "result"), [(400, Result.AS_ASSUMED), (404, Result.AS_ASSUMED), (200, Result.DIFFERS)]
 )
 def test_ends_at_wrong_moments_are_to_be_refused(step: str, status: int, result: Result) -> None:
-    assert rows(**{step: ApiAnswer(status, None)})[step.replace("_", "-")].result is result
+    answers: Any = {step: ApiAnswer(status, None)}
+    assert rows(**answers)[step.replace("_", "-")].result is result
 
 
 def test_videosdks_record_of_webhooks_is_quoted() -> None:
