@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from tests.support.polling import scaled_limit, wait_until
 from tests.support.web_client import ROOM, fold_all
 from webhook_app.domain.control.call import CallState
 from webhook_app.domain.events import Source
+from webhook_app.domain.outputs import Output
+from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.store import codec, keys
 from webhook_app.store.calls import TOO_OLD_MS as GIVEN_UP_AFTER_MS
 from webhook_app.store.calls import Calls, MarkResult
@@ -199,6 +202,22 @@ def test_a_start_carries_its_options_and_the_webhook_url(client: Client, stub: A
     harness.work()
     sent = {"roomId": ROOM, "webhookUrl": "https://tally.example/webhooks/videosdk/tok"}
     assert stub.posts() == [("/v2/hls/start", start | sent)]
+
+
+@pytest.mark.parametrize(
+    ("output", "path", "sent"),
+    [
+        (Output.RECORDING, "recordings", {"webhookUrl": "https://tally.example/hook"}),
+        (Output.RTMP, "livestreams", {}),
+    ],
+)
+def test_only_a_start_that_takes_a_webhook_url_carries_one(
+    stub: Any, output: Output, path: str, sent: dict[str, str]
+) -> None:
+    videosdk = VideoSDK(stub.url, Token("key", "a-secret-of-at-least-thirty-two-bytes"))
+    url = "https://tally.example/hook"
+    videosdk.start(ROOM, output, {}, webhook_url=url, deadline=time.monotonic() + 60)
+    assert stub.posts() == [(f"/v2/{path}/start", {"roomId": ROOM, **sent})]
 
 
 def test_a_webhook_url_in_the_options_is_kept(client: Client, stub: Any) -> None:

@@ -16,7 +16,7 @@ from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.providers.videosdk.answers import MESSAGE_MAX_CHARS
 from webhook_app.providers.videosdk.answers import ApiAnswer as ApiAnswer
-from webhook_app.providers.videosdk.output_bodies import PATHS
+from webhook_app.providers.videosdk.output_bodies import PATHS, TAKES_WEBHOOK_URL
 from webhook_app.text.lenient_json import decode_leniently
 
 TOKEN_LIFE_S = 600
@@ -74,9 +74,10 @@ class VideoSDK:
     ) -> ApiAnswer:
         """`POST /v2/hls/start`, `/v2/recordings/start`, `/v2/livestreams/start`; never to be repeated blindly.
 
-        `webhook_url` is used unless the body names one.
+        `webhook_url` is used unless the body names one, where VideoSDK documents that a start takes one.
         """
-        options = body if webhook_url is None else {"webhookUrl": webhook_url, **body}
+        takes_url = webhook_url is not None and output in TAKES_WEBHOOK_URL
+        options = {"webhookUrl": webhook_url, **body} if takes_url else body
         return self._request("POST", f"{PATHS[output]}/start", {**options, "roomId": room_id}, deadline=deadline)
 
     def end(self, room_id: str, output: Output, videosdk_id: str | None, *, deadline: float) -> ApiAnswer:

@@ -8,6 +8,9 @@ from webhook_app.domain.outputs import Output
 # Where VideoSDK's REST API has each output.
 PATHS: Mapping[Output, str] = {Output.HLS: "/hls", Output.RECORDING: "/recordings", Output.RTMP: "/livestreams"}
 
+# Whose starts take `webhookUrl`. RTMP's webhooks go only where the room was registered with.
+TAKES_WEBHOOK_URL = frozenset({Output.HLS, Output.RECORDING})
+
 # VideoSDK wants a layout in every start of RTMP; these are its own defaults elsewhere.
 DEFAULT_CONFIG: Mapping[str, Any] = {"layout": {"type": "GRID", "priority": "SPEAKER"}}
 
