@@ -1,9 +1,11 @@
-"""Tally lamps: the state of a room as a colour, a shape and a word."""
+"""Tally lamps: the state of a room and of each of its outputs as a colour, a shape and a word."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.streams.machine import StreamState
 
@@ -18,14 +20,21 @@ class Lamp(StrEnum):
     OFF = "off"
 
 
-LATE = "late"  # a filter: rooms that are late may have any lamp
-LABELS = {
+# Filters beside the lamps: rooms that are late, or recording, may have any lamp.
+LATE = "late"
+RECORDING = "recording"
+LABELS: Mapping[Lamp, str] = {
     Lamp.ON: "ON AIR",
     Lamp.FAILED: "FAILED",
     Lamp.SOON: "STARTING",
     Lamp.ARMED: "ARMED",
     Lamp.OFF: "OFF",
 }
+# The outputs that the tally lamp stands for: viewers can see these.
+ON_AIR_OUTPUTS = (Output.HLS, Output.RTMP)
+# What the lamp of another output says beside its name while it is not simply on.
+_BADGE_WORDS: Mapping[Lamp, str] = {Lamp.ON: "", Lamp.FAILED: "failed", Lamp.SOON: "starting", Lamp.ARMED: "armed"}
+_BADGE_NAMES: Mapping[Output, str] = {Output.HLS: "HLS", Output.RECORDING: "REC", Output.RTMP: "RTMP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +46,28 @@ class LampView:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """The lamp of a recording or an RTMP stream, shown beside the tally lamp: `REC`, `REC failed`."""
+
+    output: Output
+    lamp: Lamp
+    name: str
+    note: str
+    is_late: bool
+
+
 def lamp_of(room: Room) -> Lamp:
-    """Return the lamp of a room: on from started until stopped or failed, amber while starting or armed."""
+    """Return the tally lamp of a room: the first that applies to HLS or RTMP of on, starting, armed, failed."""
+    lamps = {output_lamp(view) for view in _views(room, ON_AIR_OUTPUTS)}
+    return next(lamp for lamp in (Lamp.ON, Lamp.SOON, Lamp.ARMED, Lamp.FAILED, Lamp.OFF) if lamp in lamps)
+
+
+def output_lamp(room: Room) -> Lamp:
+    """Return the lamp of the output from which the room is seen.
+
+    On from started until stopped or failed, amber while starting or armed.
+    """
     if room.on_air:
         return Lamp.ON
     stream = room.shown_stream
@@ -56,11 +85,15 @@ def lamp_of(room: Room) -> Lamp:
 
 
 def urgency(room: Room) -> int:
-    """Return the sort key of a room on the wall: the lower, the more urgent.
+    """Return the sort key of a room on the wall, that of its most urgent output: the lower, the more urgent.
 
     Failed, late, starting after a refusal, starting, armed; then on air, then off.
     """
-    lamp = lamp_of(room)
+    return min(_output_urgency(view) for view in _views(room, room.outputs))
+
+
+def _output_urgency(room: Room) -> int:
+    lamp = output_lamp(room)
     if lamp is Lamp.FAILED:
         return 0
     if room.late_since is not None:
@@ -71,22 +104,54 @@ def urgency(room: Room) -> int:
 
 
 def lamp_view(room: Room) -> LampView:
-    """Return the lamp of a room with its label and note."""
-    lamp, stream = lamp_of(room), room.shown_stream
-    note = ""
+    """Return the tally lamp of a room with its label and note."""
+    lamp = lamp_of(room)
+    views = [view for view in _views(room, ON_AIR_OUTPUTS) if output_lamp(view) is lamp]
+    return LampView(lamp, LABELS[lamp], _note(views[0], lamp) if views else "")
+
+
+def badges_of(room: Room) -> list[Badge]:
+    """Return the badges of a room's recording and RTMP stream, of those that are not off."""
+    badges = []
+    for view in _views(room, room.outputs):
+        lamp, is_late = output_lamp(view), view.late_since is not None
+        if view.output is not Output.HLS and (lamp is not Lamp.OFF or is_late):
+            badges.append(badge_of(view))
+    return badges
+
+
+def badge_of(room: Room) -> Badge:
+    """Return the badge of the output from which the room is seen."""
+    lamp, is_late = output_lamp(room), room.late_since is not None
+    words = [_BADGE_WORDS.get(lamp, "off" if not is_late else ""), "late" if is_late else ""]
+    stream = room.shown_stream
+    if lamp is Lamp.ON and stream is not None and stream.state is StreamState.STOPPING:
+        words.append("stopping")
+    note = ", ".join(word for word in words if word)
+    return Badge(room.output, lamp, _BADGE_NAMES[room.output], note, is_late)
+
+
+def _views(room: Room, outputs: tuple[Output, ...]) -> Iterator[Room]:
+    """The room as those of the outputs see it of which anything is kept."""
+    return (room.seen_from(output) for output in outputs if output in room.outputs)
+
+
+def _note(room: Room, lamp: Lamp) -> str:
+    """The note beside the lamp of the output from which the room is seen."""
+    stream = room.shown_stream
     if lamp is Lamp.ON and stream is not None:
-        note = stream.state.value
-    elif lamp is Lamp.ARMED:
-        note = "waiting for someone to join"
-    elif lamp is Lamp.SOON and (stream is None or stream.state is not StreamState.STARTING):
-        note = "retrying" if _is_retrying(room) and room.control.call is None else "requesting start"
-    elif lamp is Lamp.OFF and stream is None:
-        note = "no stream yet"
-    return LampView(lamp, LABELS[lamp], note)
+        return stream.state.value if room.output is Output.HLS else "by RTMP"
+    if lamp is Lamp.ARMED:
+        return "waiting for someone to join"
+    if lamp is Lamp.SOON and (stream is None or stream.state is not StreamState.STARTING):
+        return "retrying" if _is_retrying(room) and room.control.call is None else "requesting start"
+    if lamp is Lamp.OFF and stream is None:
+        return "no stream yet"
+    return ""
 
 
 def _is_retrying(room: Room) -> bool:
-    """Whether the room should be on air, and a failed start is being retried."""
+    """Whether the output should be on, and a failed start is being retried."""
     desired = room.desired
     return (
         desired is not None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from webhook_app.domain.delivery.delivery import delivery_id
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.reasons import UNEVENTFUL
 from webhook_app.store.queries.paging import encode_cursor
 from webhook_app.usecases.call_views import call_views, load_calls
@@ -68,7 +69,8 @@ def _cursor_at(event_id: str) -> str:
 def _finding(item: Mapping[str, Any]) -> str:
     """The result of a probe in a few words; the effect of any other event."""
     data = item["data"]
-    if item["source"] != "probe" or not data.get("reached"):
+    is_of_hls = (item["answers"] or {}).get("output", Output.HLS) == Output.HLS
+    if item["source"] != "probe" or not data.get("reached") or not is_of_hls:
         return str(item["effect"] or "")
     if isinstance(data.get("active"), Mapping):
         return "on air"

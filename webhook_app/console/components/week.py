@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from webhook_app.console.components.lamps import ON_AIR_OUTPUTS
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.broadcast_results import WindowNotice, match_notices
@@ -150,7 +151,8 @@ def _window_notices(context: AppContext, room_id: str, now: int) -> list[WindowN
 
 
 def _streams(context: AppContext, room_id: str) -> list[Stream]:
-    return newest_streams(context.client, room_id, STREAMS_MAX)[::-1]
+    newest = newest_streams(context.client, room_id, STREAMS_MAX)
+    return [stream for stream in reversed(newest) if stream.output in ON_AIR_OUTPUTS]
 
 
 def _seen_since(stream: Stream, since: int) -> bool:

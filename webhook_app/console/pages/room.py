@@ -4,13 +4,14 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from webhook_app.console.components.output_cards import OUTPUT_TITLES, window_view
 from webhook_app.console.components.state_diagram import diagram
 from webhook_app.console.components.timeline import deliveries_of, room_timeline
 from webhook_app.console.context import ConsoleContext, live_part, page
 from webhook_app.console.pages.wall import tile
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
-from webhook_app.domain.schedules.broadcasts import why_off_air
 from webhook_app.domain.views import occurrence_view, stream_view
 from webhook_app.store.queries.streams import newest_streams
 from webhook_app.usecases.context import AppContext
@@ -58,20 +59,18 @@ def _page_values(console: ConsoleContext, room_id: str) -> dict[str, Any]:
     room_id, room = resolved.room_id, resolved.state or Room(resolved.room_id)
     cursor, each = request.args.get("cursor") or None, "each" in request.args
     timeline = room_timeline(context, room_id, cursor=cursor, limit=TIMELINE_SHOWN, each=each)
-    window, view = room.schedule.window, tile(room, config, now)
+    view = tile(room, config, now)
+    runs = _runs(context, room, config, now)
     return {
         "room": view,
+        "outputs": view["other_outputs"],
+        "output_titles": OUTPUT_TITLES,
+        "several_outputs": any(run["output"] != Output.HLS for run in runs),
         "diagram": diagram(room.shown_stream),
-        "runs": _runs(context, room, config, now),
+        "runs": runs,
         "configured": resolved.configured,
         "rules": config.about(room_id),
-        "window": None
-        if window is None
-        else {
-            "rules": window.rules,
-            "closes_at": None if window.endless else window.closes_at,
-            "paused_because": None if window.suppressed is None else why_off_air(room, window, config.settings).text,
-        },
+        "window": window_view(room, config),
         "next_window": None
         if room.schedule.next_window is None
         else occurrence_view(room_id, room.schedule.next_window, room_name=config.room_name(room_id)),

@@ -5,12 +5,21 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhook_app.console.components.lamps import LATE, Lamp, lamp_of, lamp_view, urgency
+from webhook_app.console.components.lamps import (
+    LATE,
+    RECORDING,
+    Lamp,
+    badges_of,
+    lamp_of,
+    lamp_view,
+    output_lamp,
+    urgency,
+)
+from webhook_app.console.components.output_cards import ACTIVE, output_cards, status_of
 from webhook_app.console.context import FILTER_MAX_CHARS, ConsoleContext, live_part, page, page_of
-from webhook_app.domain.explanations import code_text
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
-from webhook_app.domain.schedules.broadcasts import why_off_air
 from webhook_app.domain.views import room_view
 from webhook_app.store.queries.rooms import count_rooms
 from webhook_app.usecases.delivery_views import all_deliveries_page
@@ -51,17 +60,20 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
 def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
     """Return what a tile of the wall shows of a room."""
     view = room_view(room, config, now)
-    stream, refusal = room.shown_stream, room.control.last_refusal
-    return view | {
-        "lamp": lamp_view(room),
-        "because": stream.because if stream is not None and stream.live else None,
-        "operator": room.desires.operator is not None,
-        "waits": None if room.control.waiting_for is None else code_text(room.control.waiting_for),
-        "late_reason": None
-        if room.schedule.window is None or room.late_since is None
-        else why_off_air(room, room.schedule.window, config.settings).text,
-        "refusal": None if refusal is None or not room.control.retries else refusal.text,
-    }
+    cards = output_cards(room, view["outputs"], config)
+    stream = room.shown_stream
+    return (
+        view
+        | status_of(room, config)
+        | {
+            "lamp": lamp_view(room),
+            "badges": badges_of(room),
+            "active": output_lamp(room) in ACTIVE,
+            "started_by": None if stream is None else stream.because,
+            "other_outputs": cards,
+            "late_outputs": [card for card in cards if card["late_since"] is not None],
+        }
+    )
 
 
 def read_list_filter() -> ListFilter:
@@ -69,7 +81,7 @@ def read_list_filter() -> ListFilter:
     number = request.args.get("page", "1")
     state = request.args.get("state", "")
     return ListFilter(
-        state=state if state in {LATE, *Lamp} else "",
+        state=state if state in {LATE, RECORDING, *Lamp} else "",
         group=request.args.get("group", "")[:FILTER_MAX_CHARS],
         q=request.args.get("q", "")[:FILTER_MAX_CHARS].strip(),
         number=int(number) if number.isdecimal() and len(number) < 8 else 1,
@@ -81,10 +93,11 @@ def _page_values(console: ConsoleContext) -> dict[str, Any]:
     config, now = context.state.names(), context.now()
     rooms = console.rooms.all()
     lamps = {room_id: lamp_of(room) for room_id, room in rooms.items()}
-    counts: dict[str, int] = dict.fromkeys((LATE, *Lamp), 0)
+    counts: dict[str, int] = dict.fromkeys((LATE, RECORDING, *Lamp), 0)
     for lamp in lamps.values():
         counts[lamp] += 1
-    counts[LATE] = sum(1 for room in rooms.values() if room.late_since is not None)
+    counts[LATE] = sum(1 for room in rooms.values() if _is_late(room))
+    counts[RECORDING] = sum(1 for room in rooms.values() if room.is_running(Output.RECORDING))
     matching = [room for room in rooms.values() if _matches(room, lamps[room.room_id], config, list_filter)]
     matching.sort(key=lambda room: (urgency(room), _sort_name(room, config).lower(), room.room_id))
     page_rooms, number, pages = page_of(matching, list_filter.number, TILES)
@@ -94,6 +107,7 @@ def _page_values(console: ConsoleContext) -> dict[str, Any]:
         "rooms": [tile(room, config, now) for room in page_rooms],
         "counts": counts,
         "on_air": counts[Lamp.ON],
+        "hls_on_air": sum(1 for room in rooms.values() if room.on_air),
         "max_streams": context.max_streams,
         "total": count_rooms(context.client),
         "number": number,
@@ -120,14 +134,20 @@ def _recent(console: ConsoleContext) -> dict[str, Any]:
     }
 
 
+def _is_late(room: Room) -> bool:
+    return any(room.seen_from(output).late_since is not None for output in room.outputs)
+
+
 def _sort_name(room: Room, config: Config) -> str:
     return config.room_name(room.room_id) or room.room_id
 
 
 def _matches(room: Room, lamp: Lamp, config: Config, list_filter: ListFilter) -> bool:
-    if list_filter.state == LATE and room.late_since is None:
+    if list_filter.state == LATE and not _is_late(room):
         return False
-    if list_filter.state not in ("", LATE, lamp):
+    if list_filter.state == RECORDING and not room.is_running(Output.RECORDING):
+        return False
+    if list_filter.state not in ("", LATE, RECORDING, lamp):
         return False
     named = config.named(room.room_id)
     if list_filter.group and (named is None or list_filter.group not in named.groups):

@@ -1,0 +1,139 @@
+"""The console shows each output of a room, and starts, ends and releases each by itself."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.product import webhook
+from tests.support.scenario import Scenario
+from tests.support.web_client import ROOM, WebClient, append, configure_room, fold_all
+from tests.web.console.test_console import Visitor, ordered
+from webhook_app.console.components.lamps import Lamp, badges_of, lamp_of, urgency
+from webhook_app.domain.events import Source
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry
+
+FILE = "https://cdn.example/run.mp4"
+
+
+@pytest.fixture(scope="module")
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return WebClient(store_url, tmp_path_factory.mktemp("outputs"))
+
+
+@pytest.fixture
+def admin(client: Client, web_client: WebClient) -> Visitor:
+    return Visitor(web_client)
+
+
+def receive(client: Client, *kinds: str, **more: Any) -> None:
+    append(client, *(Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM, **more)) for kind in kinds))
+    fold_all(client)
+
+
+def room_after(*kinds: str) -> Any:
+    scenario = Scenario()
+    scenario.joined("ada")
+    for kind in kinds:
+        scenario.webhook(kind)
+    return scenario.room
+
+
+def test_the_tally_lamp_stands_for_hls_and_rtmp_and_the_recording_has_a_badge() -> None:
+    recording = room_after("recording-started")
+    assert lamp_of(recording) is Lamp.OFF
+    assert [(badge.name, badge.lamp, badge.note) for badge in badges_of(recording)] == [("REC", Lamp.ON, "")]
+    by_rtmp = room_after("livestream-started")
+    assert lamp_of(by_rtmp) is Lamp.ON
+    assert [badge.name for badge in badges_of(by_rtmp)] == ["RTMP"]
+    assert badges_of(room_after("recording-started", "recording-stopped")) == []
+
+
+def test_a_failed_recording_is_as_urgent_as_a_failed_stream() -> None:
+    failed = room_after("hls-started", "hls-playable", "recording-started", "recording-failed")
+    assert urgency(failed) == 0
+    assert [(badge.name, badge.note) for badge in badges_of(failed)] == [("REC", "failed")]
+    assert urgency(room_after("recording-started")) == 5
+
+
+@pytest.mark.parametrize("path", ["/", f"/rooms/{ROOM}"])
+def test_a_room_that_is_recorded_says_so_in_words(client: Client, admin: Visitor, path: str) -> None:
+    receive(client, "session-started", "recording-started")
+    page = admin.page(path)
+    assert 'data-output="recording" data-lamp="on"' in page
+    assert "<b>REC</b>" in page
+    assert 'data-lamp="off"' in page
+
+
+def test_the_wall_is_filtered_by_rooms_that_record(client: Client, admin: Visitor) -> None:
+    receive(client, "session-started", "recording-started")
+    assert f'data-room="{ROOM}"' in admin.page("/?state=recording")
+    receive(client, "recording-stopped")
+    assert f'data-room="{ROOM}"' not in admin.page("/?state=recording")
+
+
+def test_a_room_shows_the_files_of_its_recording(client: Client, admin: Visitor) -> None:
+    receive(client, "session-started", "recording-started")
+    receive(client, "recording-stopped", filePath="recordings/run.mp4", fileUrl=FILE)
+    page = admin.page(f"/rooms/{ROOM}")
+    assert f'<a href="{FILE}" rel="noreferrer">recordings/run.mp4</a>' in page
+    assert "Recent streams" not in page or "Recording" in page
+
+
+def test_a_file_in_the_customers_own_storage_is_shown_without_a_link(client: Client, admin: Visitor) -> None:
+    receive(client, "session-started", "recording-started")
+    receive(client, "recording-stopped", filePath="own/run.mp4", fileUrl=None)
+    assert '<span class="mono">own/run.mp4</span>' in admin.page(f"/rooms/{ROOM}")
+
+
+def test_a_room_that_uses_hls_alone_offers_the_other_outputs_to_operators(client: Client, admin: Visitor) -> None:
+    receive(client, "session-started", "hls-started")
+    page = admin.page(f"/rooms/{ROOM}")
+    assert 'id="recording-title"' not in page
+    assert "Start recording" in page
+    assert "Start RTMP stream" in page
+
+
+@pytest.mark.parametrize(
+    ("output", "form", "start"),
+    [
+        ("recording", {"file_format": "webm"}, {"fileFormat": "webm"}),
+        (
+            "rtmp",
+            {"url": "rtmps://a.example/live", "stream_key": "key-1", "quality": "high"},
+            {
+                "config": {"layout": {"type": "GRID", "priority": "SPEAKER"}, "quality": "high"},
+                "streams": [{"url": "rtmps://a.example/live", "stream_key": "key-1"}],
+            },
+        ),
+    ],
+)
+def test_an_output_is_started_ended_and_released_by_itself(
+    client: Client, admin: Visitor, output: str, form: dict[str, str], start: dict[str, Any]
+) -> None:
+    configure_room(client)
+    assert f'name="output" value="{output}"' in admin.page(f"/rooms/{ROOM}/start?output={output}")
+    admin.after(admin.post(f"/rooms/{ROOM}/start", output=output, **form))
+    admin.after(admin.post(f"/rooms/{ROOM}/end", output=output))
+    admin.after(admin.post(f"/rooms/{ROOM}/release", output=output))
+    commands = ordered(client)
+    assert [(kind, data["output"]) for kind, _, data in commands] == [
+        ("start", output),
+        ("end", output),
+        ("release", output),
+    ]
+    if output == "recording":
+        assert commands[0][2]["start"] == start
+
+
+def test_an_rtmp_stream_without_a_destination_is_refused_with_what_is_missing(client: Client, admin: Visitor) -> None:
+    configure_room(client)
+    assert "where to send it" in admin.after(admin.post(f"/rooms/{ROOM}/start", output="rtmp"))
+    assert ordered(client) == []
+
+
+def test_an_unknown_output_is_refused(client: Client, admin: Visitor) -> None:
+    configure_room(client)
+    answer = admin.get(f"/rooms/{ROOM}/start?output=video")
+    assert answer.status_code == 422
+    assert "hls, recording, rtmp" in answer.get_data(as_text=True)

@@ -1,0 +1,86 @@
+"""What a page shows of each output of a room: lamp, stream, files, target, what it waits for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webhook_app.console.components.lamps import Lamp, badge_of
+from webhook_app.domain.explanations import code_text
+from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
+from webhook_app.domain.room import Room
+from webhook_app.domain.rules.config import Config
+from webhook_app.domain.schedules.broadcasts import why_off_air
+from webhook_app.domain.times import maybe_rfc3339
+from webhook_app.masking.masking import masked
+
+OUTPUT_TITLES = {Output.HLS: "Stream", Output.RECORDING: "Recording", Output.RTMP: "RTMP stream"}
+# How a sentence names the output: "Start the recording of main-hall?"
+OUTPUT_NAMES = {Output.HLS: "stream", Output.RECORDING: "recording", Output.RTMP: "RTMP stream"}
+ACTIVE = frozenset({Lamp.ON, Lamp.SOON, Lamp.ARMED})
+
+
+def status_of(room: Room, config: Config) -> dict[str, Any]:
+    """Return why the output from which the room is seen is as it is: its cause, what it waits for, refusals."""
+    stream, refusal, window = room.shown_stream, room.control.last_refusal, room.schedule.window
+    return {
+        "because": stream.because if stream is not None and stream.live else None,
+        "operator": room.desires.operator is not None,
+        "waits": None if room.control.waiting_for is None else code_text(room.control.waiting_for),
+        "late_since": maybe_rfc3339(room.late_since),
+        "late_reason": None
+        if window is None or room.late_since is None
+        else why_off_air(room, window, config.settings).text,
+        "refusal": None if refusal is None or not room.control.retries else refusal.text,
+    }
+
+
+def output_cards(room: Room, shown: Mapping[str, Any], config: Config) -> list[dict[str, Any]]:
+    """Return the recording and the RTMP stream of a room, with all that a page shows of each.
+
+    `shown` are the outputs of the room's view.
+    """
+    return [output_card(room, output, shown, config) for output in OTHER_OUTPUTS]
+
+
+def output_card(room: Room, output: Output, shown: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """Return one output of a room, of any kind."""
+    return _card(room.seen_from(output), shown[output.value], config)
+
+
+def _card(room: Room, shown: dict[str, Any], config: Config) -> dict[str, Any]:
+    window, stream, desired, badge = room.schedule.window, room.shown_stream, room.desired, badge_of(room)
+    return (
+        shown
+        | status_of(room, config)
+        | {
+            "output": room.output.value,
+            "title": OUTPUT_TITLES[room.output],
+            "name": OUTPUT_NAMES[room.output],
+            "badge": badge,
+            "started_by": None if stream is None else stream.because,
+            "used": stream is not None or desired is not None or window is not None or badge.lamp in ACTIVE,
+            "active": badge.lamp in ACTIVE,
+            "destinations": _destinations(room),
+            "window": window_view(room, config),
+        }
+    )
+
+
+def window_view(room: Room, config: Config) -> dict[str, Any] | None:
+    """Return the open window of the output from which the room is seen, and why it is left off in it."""
+    window = room.schedule.window
+    if window is None:
+        return None
+    return {
+        "rules": window.rules,
+        "closes_at": None if window.endless else window.closes_at,
+        "paused_because": None if window.suppressed is None else why_off_air(room, window, config.settings).text,
+    }
+
+
+def _destinations(room: Room) -> list[str]:
+    """Where an RTMP stream is sent that is desired, without its keys."""
+    desired = room.desired
+    if room.output is not Output.RTMP or desired is None:
+        return []
+    streams = desired.start.get("streams") or ()
+    return [masked(str(stream.get("url"))) for stream in streams]
