@@ -69,7 +69,7 @@ def differences(client: Client, refolded: Refolded) -> list[str]:
         streams = {name: run for name, run in streams.items() if name in refolded.streams}
         calls = {name: call for name, call in calls.items() if name in refolded.calls}
     rooms = world.rooms
-    timers = {f"{room_id}|{name}": due for room_id, room in rooms.items() for name, due in room.timers.items()}
+    timers = {f"{room_id}|{name}": due for room_id, room in rooms.items() for name, due in room.all_timers.items()}
     timers |= {
         f"|alarm:{name}": alarm.clears_at
         for name, alarm in world.alarms.items()
