@@ -128,9 +128,7 @@ def _settle_by_list(context: StepContext, call: Call, probe: ProbeResult) -> Non
             _close_as_succeeded(context, call, Reason.END_TOOK_EFFECT)
         elif call.refusal is not None and not has_effect:
             _close_as_succeeded(context, call, Reason.END_NOT_NEEDED)
-            end_stream(
-                context, target, Reason.STREAM_INFERRED, by=EndedBy.INFERRED, before=target.state, after="stopped"
-            )
+            end_stream(context, target, Reason.STREAM_NOT_RUNNING, by=EndedBy.INFERRED)
         else:
             close_call(context, replace(call, state=CallState.REFUSED if call.refusal else CallState.UNKNOWN))
             forget_end_call(context, call)
