@@ -186,8 +186,8 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
     9. Update the room's alarms.
     10. Finish: advance the room's sequence, and record the event's effects.
 
-    Stages 5 to 8 are skipped when nothing has changed in the room. Stages 2, 5, 6, 8 and 9 run for each output of
-    which the room keeps anything, HLS first; the event of stage 1 is one output's, or the room's.
+    Stages 4 to 8, and the `when` of stage 3, are skipped when nothing has changed in the room. Stages 2, 5, 6, 8 and 9
+    run for each output of which the room keeps anything, HLS first; the event of stage 1 is an output's, or the room's.
     """
     room = state.rooms.get(room_id) or Room(room_id)
     context = StepContext(state, event, room, outcome)

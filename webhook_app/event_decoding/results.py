@@ -52,7 +52,7 @@ def decode_probe_result(data: JSON, translator: Translator) -> ProbeResult:
     """The result of a probe."""
     return ProbeResult(
         call_id=data.get("call_id"),
-        reached=bool(data.get("reached")),
+        understood=bool(data.get("reached")),
         asked_id=str(data.get("asked_id") or BEGINNING),
         asked_at=int(data.get("asked_at") or 0),
         status=translator.status(_whole(data.get("status"))),

@@ -34,7 +34,7 @@ class Answer(Protocol):
 
     @property
     def lists_nothing(self) -> bool:
-        """Whether the vendor refuses to list all streams, and will later."""
+        """Whether the vendor refuses the list for good, not just for now."""
         ...
 
     @property

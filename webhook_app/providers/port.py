@@ -37,9 +37,9 @@ class MalformedSignatureError(ValueError):
 class SignatureCheck(Enum):
     """The result of checking a webhook's signature."""
 
-    VALID = "good"
-    INVALID = "wrong"
-    UNDECIDED = "undecided"  # the vendor's newest key cannot be fetched now
+    VALID = "valid"
+    INVALID = "invalid"
+    UNDECIDED = "undecided"  # the newest key is being fetched, or could not be
 
 
 class WebhookVerifier(Protocol):

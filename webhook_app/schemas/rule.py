@@ -54,8 +54,8 @@ class RuleSchema(Schema):
             errors |= form.errors(data)
         takes_action = all(form.takes_action for form in formats.values())
         has_event = any(form.has_event for form in formats.values())
-        if not takes_action and "do" in data:
-            errors["do"] = ["a schedule takes no `do`: it starts when a window opens and ends when it closes"]
+        for form in formats.values():
+            errors |= {name: [error] for name, error in form.action_errors.items() if name in data}
         if takes_action and "do" not in data:
             errors["do"] = ["is missing: start, end or notify"]
         for kind, form in FORMATS.items():
@@ -66,8 +66,6 @@ class RuleSchema(Schema):
             errors["message"] = ["`message` goes with `do: notify`"]
         if takes_action and data.get("do") not in ("start", "end") and "output" in data:
             errors["output"] = ["`output` goes with `do: start` or `do: end`"]
-        if not takes_action and "output" in data:
-            errors["output"] = ["a schedule takes `outputs`, a list"]
         errors = body_errors(data, _started(data, takes_action=takes_action)) | errors
         if "message" in data:
             errors |= _message_errors(data["message"], with_event=has_event)
@@ -97,7 +95,8 @@ def _message_errors(message: str, *, with_event: bool) -> dict[str, list[str]]:
                     continue
                 condition = compile_condition(expression)
                 if condition.uses_event and not with_event:
-                    return {"message": ["`event` is available with `on` only"]}
+                    kinds = " or ".join(f"`{kind}`" for kind, form in FORMATS.items() if form.has_event)
+                    return {"message": [f"`event` is available with {kinds} only"]}
                 check_message_part(condition, room_shapes(), with_event=with_event)
     except ValueError as error:
         return {"message": [str(error)]}

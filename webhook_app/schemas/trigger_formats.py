@@ -1,7 +1,7 @@
 """How users write each kind of trigger in a rule, how it is journaled, and how the API shows it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
@@ -41,7 +41,8 @@ class TriggerFormat:
     not fit together in a rule with this trigger, whose fields are valid by themselves. `decode` reads the trigger from
     the checked form, which the journal keeps, and `view` gives it as users write it.
 
-    `takes_action`: a rule with it says what to `do`. `has_event`: its conditions and messages may use the event.
+    `action_errors`: why a rule with it takes no `do` and no `output`; empty when the rule says what to `do`.
+    `has_event`: its conditions and messages may use the event.
     """
 
     hint: str
@@ -50,8 +51,13 @@ class TriggerFormat:
     decode: Callable[[Mapping[str, Any]], Trigger]
     view: Callable[[Any], dict[str, Any]]
     own_fields: tuple[str, ...] = ()
-    takes_action: bool = True
+    action_errors: Mapping[str, str] = field(default_factory=dict)
     has_event: bool = False
+
+    @property
+    def takes_action(self) -> bool:
+        """Whether a rule with it says what to `do`."""
+        return not self.action_errors
 
     @property
     def field_names(self) -> set[str]:
@@ -172,7 +178,10 @@ FORMATS: Mapping[TriggerKind, TriggerFormat] = {
         errors=_schedule_errors,
         decode=_decode_schedule_trigger,
         view=_schedule_view,
-        takes_action=False,
+        action_errors={
+            "do": "a schedule takes no `do`: it starts when a window opens and ends when it closes",
+            "output": "a schedule takes `outputs`, a list",
+        },
     ),
     TriggerKind.EVENT: TriggerFormat(
         hint="`on` (a type)",

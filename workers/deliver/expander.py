@@ -20,7 +20,8 @@ from workers.deliver.subscriber_cache import SubscriberCache
 from workers.deliver.subscriber_queue import LeasedDelivery, SubscriberQueue
 from workers.deliver.transitions import new_delivery
 
-PARKED = -1  # free slots of a subscriber that has as much leased as it may
+# Sent instead of 0 when the subscriber already holds its maximum: the store looks at it again after the parking time.
+PARKED = -1
 
 Queues = Mapping[str, SubscriberQueue]
 
@@ -59,7 +60,9 @@ class Expander:
         self._cursor = None
 
     async def expand(self, block_ms: int | None = None) -> int:
-        """Expand one batch; waits for an entry when `block_ms` is given. Returns how many entries it took.
+        """Expand one batch; waits for an entry when `block_ms` is given. Returns how many entries it tried.
+
+        They are read again when another process has moved the cursor meanwhile.
 
         1. Read the entries after the cursor.
         2. Make the deliveries of as many of them as one batch may hold.
@@ -114,6 +117,7 @@ class Expander:
         return True
 
     async def _expand_in_store(self, expansion: Expansion) -> Sequence[ExpandResult] | None:
+        # New notices go first: claims and settlements wait while a small batch is written.
         if len(expansion.deliveries) <= self._limits.small_batch:
             self._signals.store_free.clear()
         try:
@@ -125,7 +129,7 @@ class Expander:
         """The entries that are expanded at once, and their deliveries."""
         batch_entries: list[OutboxEntry] = []
         deliveries: list[Delivery] = []
-        until = monotonic() + self._limits.expand_spell_s
+        until = monotonic() + self._limits.expand_max_s
         for entry in entries:
             deliveries += self._deliveries_of(entry)
             batch_entries.append(entry)
@@ -139,7 +143,7 @@ class Expander:
         return [new_delivery(subscriber, entry) for subscriber in self._subscribers.matching(entry.notice)]
 
     def _pieces(self, batch: _Batch, queues: Queues, before: str) -> list[tuple[Sequence[Delivery], str]]:
-        """The deliveries as they are written, each piece with the cursor after it.
+        """Split the batch into one or two writes, each with the cursor to set afterwards.
 
         A few healthy subscribers do not wait for many unhealthy ones: they come first, and the cursor stays. After a
         crash in between, existing deliveries are not created twice.
@@ -153,6 +157,8 @@ class Expander:
         return [(batch.deliveries, after)]
 
     def _free_slots(self, queue: SubscriberQueue) -> int:
+        # Only claims count against a rate limit, so nothing is leased here to a subscriber that has one. An observing
+        # copy sends nothing.
         if queue.subscriber.rate_limit is not None or self._is_observing:
             return 0
         return self._dispatcher.free_slots_of(queue) or PARKED

@@ -35,7 +35,7 @@ class DeliveryLimits:
     """Sizes of batches, and times.
 
     - Expanding: `expand_notices` notices are read at once, expanded to about `expand_deliveries` deliveries, or for as
-      long as `expand_spell_s`, which is how long the event loop may be kept from everything else. A batch of at most
+      long as `expand_max_s`, which is how long the event loop may be kept from everything else. A batch of at most
       `small_batch` deliveries is written without competing claims and settlements. When the outbox is long, expanding
       pauses for up to `pressure_max_s` while healthy subscribers have more than they can take.
     - Claiming: `claim_max` deliveries at once, `claim_healthy` of a subscriber that succeeded last.
@@ -48,7 +48,7 @@ class DeliveryLimits:
     dispatch: DispatchLimits = field(default_factory=DispatchLimits)
     expand_notices: int = 200
     expand_deliveries: int = 2_000
-    expand_spell_s: float = 0.02
+    expand_max_s: float = 0.02
     small_batch: int = 64
     pressure_max_s: float = 0.25
     pressure_poll_s: float = 0.005

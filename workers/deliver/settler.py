@@ -58,7 +58,7 @@ class Settler:
     def count_success(self, subscriber_id: str, lag_ms: int) -> None:
         """Count an attempt that succeeded, `lag_ms` after its notice."""
         stats = self._stats_of(subscriber_id)
-        stats.answered += 1
+        stats.succeeded += 1
         stats.lag_ms += lag_ms
         self._lags_ms.append(lag_ms)
 

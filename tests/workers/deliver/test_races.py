@@ -151,7 +151,7 @@ def test_a_manual_retry_of_a_delivery_in_flight_ends_as_one_delivery(harness: De
     DeliveryRecords(harness.client).make_due_now(first.delivery, now=now_ms())
     [second] = claim(store_url).claims
     assert first.delivery == second.delivery
-    settle(store_url, replace(second.delivery, state=DeliveryState.DELIVERED, next_attempt_at=None), answered=1)
+    settle(store_url, replace(second.delivery, state=DeliveryState.DELIVERED, next_attempt_at=None), succeeded=1)
     settle(store_url, replace(first.delivery, next_attempt_at=now_ms() + 5_000), failed=1, failure_score=1)
     indexes_are_true(harness)
     harness.endpoint.answers["/tv"] = [200]

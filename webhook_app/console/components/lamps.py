@@ -15,25 +15,25 @@ class Lamp(StrEnum):
 
     ON = "on"
     FAILED = "failed"
-    SOON = "soon"
+    STARTING = "soon"  # in URLs of the wall
     ARMED = "armed"
     OFF = "off"
 
 
-# Filters beside the lamps: rooms that are late, or recording, may have any lamp.
+# Not lamps: the wall's filters for rooms that are late, or recording.
 LATE = "late"
 RECORDING = "recording"
 LABELS: Mapping[Lamp, str] = {
     Lamp.ON: "ON AIR",
     Lamp.FAILED: "FAILED",
-    Lamp.SOON: "STARTING",
+    Lamp.STARTING: "STARTING",
     Lamp.ARMED: "ARMED",
     Lamp.OFF: "OFF",
 }
 # The outputs that the tally lamp stands for: viewers can see these.
 ON_AIR_OUTPUTS = (Output.HLS, Output.RTMP)
 # What the lamp of another output says beside its name while it is not simply on.
-_BADGE_WORDS: Mapping[Lamp, str] = {Lamp.ON: "", Lamp.FAILED: "failed", Lamp.SOON: "starting", Lamp.ARMED: "armed"}
+_BADGE_WORDS: Mapping[Lamp, str] = {Lamp.ON: "", Lamp.FAILED: "failed", Lamp.STARTING: "starting", Lamp.ARMED: "armed"}
 _BADGE_NAMES: Mapping[Output, str] = {Output.HLS: "HLS", Output.RECORDING: "REC", Output.RTMP: "RTMP"}
 
 
@@ -60,23 +60,23 @@ class Badge:
 def lamp_of(room: Room) -> Lamp:
     """Return the tally lamp of a room: the first that applies to HLS or RTMP of on, starting, armed, failed."""
     lamps = {output_lamp(view) for view in _views(room, ON_AIR_OUTPUTS)}
-    return next(lamp for lamp in (Lamp.ON, Lamp.SOON, Lamp.ARMED, Lamp.FAILED, Lamp.OFF) if lamp in lamps)
+    return next(lamp for lamp in (Lamp.ON, Lamp.STARTING, Lamp.ARMED, Lamp.FAILED, Lamp.OFF) if lamp in lamps)
 
 
 def output_lamp(room: Room) -> Lamp:
     """Return the lamp of the output from which the room is seen.
 
-    On from started until stopped or failed, amber while starting or armed.
+    On air: red. Starting, start requested or retried, armed: amber. Else failed, or off.
     """
     if room.on_air:
         return Lamp.ON
     stream = room.shown_stream
     if stream is not None and stream.state is StreamState.STARTING:
-        return Lamp.SOON
+        return Lamp.STARTING
     if room.control.call is not None and room.control.call.kind is CallKind.START:
-        return Lamp.SOON
+        return Lamp.STARTING
     if _is_retrying(room):
-        return Lamp.SOON
+        return Lamp.STARTING
     if room.armed:
         return Lamp.ARMED
     if stream is not None and stream.state is StreamState.FAILED:
@@ -98,7 +98,7 @@ def _output_urgency(room: Room) -> int:
         return 0
     if room.late_since is not None:
         return 1
-    if lamp is Lamp.SOON:
+    if lamp is Lamp.STARTING:
         return 2 if room.control.refused_start is not None or room.control.retries else 3
     return {Lamp.ARMED: 4, Lamp.ON: 5}.get(lamp, 6)
 
@@ -143,7 +143,7 @@ def _note(room: Room, lamp: Lamp) -> str:
         return stream.state.value if room.output is Output.HLS else "by RTMP"
     if lamp is Lamp.ARMED:
         return "waiting for someone to join"
-    if lamp is Lamp.SOON and (stream is None or stream.state is not StreamState.STARTING):
+    if lamp is Lamp.STARTING and (stream is None or stream.state is not StreamState.STARTING):
         return "retrying" if _is_retrying(room) and room.control.call is None else "requesting start"
     if lamp is Lamp.OFF and stream is None:
         return "no stream yet"

@@ -15,7 +15,7 @@ from webhook_app.masking.masking import masked
 OUTPUT_TITLES = {Output.HLS: "Stream", Output.RECORDING: "Recording", Output.RTMP: "RTMP stream"}
 # How a sentence names the output: "Start the recording of main-hall?"
 OUTPUT_NAMES = {Output.HLS: "stream", Output.RECORDING: "recording", Output.RTMP: "RTMP stream"}
-ACTIVE = frozenset({Lamp.ON, Lamp.SOON, Lamp.ARMED})
+ACTIVE = frozenset({Lamp.ON, Lamp.STARTING, Lamp.ARMED})
 
 
 def status_of(room: Room, config: Config) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.config import Config, make_config
 from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.rules.rule import Rule
-from webhook_app.domain.rules.triggers import ConditionTrigger
+from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger, Trigger
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.schedules.skips import retain_valid_skips, skips_of
@@ -85,7 +85,7 @@ def apply_file(state: SystemState, outcome: StepOutcome, change: ApplyFile, at: 
     changed = {name for name in old.keys() | rules.keys() if old.get(name) != rules.get(name)}
     count, names = len(names), _with_added_rooms(names, state.config)
     if names != state.config.names:
-        changed |= {name for name, rule in rules.items() if isinstance(rule.trigger, ConditionTrigger)}
+        changed |= {name for name, rule in rules.items() if _depends_on_names(rule.trigger)}
     if not changed and names == state.config.names:
         outcome.record_effect(Reason.FILE_UNCHANGED)
         return set()
@@ -93,6 +93,17 @@ def apply_file(state: SystemState, outcome: StepOutcome, change: ApplyFile, at: 
     outcome.record_effect(Reason.FILE_APPLIED, rules=len(new), rooms=count)
     drop_mistaken_rooms(state, outcome)
     return changed | rules_affected(state.config, outcome.config)
+
+
+def _depends_on_names(trigger: Trigger) -> bool:
+    """Whether a rule is evaluated anew when rooms get other names, which its condition may use."""
+    match trigger:
+        case ConditionTrigger():
+            return True
+        case ScheduleTrigger() | EventTrigger():
+            return False
+        case _ as never:
+            assert_never(never)
 
 
 def _with_added_rooms(names: dict[str, ConfiguredRoom], config: Config) -> dict[str, ConfiguredRoom]:

@@ -103,7 +103,7 @@ def _await_session(context: StepContext) -> None:
 def _probe_found_no_session(context: StepContext) -> bool:
     """Whether this event is the result of a probe for the session; one that it shows has been applied by now."""
     result = context.event.payload
-    if not isinstance(result, ProbeResult) or not result.reached or result.session_unknown:
+    if not isinstance(result, ProbeResult) or not result.understood or result.session_unknown:
         return False
     probe = context.outcome.calls.get(str(result.call_id))
     return probe is not None and probe.probe_request.with_session

@@ -79,7 +79,7 @@ def on_call_overdue(context: StepContext) -> None:
 def settle_unknown_call(context: StepContext, probe: ProbeResult) -> None:
     """Settle the open call by a probe's result, if its outcome is unknown and the probe was sent late enough."""
     call = context.room.control.call
-    if call is None or call.state is not CallState.UNKNOWN or not probe.reached:
+    if call is None or call.state is not CallState.UNKNOWN or not probe.understood:
         return
     if not OUTPUTS[context.output].has_active_lookup:
         _settle_by_list(context, call, probe)

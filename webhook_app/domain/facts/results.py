@@ -159,14 +159,14 @@ class ListedStream:
 class ProbeResult:
     """What a probe found.
 
-    `reached`: the provider answered in a form that we understand. `asked_id` is the journal's last id when the probe
-    was sent, `asked_at` the moment in ms. `active` is the active stream. `session` is None when there is none, or with
-    `session_unknown` when that could not be said. `listed` are the rows of the list that was asked for: that a stream
-    is missing there says nothing.
+    `understood`: the provider answered, in a form that we understand; the journal calls it `reached`. `asked_id` is the
+    journal's last id when the probe was sent, `asked_at` the moment in ms. `active` is the active stream. `session` is
+    None when there is none, or with `session_unknown` when that could not be said. `listed` are the rows of the list
+    that was asked for: that a stream is missing there says nothing.
     """
 
     call_id: str | None
-    reached: bool
+    understood: bool
     asked_id: str
     asked_at: int
     status: AnswerStatus = NO_ANSWER

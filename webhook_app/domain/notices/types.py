@@ -1,6 +1,6 @@
 """The types of notices, in one registry: what each is about, and its headline in chat and mail.
 
-To add a type, add it here and to docs/reference/notices.md, and emit it. A rule's own notices (`rule.<name>`) and
+To add a type, follow the steps in CONTRIBUTING.md. A rule's own notices (`rule.<name>`) and
 raw webhooks (`videosdk.<type>`) are made as they come up.
 """
 

@@ -42,10 +42,10 @@ def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
     if probe is None or result.call_id != probe.call_id:
         context.record_effect(Reason.PROBE_LATE)
         return False
-    reached = result.reached
+    understood = result.understood
     context.outcome.calls[probe.call_id] = replace(
         probe,
-        state=CallState.SUCCEEDED if reached else CallState.UNKNOWN,
+        state=CallState.SUCCEEDED if understood else CallState.UNKNOWN,
         answer_event_id=context.event.id,
         answered_at=context.event.at,
         status=result.status.code,
@@ -53,14 +53,14 @@ def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
     )
     context.change_probing(probe=None)
     context.clear_timer(TimerKind.PROBE_LOST)
-    if reached and context.paused:
+    if understood and context.paused:
         context.outcome.pause = False
         context.clear_alarm(AlarmName.VIDEOSDK_CREDENTIALS)
     request = probe.probe_request
-    if request.failed is not None and (reached or context.room.probing.pending_failure_notice is not None):
+    if request.failed is not None and (understood or context.room.probing.pending_failure_notice is not None):
         on_failure_report(context, request.failed.stream_id, result.failure)
-    record_readability(context, result.unreadable, understood=reached)
-    if reached:
+    record_readability(context, result.unreadable, understood=understood)
+    if understood:
         probing = context.room.probing
         if probing.failures or probing.paused_until is not None:
             context.change_probing(failures=0, not_before=None, paused_until=None)

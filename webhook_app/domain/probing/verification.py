@@ -4,10 +4,12 @@ Webhooks may be lost or late and leave somebody in the session who has left, or 
 therefore verified now and then, and sooner where something depends on it.
 """
 
+from typing import assert_never
+
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.rules.conditions import stored_condition
 from webhook_app.domain.rules.rule import Rule
-from webhook_app.domain.rules.triggers import ConditionTrigger, ScheduleTrigger
+from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.times import MINUTE, SECOND
@@ -77,10 +79,14 @@ def _verified_at(session: Session) -> int:
 
 def is_verified_first(rule: Rule) -> bool:
     """Whether a probe verifies the participants before the rule's `when` acts: what it depends on may be wrong."""
-    if not isinstance(rule.trigger, ConditionTrigger):
-        return False
-    condition = stored_condition(rule.trigger.when)
-    return condition.uses_session if rule.do == "end" else rule.do == "notify" and condition.uses_participants
+    match rule.trigger:
+        case ConditionTrigger() as trigger:
+            condition = stored_condition(trigger.when)
+            return condition.uses_session if rule.do == "end" else rule.do == "notify" and condition.uses_participants
+        case ScheduleTrigger() | EventTrigger():
+            return False
+        case _ as never:
+            assert_never(never)
 
 
 def _depends_on_participants(rule: Rule) -> bool:
@@ -96,5 +102,7 @@ def _needs_modes(context: StepContext, rule: Rule, session: Session) -> bool:
         case ScheduleTrigger() as trigger:
             by_hosts = trigger.empty_means is EmptyMeans.NO_HOSTS and trigger.depends_on_participants
             return by_hosts and context.room.schedule.window is not None and session.known_hosts == 0
-        case _:
-            return False  # no other trigger counts hosts
+        case EventTrigger():
+            return False
+        case _ as never:
+            assert_never(never)

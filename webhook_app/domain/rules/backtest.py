@@ -11,6 +11,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop, heappush
+from typing import assert_never
 
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
 from webhook_app.domain.control.call import CallKind, CallState
@@ -30,7 +31,7 @@ from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.rules.draft_replay import BacktestLimits, DraftReplay, StreamWebhook, answer, make_event
 from webhook_app.domain.rules.recorded_events import OwnStreams, is_left_out, without_drafts
 from webhook_app.domain.rules.rule import Rule
-from webhook_app.domain.rules.triggers import ConditionTrigger
+from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger, Trigger
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.timers import TimerKind, read_timer
@@ -211,8 +212,17 @@ def _may_matter(room: Room, timer: str) -> bool:
 
 def _is_probe_timing_relevant(rules: Iterable[Rule]) -> bool:
     """Whether a condition uses how long a stream has been on: then each probe is a moment at which it may be true."""
-    triggers = [rule.trigger for rule in rules if isinstance(rule.trigger, ConditionTrigger)]
-    return any(stored_condition(trigger.when).uses_stream_duration for trigger in triggers)
+    return any(_uses_stream_duration(rule.trigger) for rule in rules)
+
+
+def _uses_stream_duration(trigger: Trigger) -> bool:
+    match trigger:
+        case ConditionTrigger():
+            return stored_condition(trigger.when).uses_stream_duration
+        case ScheduleTrigger() | EventTrigger():
+            return False
+        case _ as never:
+            assert_never(never)
 
 
 def _fold_in_draft(draft: DraftReplay, event: JournalEvent) -> None:

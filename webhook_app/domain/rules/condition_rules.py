@@ -57,7 +57,7 @@ def resolve_verifications(context: StepContext, probe: ProbeResult) -> None:
     joined since, and now. Where it is true only because somebody has left since, the room is probed again.
     """
     waiting, session = context.room.rules.verifying, context.room.session
-    if not waiting or not probe.reached:
+    if not waiting or not probe.understood:
         return
     if probe.session is None and not _found_no_session(context, probe):
         if context.room.probing.probe is None:

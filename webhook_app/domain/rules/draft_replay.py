@@ -110,7 +110,7 @@ def _probed(draft: DraftReplay, call: Call, at: int) -> None:
     live = [stream for stream in live if stream.stream_id not in draft.ended]
     result = ProbeResult(
         call_id=call.call_id,
-        reached=True,
+        understood=True,
         asked_id=f"{at}-{draft.number}",
         asked_at=at,
         active=_as_reported(live[-1]) if live else None,

@@ -64,7 +64,10 @@ def on_reminder_timer(context: StepContext) -> None:
 
 
 def on_late_timer(context: StepContext, window: OpenWindow) -> None:
-    """Emit `broadcast.late` unless viewers can watch, or the room is left off deliberately."""
+    """Emit `broadcast.late` unless viewers can watch, or the room is left off deliberately.
+
+    WINDOW_PLAYABLE means either.
+    """
     if window.playable or window.is_left_off:
         context.record_effect(Reason.WINDOW_PLAYABLE)
         return

@@ -120,7 +120,7 @@ def on_empty_timer(context: StepContext, window: OpenWindow) -> None:
 def on_presence_verified(context: StepContext, probe: ProbeResult) -> None:
     """Apply a probe of the participants to a window that is to end when empty: suppress it if it still is."""
     window = context.room.schedule.window
-    if window is None or not window.verifying_empty or not probe.reached:
+    if window is None or not window.verifying_empty or not probe.understood:
         return
     means = window_empty_means(context, window, "end_when_empty_s")
     empty = True

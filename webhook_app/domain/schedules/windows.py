@@ -242,7 +242,7 @@ def _set_timers(context: StepContext, following: RoomWindow | None) -> None:
 
 
 def _set_late_timer(context: StepContext, window: OpenWindow, *, since: int) -> None:
-    """Emit `broadcast.late` at most once; if the window closes first, `broadcast.missed` covers it."""
+    """Set the timer for `broadcast.late`; if the window closes first, `broadcast.missed` covers it."""
     due = since + min((trigger.late_after_s for trigger in triggers_of_window(context, window)), default=60) * 1000
     if due < window.closes_at and not is_playable(context.room):
         context.set_timer(TimerKind.LATE, max(context.event.at, due))

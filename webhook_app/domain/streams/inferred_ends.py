@@ -24,7 +24,7 @@ from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import MINUTE, SECOND
 
 SESSION_GRACE_MS = 60 * SECOND
-OUT_OF_REACH_MS = 5 * MINUTE  # probes are retried once a minute: so many fail in a row before anything is inferred
+OUT_OF_REACH_MS = 5 * MINUTE  # about five probes, one a minute, fail before anything is inferred
 AGAIN_MS = 60 * SECOND
 
 

@@ -17,7 +17,7 @@ only be matched by its session. What becomes of a signal:
 | bare stopping, stopped, failed | exactly one, ever | that stream |
 | | none yet, or several | unsettled: a probe decides |
 | bare starting, started, playable | none, and no bare end came before | a new stream |
-| | none kept, but there were some, or a bare end came before | provisional |
+| | none kept now, but the session had some; or a bare end came first | provisional |
 | | the newest is live | that stream |
 | | the newest has ended, or a starting after its stopping | provisional: it may be late news of that one |
 

@@ -66,7 +66,7 @@ class ApiAnswer:
 
     @property
     def lists_nothing(self) -> bool:
-        """Whether VideoSDK does not give us the list that was asked for, and will not later."""
+        """Whether the vendor refuses the list for good, not just for now."""
         code = self.code
         return code is not None and 400 <= code < 500 and code not in (401, RATE_LIMITED)
 

@@ -81,7 +81,9 @@ class KeyRing:
         self._start_fetch()
 
     def check(self, header: str | None, body: bytes) -> SignatureCheck:
-        """Whether the body is VideoSDK's; MalformedSignatureError when it cannot be."""
+        """VALID, INVALID, or UNDECIDED while the newest key is unknown.
+
+        MalformedSignatureError when no key could have made the signature."""
         signature = decode_signature(header)
         key = self._key
         if key is None:

@@ -60,7 +60,7 @@ class ClaimResult:
 class AttemptStats:
     """The results of several attempts of one subscriber; `failure_score` counts failures of its own only."""
 
-    answered: int = 0
+    succeeded: int = 0
     failed: int = 0
     failure_score: int = 0
     error: str = ""
@@ -159,7 +159,7 @@ class Deliveries:
         for subscriber_id in numbers:
             stats = stats_by_subscriber.get(subscriber_id) or AttemptStats()
             jitter = sum(subscriber_id.encode()) % 41 - 20
-            subscribers += (subscriber_id, stats.answered, stats.failed, stats.failure_score)
+            subscribers += (subscriber_id, stats.succeeded, stats.failed, stats.failure_score)
             subscribers += (stats.error, stats.lag_ms, jitter)
         deliveries: list[Any] = []
         for delivery in settled:

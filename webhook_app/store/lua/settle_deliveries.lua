@@ -3,14 +3,14 @@
 -- 1. Each delivery: keep its new record and put it back into its queue, or take it out. One that somebody else has
 --    settled meanwhile (the lease had run out) stays as it is, except that a delivered one is not dead. A settled one
 --    that keeps an order makes the next of its room due.
--- 2. Each subscriber: an answer closes its breaker and resets its failures; failures of its own add to its score and
+-- 2. Each subscriber: a success closes its breaker and resets its failures; failures of its own add to its score and
 --    open the breaker at the threshold. A subscriber that is disabled or deleted has its health reset.
 -- 3. Put each subscriber where its next delivery is due, or where its breaker opens again.
 --
 -- KEYS[1]  the prefix of all keys
 -- ARGV[1]  in MessagePack: retention of settled records in s, breaker threshold, first and longest pause of a breaker
 --          in ms, after how many ms and how many failures to disable, how long counts by hour are kept in s; then
---          a flat list of subscribers: id, answered, failed, failure score, last error, sum of lags in ms, jitter in
+--          a flat list of subscribers: id, succeeded, failed, failure score, last error, sum of lags in ms, jitter in
 --          percent; and a flat list of deliveries: number of its subscriber in that list (from 1), id, state, record
 --          (JSON), time of the next attempt in ms, room whose order it keeps or ""
 -- Returns  {ids of subscribers to disable, ids of subscribers whose breaker has just opened}
@@ -38,7 +38,7 @@ end
 for i = 1, #packed_subscribers, 7 do
   subscribers[#subscribers + 1] = {
     id = packed_subscribers[i], key = prefix .. 'subscriber:' .. packed_subscribers[i],
-    answered = packed_subscribers[i + 1], failed = packed_subscribers[i + 2], score = packed_subscribers[i + 3],
+    succeeded = packed_subscribers[i + 1], failed = packed_subscribers[i + 2], score = packed_subscribers[i + 3],
     error = packed_subscribers[i + 4], lag = packed_subscribers[i + 5], jitter = packed_subscribers[i + 6],
     no_longer_due = {},
   }
@@ -88,7 +88,7 @@ for _, subscriber in ipairs(subscribers) do
   if not record or not is_enabled(record) then
     redis.call('DEL', health)
     redis.call('HDEL', breakers, subscriber.id)
-  elseif subscriber.answered > 0 then
+  elseif subscriber.succeeded > 0 then
     redis.call('HSET', health, 'points', '0', 'answered_at', now)
     redis.call('HDEL', health, 'failing_since', 'failures', 'opened', 'error', 'trying')
     redis.call('HDEL', breakers, subscriber.id)
@@ -111,10 +111,10 @@ for _, subscriber in ipairs(subscribers) do
       to_disable[#to_disable + 1] = subscriber.id
     end
   end
-  if subscriber.answered + subscriber.failed > 0 then
+  if subscriber.succeeded + subscriber.failed > 0 then
     local hour = subscriber.key .. ':hour:' .. math.floor(now / 3600000)
-    if subscriber.answered > 0 then
-      redis.call('HINCRBY', hour, 'answered', subscriber.answered)
+    if subscriber.succeeded > 0 then
+      redis.call('HINCRBY', hour, 'answered', subscriber.succeeded)
       redis.call('HINCRBY', hour, 'lag', subscriber.lag)
     end
     if subscriber.failed > 0 then redis.call('HINCRBY', hour, 'failed', subscriber.failed) end

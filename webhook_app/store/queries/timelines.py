@@ -11,7 +11,10 @@ from webhook_app.store.state import outline
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """What an event did to a room; each part is decoded when it is read."""
+    """What an event did to a room; each part is decoded when it is read.
+
+    The letters are explained in `store/state/outline.py`.
+    """
 
     fields: Mapping[bytes, bytes]
 
@@ -44,7 +47,10 @@ class TimelineRow:
 
 
 def timeline_rows(client: Client, places: Sequence[tuple[str, str]]) -> list[TimelineRow | None]:
-    """Rows by room id ("" for none) and event id; None where an event is not processed yet, or kept no longer."""
+    """One row for each (room id, event id); room id "" means events without a room.
+
+    None where an event is not processed yet, or is no longer kept.
+    """
     with client.pipeline(transaction=False) as pipe:
         for room_id, event_id in places:
             pipe.xrange(keys.timeline(room_id), min=event_id, max=event_id)
@@ -58,7 +64,7 @@ def timeline_row(client: Client, room_id: str, event_id: str) -> TimelineRow | N
 
 
 def rows_before(client: Client, room_id: str, before: str | None, count: int) -> list[tuple[str, TimelineRow]]:
-    """Event ids and rows of a room before an event's id, the newest first; None is the end."""
+    """Event ids and rows of a room before an event's id, the newest first. None: from the newest event."""
     top = "+" if before is None else f"({before}"
     entries = client.xrevrange(keys.timeline(room_id), max=top, count=count)
     return [(entry_id.decode(), TimelineRow(fields)) for entry_id, fields in entries]
