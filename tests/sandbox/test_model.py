@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox import model
-from sandbox.demo import GUEST, HOST, SCRIPT, DemoStep, perform
+from sandbox.demo import GUEST, HOST, RECORDED_SCRIPT, SCRIPT, DemoStep, perform
 from sandbox.faults import Faults, read_faults
 from sandbox.json_views import iso, stream_json, webhook_json
 from sandbox.model import Outcome, Pace, RefusedError, SandboxState, ScheduledStep, StartOptions, Stream, StreamState
@@ -305,6 +305,16 @@ def test_the_demo_fills_and_empties_its_room_in_under_a_minute() -> None:
     people = [body["data"].get("participantId") for body in scenario.bodies if "part" in body["webhookType"]]
     assert people == [HOST, GUEST, GUEST, HOST]
     assert scenario.types()[-3:] == ["hls-stopping", "hls-stopped", "session-ended"]
+
+
+def test_now_and_then_the_demo_records() -> None:
+    scenario = Scenario()
+    assert sum(wait_s for wait_s, _ in RECORDED_SCRIPT) == sum(wait_s for wait_s, _ in SCRIPT)
+    for wait_s, act in RECORDED_SCRIPT:
+        scenario.pass_time(wait_s)
+        scenario.play(perform(scenario.world, scenario.now, "demo", act))
+    recorded = [kind for kind in scenario.types() if kind.startswith("recording-")]
+    assert recorded == [f"recording-{state}" for state in ("starting", "started", "stopping", "stopped")]
 
 
 def test_a_fault_spoils_its_calls_and_no_more() -> None:
