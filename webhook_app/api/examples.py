@@ -138,6 +138,7 @@ ACT: dict[str, Any] = {
     "at": AT,
     "room_id": "abcd-efgh-ijkl",
     "room_name": "main-hall",
+    "output": "hls",
     "kind": "start",
     "because": "rule:live-with-the-host",
 }
@@ -206,7 +207,7 @@ EXAMPLES: dict[str, Any] = {
     "TimelineItem": TIMELINE_ITEM,
     "RuleView": RULE_VIEW,
     "Occurrence": OCCURRENCE,
-    "RuleOccurrence": {**OCCURRENCE, "openings": [OCCURRENCE["opens_at"]]},
+    "RuleOccurrence": {**OCCURRENCE, "output": "hls", "openings": [OCCURRENCE["opens_at"]]},
     "Comparison": COMPARISON,
     "Subscriber": SUBSCRIBER,
     "NewSubscriber": {**SUBSCRIBER, "secret": "(shown this once)"},

@@ -22,7 +22,10 @@ def register_occurrences(blp: Blueprint, context: AppContext) -> None:
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
     def list_occurrences(query: dict[str, Any], name: str) -> dict[str, Any]:
-        """List upcoming windows, soonest first, without exceptions and merged with windows of other rules."""
+        """List upcoming windows, soonest first, without exceptions and merged with windows of other rules.
+
+        A rule with several outputs has a window for each, with the same openings.
+        """
         return {"items": occurrences.list_occurrences(context, name, query["count"]), "next": None}
 
     @blp.route("/<name>/occurrences/<opens_at>/skip", methods=["POST"])

@@ -30,11 +30,13 @@ class OccurrenceSchema(Schema):
 
 
 class RuleOccurrenceSchema(OccurrenceSchema):
-    """An upcoming window of a rule in a room. `openings` are the occurrences in it that can be skipped.
+    """An upcoming window of one output of a rule in a room. `openings` are the occurrences in it that can be skipped.
 
-    `closes_at` is null when consecutive windows leave no gap within the computed range.
+    A skip is for all outputs of the rule. `closes_at` is null when consecutive windows leave no gap within the computed
+    range.
     """
 
+    output = output_name()
     closes_at = text(null=True)
     openings = fields.List(text())
 
@@ -48,11 +50,12 @@ class BacktestSchema(RequestSchema):
 
 
 class BacktestActionSchema(Schema):
-    """An action of a rule: `kind` is start, end, or a notice type."""
+    """An action of a rule: `kind` is start, end, or a notice type; `output` is the one that it is about."""
 
     at = text()
     room_id = text()
     room_name = text(null=True)
+    output = output_name()
     kind = text()
     because = text()
 

@@ -117,7 +117,8 @@ VARIABLES: tuple[Variable, ...] = (
         "MAX_STREAMS",
         "max_streams",
         values.integer(1, 100_000),
-        "How many streams the account may run at the same time. Unset: no warnings.",
+        "How many HLS streams the account may run at the same time; recordings and RTMP do not count. Unset: no "
+        "warnings.",
     ),
     Variable(
         "MAX_STREAM_DURATION",

@@ -145,9 +145,15 @@ def occurrence_view(
     openings: Iterable[int] | None = None,
     endless: bool = False,
     room_name: str | None = None,
+    output: Output | None = None,
 ) -> dict[str, Any]:
-    """A window of a room; `openings` are those of one rule in it, which can be skipped."""
-    more = {} if openings is None else {"openings": [rfc3339(opens_at) for opens_at in openings]}
+    """A window of a room; `openings` are those of one rule in it, which can be skipped.
+
+    `output` is left out where the window is that of an output by its place.
+    """
+    more: dict[str, Any] = {} if output is None else {"output": output.value}
+    if openings is not None:
+        more["openings"] = [rfc3339(opens_at) for opens_at in openings]
     return more | {
         "rules": list(window.rules),
         "room_id": room_id,

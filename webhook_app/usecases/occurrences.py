@@ -5,6 +5,7 @@ from typing import Any
 
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.errors import ScheduleError
@@ -30,7 +31,10 @@ class OccurrenceChange(StrEnum):
 
 
 def list_occurrences(context: AppContext, name: str, count: int) -> list[dict[str, Any]]:
-    """Return the next windows of a rule, soonest first, merged with the windows of other rules of the room."""
+    """Return the next windows of a rule, soonest first, merged with the windows of other rules of the room.
+
+    A rule with several outputs has a window for each.
+    """
     config = context.state.config()
     rule = config.rules.get(name)
     if rule is None:
@@ -51,6 +55,7 @@ def list_occurrences(context: AppContext, name: str, count: int) -> list[dict[st
             openings=occurrence.openings,
             endless=occurrence.endless,
             room_name=config.room_name(occurrence.room_id),
+            output=occurrence.output,
         )
         for occurrence in upcoming
     ]
@@ -105,6 +110,8 @@ def _overlaps(context: AppContext, config: Config) -> list[tuple[int, int]]:
 
 
 def _quota_warning(occurrence: Occurrence, overlaps: list[tuple[int, int]], limit: int | None) -> str | None:
+    if occurrence.output is not Output.HLS:
+        return None
     window = occurrence.window
     counts = [count for moment, count in overlaps if window.opens_at <= moment < window.closes_at]
     return f"{max(counts)} windows are open at once then, and MAX_STREAMS is {limit}" if counts else None

@@ -20,7 +20,7 @@ from webhook_app.store.queries.rules import rule_states
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.rule_rooms import rooms_of_rules
 
-LOOKAHEAD = 5  # occurrences that are read to find one that is not skipped
+LOOKAHEAD = 5  # openings that are read to find one that is not skipped
 
 
 def rule_view(rule: Rule, state: RuleState, next_window: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -74,11 +74,17 @@ def _next_window(config: Config, rule: Rule, room_ids: Sequence[str], *, at: int
     config = config.with_rule(rule)
     room_id = next(iter(room_ids), "")
     try:
-        upcoming = occurrences(config, rule, [room_id], at=at, count=LOOKAHEAD)
+        upcoming = occurrences(config, rule, [room_id], at=at, count=LOOKAHEAD * len(rule.window_outputs))
     except ScheduleError:
         return None  # `last_error` says why
     occurrence = next((occurrence for occurrence in upcoming if not occurrence.skipped), None)
     if occurrence is None:
         return None
     room_name = config.room_name(occurrence.room_id)
-    return occurrence_view(occurrence.room_id, occurrence.window, endless=occurrence.endless, room_name=room_name)
+    return occurrence_view(
+        occurrence.room_id,
+        occurrence.window,
+        endless=occurrence.endless,
+        room_name=room_name,
+        output=occurrence.output,
+    )

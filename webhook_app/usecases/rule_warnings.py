@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from webhook_app.domain.globs import any_glob_matches, glob_matches, is_glob
 from webhook_app.domain.notices.types import NOTICE_TYPES
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import EventTrigger, ScheduleTrigger
@@ -95,7 +96,7 @@ def rule_quota_warning(
 ) -> RuleWarning | None:
     """Where the rule's own windows take part in exceeding MAX_STREAMS; `config` holds the rule."""
     trigger = rule.schedule_trigger
-    if trigger is None:
+    if trigger is None or Output.HLS not in trigger.outputs:
         return None
     try:
         crowded = over_quota(config, room_ids, at=at, limit=limit)

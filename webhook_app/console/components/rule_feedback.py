@@ -129,6 +129,7 @@ def validate_text(
                 occurrence.window,
                 endless=occurrence.endless,
                 room_name=config.room_name(occurrence.room_id),
+                output=occurrence.output,
             )
             for occurrence in upcoming
         ],

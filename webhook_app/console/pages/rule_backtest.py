@@ -10,6 +10,7 @@ from markupsafe import Markup
 from webhook_app.console.components.periods import DEFAULT_PERIOD, PERIODS
 from webhook_app.console.components.rule_text import TextError, as_put, errors_with_lines, read, write
 from webhook_app.console.context import ConsoleContext, page
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, restricted_to_rules
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.rules.rule import Rule, RuleState
@@ -117,7 +118,8 @@ def _chart(comparison: Comparison, since: int, until: int, config: Config) -> Ma
             left = (action.at - since) * (WIDTH - 6) / max(1, until - since)
             css_class = f"action {kind}" + (" differs" if action in unmatched else "")
             room = config.room_name(action.room_id) or action.room_id
-            title = f"{action.kind} in {room}, triggered by {action.because}"
+            of_output = "" if action.output is Output.HLS else f" of {action.output}"
+            title = f"{action.kind}{of_output} in {room}, triggered by {action.because}"
             parts.append(
                 Markup(
                     '<rect class="{}" x="{:.1f}" y="{}" width="5" height="24" rx="1"><title>{}</title></rect>'

@@ -121,6 +121,7 @@ def _windows(config: Config, rule: Rule, rooms: list[str], now: int) -> list[dic
             skipped=occurrence.skipped,
             endless=occurrence.endless,
             room_name=config.room_name(occurrence.room_id),
+            output=occurrence.output,
         )
         openings = [(rule.name, opens_at) for opens_at in occurrence.openings]
         windows.append(view | {"skip_choices": skip_choices(openings, now, skipped=occurrence.skipped)})

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.times import SECOND, rfc3339
 
 SAME_WITHIN_MS = 10 * SECOND
@@ -12,12 +13,13 @@ SAME_WITHIN_MS = 10 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class RuleAction:
-    """An action of a rule: `kind` is start, end, or the type of a notice."""
+    """An action of a rule: `kind` is start, end, or the type of a notice; `output` is the one that it is about."""
 
     at: int
     room_id: str
     kind: str
     because: str
+    output: Output = Output.HLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,14 @@ class Comparison:
 
 
 def compare(would: list[RuleAction], did: list[RuleAction]) -> Comparison:
-    """Pair the actions of a room and kind that lie close together; the others are only on one side."""
-    unmatched: dict[tuple[str, str], deque[RuleAction]] = {}
+    """Pair the actions of an output and kind that lie close together; the others are only on one side."""
+    unmatched: dict[tuple[str, Output, str], deque[RuleAction]] = {}
     for action in sorted(did, key=lambda action: action.at):
-        unmatched.setdefault((action.room_id, action.kind), deque()).append(action)
+        unmatched.setdefault(_pairing_key(action), deque()).append(action)
     only_would: list[RuleAction] = []
     only_did: list[RuleAction] = []
     for action in sorted(would, key=lambda action: action.at):
-        candidates = unmatched.get((action.room_id, action.kind), deque())
+        candidates = unmatched.get(_pairing_key(action), deque())
         while candidates and candidates[0].at < action.at - SAME_WITHIN_MS:
             only_did.append(candidates.popleft())
         if candidates and candidates[0].at <= action.at + SAME_WITHIN_MS:
@@ -48,6 +50,10 @@ def compare(would: list[RuleAction], did: list[RuleAction]) -> Comparison:
     only_did += [action for actions in unmatched.values() for action in actions]
     only_did.sort(key=lambda action: (action.at, action.room_id))
     return Comparison(tuple(would), tuple(did), tuple(only_would), tuple(only_did))
+
+
+def _pairing_key(action: RuleAction) -> tuple[str, Output, str]:
+    return action.room_id, action.output, action.kind
 
 
 def restricted_to_rules(comparison: Comparison, names: Iterable[str]) -> Comparison:
@@ -66,6 +72,7 @@ def action_view(action: RuleAction, room_name: str | None = None) -> dict[str, A
         "at": rfc3339(action.at),
         "room_id": action.room_id,
         "room_name": room_name,
+        "output": action.output.value,
         "kind": action.kind,
         "because": action.because,
     }

@@ -1,16 +1,18 @@
-"""Occurrences: the next windows of a rule, merged with those of other rules, with skips marked."""
+"""Occurrences: the next windows of a rule by output, merged with those of other rules, with skips marked."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import ScheduleTrigger
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.faults import ScheduleFault
 from webhook_app.domain.schedules.schedule import DAY_MS, LOOK_AHEAD_MS, RoomWindow, Window, merge_windows, next_windows
+from webhook_app.domain.schedules.skips import skips_of
 
 COUNT_MAX = 500
 OPENINGS_MAX = 50
@@ -20,7 +22,7 @@ WINDOWS_OF_ALL_ROOMS_MAX = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A future window of a room, or a skipped one.
+    """A future window of one output of a room, or a skipped one.
 
     `openings` are the rule's own openings in it, ms: several where windows touch, or where other rules' come first.
     `endless`: further windows follow without a gap beyond those that were computed, so that no close is known.
@@ -32,10 +34,13 @@ class Occurrence:
     warning: str | None = None
     openings: tuple[int, ...] = ()
     endless: bool = False
+    output: Output = Output.HLS
 
 
 def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, count: int) -> list[Occurrence]:
     """The next windows of a rule in its rooms, soonest first, merged with the windows of other rules there.
+
+    Each output of the rule has windows of its own, merged with those of rules for that output.
 
     ScheduleError when the rule's windows cannot be computed. Other rules whose windows cannot be computed are left out.
     """
@@ -59,17 +64,20 @@ def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, co
 
     counted = 0
     for room_id in sorted(rooms):
-        requested = _of_others(config, rule, own, room_id, at, others)
-        counted += len(own) + len(requested)
-        if counted > WINDOWS_OF_ALL_ROOMS_MAX:
-            raise ScheduleError(ScheduleFault.TOO_MANY_WINDOWS, limit=WINDOWS_OF_ALL_ROOMS_MAX)
-        selected += _of_room(rule, trigger.skipped, own, requested, room_id, at, count, goes_on)
+        for output in trigger.outputs:
+            requested = _of_others(config, rule, output, own, room_id, at, others)
+            counted += len(own) + len(requested)
+            if counted > WINDOWS_OF_ALL_ROOMS_MAX:
+                raise ScheduleError(ScheduleFault.TOO_MANY_WINDOWS, limit=WINDOWS_OF_ALL_ROOMS_MAX)
+            selected += _of_output(rule, output, own, requested, room_id, at, count, goes_on)
     selected.sort(key=lambda occurrence: (occurrence.window.opens_at, occurrence.room_id))
     return selected[:count]
 
 
 def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) -> list[tuple[int, int]]:
-    """The moments at which more than `limit` windows open at once, as (ms, number of windows).
+    """The moments at which more than `limit` HLS windows open at once, as (ms, number of windows).
+
+    The quota is about HLS streams: windows of recordings and RTMP streams do not count.
 
     ScheduleError when there are too many windows to count. Rules whose windows cannot be computed are left out.
     """
@@ -80,7 +88,7 @@ def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) 
         requested = []
         for rule in config.about(room_id):
             trigger = rule.schedule_trigger
-            if trigger is None:
+            if trigger is None or Output.HLS not in trigger.outputs:
                 continue
             if rule.name not in windows_of:
                 windows_of[rule.name] = _unskipped_windows(config, trigger, at, at + QUOTA_AHEAD_MS)
@@ -103,25 +111,31 @@ RequestedWindow = tuple[str, Mapping[str, Any], Window]
 
 
 def _of_others(
-    config: Config, rule: Rule, own: list[Window], room_id: str, at: int, windows_by_rule: dict[str, list[Window]]
+    config: Config,
+    rule: Rule,
+    output: Output,
+    own: list[Window],
+    room_id: str,
+    at: int,
+    windows_by_rule: dict[str, list[Window]],
 ) -> list[RequestedWindow]:
-    """The windows of a room's other rules near a rule's own; `windows_by_rule` caches them for other rooms."""
+    """The windows of an output by a room's other rules near a rule's own; `windows_by_rule` caches them."""
     # From the opening of the window that is open now: one that is over may have cut it short.
     since, until = min(at, own[0].opens_at), max(window.closes_at for window in own) + 1
     requested: list[RequestedWindow] = []
     for other in config.about(room_id):
         trigger = other.schedule_trigger
-        if trigger is None or other.name == rule.name:
+        if trigger is None or other.name == rule.name or output not in trigger.outputs:
             continue
         if other.name not in windows_by_rule:
             windows_by_rule[other.name] = _unskipped_windows(config, trigger, since, until)
-        requested += [(other.name, other.start, window) for window in windows_by_rule[other.name]]
+        requested += [(other.name, other.body_of(output), window) for window in windows_by_rule[other.name]]
     return requested
 
 
-def _of_room(
+def _of_output(
     rule: Rule,
-    skips: Collection[int],
+    output: Output,
     own: list[Window],
     others: list[RequestedWindow],
     room_id: str,
@@ -129,9 +143,10 @@ def _of_room(
     count: int,
     goes_on: Callable[[int], bool],
 ) -> list[Occurrence]:
+    skips = skips_of(rule)
     skipped = [window for window in own if window.opens_at in skips]
     unskipped = [window for window in own if window.opens_at not in skips]
-    requested = [(rule.name, rule.start, window) for window in unskipped] + others
+    requested = [(rule.name, rule.body_of(output), window) for window in unskipped] + others
     room_windows = [room_window for room_window in merge_windows(requested) if room_window.closes_at > at]
     begins = {room_window.opens_at for room_window in room_windows}
     merged = [
@@ -140,6 +155,7 @@ def _of_room(
             room_window,
             openings=_openings_in(unskipped, room_window),
             endless=room_window.closes_at not in begins and goes_on(room_window.closes_at),
+            output=output,
         )
         for room_window in room_windows
         if rule.name in room_window.rules
@@ -150,6 +166,7 @@ def _of_room(
             RoomWindow(window.opens_at, window.closes_at, (rule.name,)),
             skipped=True,
             openings=(window.opens_at,),
+            output=output,
         )
         for window in skipped
     ]

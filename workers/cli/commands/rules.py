@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import click
 
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.times import DAY, from_rfc3339, rfc3339
 from workers.cli import options, output
 from workers.cli.api_client import Json
@@ -73,7 +74,8 @@ def rules(context: click.Context, limit: int, as_json: bool) -> None:
 def list_occurrences(name: str, count: int, as_json: bool) -> None:
     """List upcoming broadcasts of a schedule.
 
-    Exceptions are left out; windows of other rules for the same room are merged.
+    Exceptions are left out; windows of other rules for the same room and output are merged. A rule with several
+    outputs has a line for each.
 
     \b
     Example:
@@ -88,8 +90,9 @@ def list_occurrences(name: str, count: int, as_json: bool) -> None:
     for occurrence in occurrences["items"]:
         with_others = ", ".join(other for other in occurrence["rules"] if other != name)
         room = output.one_line(output.room(occurrence))
+        of_output = f"  {occurrence['output']}" if occurrence["output"] != Output.HLS else ""
         click.echo(
-            f"{occurrence['opens_at']}  to  {occurrence['closes_at'] or 'no end':24}  {room}"
+            f"{occurrence['opens_at']}  to  {occurrence['closes_at'] or 'no end':24}  {room}{of_output}"
             f"{'  with ' + with_others if with_others else ''}{'  skipped' if occurrence['skipped'] else ''}"
             f"{'  ' + click.style(occurrence['warning'], fg='yellow') if occurrence['warning'] else ''}"
         )
@@ -172,7 +175,8 @@ def readable(comparison: "Comparison", config: "Config") -> str:
 
 def _line(sign: str, act: "RuleAction", config: "Config") -> str:
     room = config.room_name(act.room_id) or act.room_id
-    return output.one_line(f"{sign} {rfc3339(act.at)}  {room}  {act.kind}  {act.because}")
+    what = act.kind if act.output is Output.HLS else f"{act.kind} {act.output}"
+    return output.one_line(f"{sign} {rfc3339(act.at)}  {room}  {what}  {act.because}")
 
 
 def _command(name: str, help_text: str) -> click.Command:
