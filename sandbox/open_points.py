@@ -90,8 +90,8 @@ class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     session_end: Annotated[
         SessionEnd,
         _about(
-            "how a session's end ends its streams: *-stopping, *-stopped and then session-ended; without "
-            "*-stopping; with session-ended only; or session-ended first"
+            "how a session's end ends its streams: stopping, stopped and then session-ended; without stopping; with "
+            "session-ended only; or session-ended first"
         ),
     ] = "events"
     session_reason: Annotated[Text | None, _about("reason in session-ended")] = None
