@@ -147,12 +147,14 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
     if settings.live_links and settings.surface != "receiver":
         app.register_blueprint(live_links(StateStore(client), settings.rooms))
     if settings.surface != "receiver":
+        secret_box = SecretBox(secrets_key(settings))
         context = AppContext(
             client=client,
             journal=journal,
             appender=appender,
             state=StateStore(client),
-            subscribers=Subscribers(client, SecretBox(secrets_key(settings))),
+            subscribers=Subscribers(client, secret_box),
+            secret_box=secret_box,
             deliveries=DeliveryRecords(client),
             rooms=settings.rooms,
             has_credentials=settings.has_credentials,

@@ -74,8 +74,14 @@ class WorkerContainer:
         from workers.calls.caller import Caller, StartOptions
 
         settings = self.settings
-        options, connect = StartOptions(webhook_url(settings)), PROVIDER.client(settings)
-        return Caller(self.client, connect, self.wakeups, options=options, ack_replicas=settings.ack_replicas)
+        return Caller(
+            self.client,
+            PROVIDER.client(settings),
+            self.wakeups,
+            options=StartOptions(webhook_url(settings)),
+            secret_box=SecretBox(secrets_key(settings)),
+            ack_replicas=settings.ack_replicas,
+        )
 
     @cached_property
     def event_loop(self) -> asyncio.AbstractEventLoop:

@@ -18,7 +18,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from tests.support.deliverer_factory import SECRET, deliverer, subscribers_of
+from tests.support.deliverer_factory import SEAL, SECRET, deliverer, subscribers_of
 from tests.support.journal_generator import JournalGenerator
 from tests.support.polling import scaled_limit, wait_until, wait_until_async
 from tests.support.product import Sink, webhook
@@ -366,7 +366,10 @@ def test_an_event_appended_while_a_worker_ends_is_reduced_or_wakes_the_next_work
 
 def test_a_call_decided_just_after_the_caller_ended_wakes_it_again(client: Client) -> None:
     wake_recorder = WakeRecorder()
-    worker, caller = Reducer(client, wake_recorder), Caller(client, None, wake_recorder, options=StartOptions())
+    worker, caller = (
+        Reducer(client, wake_recorder),
+        Caller(client, None, wake_recorder, options=StartOptions(), secret_box=SEAL),
+    )
     Journal(client).append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
     for room in ("hall", "studio", "lobby"):
         body = webhook("session-started", room)
@@ -387,7 +390,9 @@ def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: C
         videosdk = VideoSDK(
             f"http://127.0.0.1:{silent.getsockname()[1]}", Token("key", "a secret of 32 bytes or more .....")
         )
-        caller = Caller(client, partial(VideoSDKRoomClient, videosdk), WakeRecorder(), options=StartOptions())
+        caller = Caller(
+            client, partial(VideoSDKRoomClient, videosdk), WakeRecorder(), options=StartOptions(), secret_box=SEAL
+        )
         work = pool.submit(caller.run, stopping=over.is_set)
         wait_until(lambda: leased(client) >= THREADS, LIMIT_S, "every thread having a call")
         over.wait(0.3)  # a dozen further looks

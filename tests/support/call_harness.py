@@ -7,10 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.support.product import API_KEY, SECRET, webhook
-from tests.support.web_client import ROOM, NullWake, append, fold_all
+from tests.support.web_client import ROOM, SECRETS_KEY, NullWake, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.providers.videosdk.room_client import VideoSDKRoomClient
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
@@ -95,7 +96,14 @@ class CallHarness:
     def limit(self, **changes: Any) -> None:
         """Begin anew with other limits."""
         limits = replace(LIMITS, **changes)
-        self.caller = Caller(self.client, self._connect, NullWake(), options=self._options, limits=limits)
+        self.caller = Caller(
+            self.client,
+            self._connect,
+            NullWake(),
+            options=self._options,
+            secret_box=SecretBox(SECRETS_KEY),
+            limits=limits,
+        )
 
     def decided_call(
         self, room: Any = ROOM, session: str = "s1", *, run: Any = None, start: Any = None, command: str = "start"

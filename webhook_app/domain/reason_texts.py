@@ -114,6 +114,7 @@ REASON_TEXTS: Mapping[str, str] = {
     Reason.CALL_GIVEN_UP: "Given up after {tries} tries",
     Reason.RETRY_REFUSED: "Retrying in {wait} s",
     Reason.CALL_REJECTED: "Given up: VideoSDK rejects this start; it is sent again once its parameters change",
+    Reason.STREAM_KEY_SEALED: "Given up: the stream key cannot be decrypted; restore SECRETS_KEY or give it again",
     Reason.RETRY_UNREADABLE: "VideoSDK's answer has an unknown form; retrying in {wait} s",
     Reason.RETRY_UNREACHED: "VideoSDK could not be reached; retrying in {wait} s",
     Reason.RETRY_DELAYED: "Calls do not get through in time; retrying in {wait} s",

@@ -116,6 +116,7 @@ class Reason(StrEnum):
     CALL_GIVEN_UP = "call-given-up"
     RETRY_REFUSED = "retry-refused"
     CALL_REJECTED = "call-rejected"
+    STREAM_KEY_SEALED = "stream-key-sealed"
     RETRY_UNREADABLE = "retry-unreadable"
     RETRY_UNREACHED = "retry-unreached"
     RETRY_DELAYED = "retry-delayed"

@@ -6,30 +6,50 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webhook_app.masking.masking import masked
-from webhook_app.masking.url_masking import MASK
+from webhook_app.masking.stream_keys import is_stream_key, masked_value, without_stream_keys
+from webhook_app.masking.url_masking import MASK, shown_url
 
+_RTMP_ADDRESS = re.compile(r"rtmps?://[^\s\"'<>`\\]+", re.IGNORECASE)
 _OUR_WEBHOOKS = re.compile(r"(/webhooks/+videosdk/+)[^/\s\"'?#&]+", re.IGNORECASE)
 
 
 def shown_data(data: Any) -> Any:
-    """Mask the secrets of all URLs in data."""
+    """Mask the secrets of all URLs in data, and stream keys."""
     if isinstance(data, str):
         return masked(data)
     if isinstance(data, Mapping):
-        return {name: shown_data(value) for name, value in data.items()}
+        return {name: masked_value(value) if is_stream_key(name) else shown_data(value) for name, value in data.items()}
     if isinstance(data, list | tuple):
         return [shown_data(value) for value in data]
     return data
 
 
-def without_webhook_token(data: Any) -> Any:
-    """Mask the token of our webhook URL in VideoSDK's data; its own URLs stay."""
+def shown_provider_data(data: Any) -> Any:
+    """Mask the token of our webhook URL and destinations of RTMP in VideoSDK's data; its own URLs stay."""
+    return masked_destinations(_without_webhook_token(data))
+
+
+def masked_destinations(data: Any) -> Any:
+    """Mask stream keys in VideoSDK's data, and the secrets of the URLs of RTMP; everything else stays."""
+    if isinstance(data, str):
+        return without_stream_keys(_RTMP_ADDRESS.sub(lambda address: shown_url(address[0]), data))
+    if isinstance(data, Mapping):
+        return {
+            name: masked_value(value) if is_stream_key(name) else masked_destinations(value)
+            for name, value in data.items()
+        }
+    if isinstance(data, list | tuple):
+        return [masked_destinations(value) for value in data]
+    return data
+
+
+def _without_webhook_token(data: Any) -> Any:
     if isinstance(data, str):
         return _OUR_WEBHOOKS.sub(rf"\1{MASK}", data)
     if isinstance(data, Mapping):
-        return {name: without_webhook_token(value) for name, value in data.items()}
+        return {name: _without_webhook_token(value) for name, value in data.items()}
     if isinstance(data, list | tuple):
-        return [without_webhook_token(value) for value in data]
+        return [_without_webhook_token(value) for value in data]
     return data
 
 

@@ -1,15 +1,18 @@
 """Masks truncated texts: their end may contain the beginning of a secret, which no longer looks like one."""
 
-from webhook_app.masking.masking import masked, replacements
+from collections.abc import Sequence
+
+from webhook_app.masking.masking import masked, replacements, spellings_of, without_values
 
 BEGINNING_MIN_CHARS = 4
 ELLIPSIS = "…"
 
 
-def masked_excerpt(text: str, *addresses: str) -> str:
-    """Mask the secrets of these URLs in a text, including one that is cut off at the end."""
-    text = masked(text, *addresses)
-    spellings = [spelling for address in addresses for spelling, _ in replacements(address)]
+def masked_excerpt(text: str, *addresses: str, secrets: Sequence[str] = ()) -> str:
+    """Mask the secrets of these URLs and these secrets in a text, including one that is cut off at the end."""
+    spelled = spellings_of(secrets)
+    text = without_values(masked(text, *addresses), spelled)
+    spellings = [*spelled, *(spelling for address in addresses for spelling, _ in replacements(address))]
     cut = max((_overlap(text, spelling) for spelling in spellings), default=0)
     return text[:-cut] + ELLIPSIS if cut else text
 

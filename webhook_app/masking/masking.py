@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote, unquote_plus, urlsplit
 
+from webhook_app.masking.stream_keys import MAY_NAME_KEY, without_stream_keys
 from webhook_app.masking.url_masking import MASK, PLAIN_SCHEMES, secret_parts, shown_url
 
 ADDRESSES_CACHED = 2_048
 _QUOTED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>`\\]+")
 _QUOTED_PATH = re.compile(r"(?<=url: )/[^\s\"'<>\\]*")
-_MAY_QUOTE = re.compile(r"://|url: /|bearer|basic|eyJ", re.IGNORECASE)
+_MAY_QUOTE = re.compile(r"://|url: /|bearer|basic|eyJ|" + MAY_NAME_KEY, re.IGNORECASE)
 _AUTHORIZATION = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _WEB_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}")  # also one that was cut off
 _TRAILING = ".,;:!?)]}"
@@ -28,7 +29,7 @@ def masked(text: str, *addresses: str) -> str:
         text = _without(text, replacements(address))
     if _MAY_QUOTE.search(text) is None:
         return text
-    text = _QUOTED_ADDRESS.sub(_shown_quoted, text)
+    text = without_stream_keys(_QUOTED_ADDRESS.sub(_shown_quoted, text))
     text = _QUOTED_PATH.sub(lambda quoted: shown_url(f"http://host{quoted[0]}").removeprefix("http://host"), text)
     return _WEB_TOKEN.sub(MASK, _AUTHORIZATION.sub(rf"\1 {MASK}", text))
 
@@ -36,6 +37,11 @@ def masked(text: str, *addresses: str) -> str:
 def without_values(text: str, values: Iterable[str]) -> str:
     """Replace these secrets in a text by `****`."""
     return _without(text, tuple((value, MASK) for value in sorted(values, key=len, reverse=True)))
+
+
+def spellings_of(values: Iterable[str]) -> tuple[str, ...]:
+    """These secrets in every spelling in which a text may quote them."""
+    return tuple(dict.fromkeys(spelling for value in values for spelling in _spellings(value)))
 
 
 @lru_cache(maxsize=ADDRESSES_CACHED)

@@ -12,8 +12,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from webhook_app.outbound.channel_kinds import plain_schemes, url_masked_by_channel
 
 MASK = "****"
+RTMP_SCHEMES = ("rtmp", "rtmps")
 # Schemes besides those of channels whose addresses have a host, a path and a query as http's have.
-_OTHER_PLAIN_SCHEMES = ("webcal", "webcals", "redis", "rediss", "redis+sentinel", "unix", "file")
+_OTHER_PLAIN_SCHEMES = ("webcal", "webcals", "redis", "rediss", "redis+sentinel", "unix", "file", *RTMP_SCHEMES)
 # The channel of any other scheme masks its URLs itself.
 PLAIN_SCHEMES = frozenset({*_OTHER_PLAIN_SCHEMES, *plain_schemes()})
 # Services whose path is the key: the host, and the part of the path that is the same for all their customers.
@@ -41,6 +42,7 @@ _KEYED_PATHS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         (r".*", r".*?/(?:api/push|videosdk)/+"),  # any host: Uptime Kuma, and our own webhooks,
     )
 )
+_RTMP_APPLICATION = re.compile(r"/([^/]+)/?")
 _SECRET_NAME = re.compile(r"token|key|secret|sig|pass|pwd|auth|code|cred|session|jwt|hmac", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LONG_WORD = re.compile(r"[A-Za-z0-9_]{16}")
@@ -105,7 +107,15 @@ def _shown_path(parts: SplitResult) -> str:
 
 
 def _split_path(parts: SplitResult) -> tuple[str | None, list[str]]:
-    """Split a path into the public prefix of a known service, if any, and the segments to check."""
+    """Split a path into the public prefix of a known service, if any, and the segments to check.
+
+    Of RTMP the application, the first segment, is public: what follows may be a stream key.
+    """
+    if parts.scheme.lower() in RTMP_SCHEMES:
+        application = _RTMP_APPLICATION.match(parts.path)
+        if application is not None and not _looks_like_key(unquote(application[1])):
+            return application[0], parts.path[application.end() :].split("/")
+        return parts.path[:1], parts.path[1:].split("/")
     host = parts.netloc.rpartition("@")[2].partition(":")[0]
     for known_host, prefix in _KEYED_PATHS:
         public = prefix.match(parts.path) if known_host.fullmatch(host) else None

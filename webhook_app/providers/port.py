@@ -147,6 +147,10 @@ class WebhookReader(Protocol):
         """Read an authentic body for the journal. Never raises: what cannot be read is kept unchanged."""
         ...
 
+    def journaled(self, body: bytes) -> bytes:
+        """The bytes that the journal keeps of a body: as they came, without stream keys."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderFacts:

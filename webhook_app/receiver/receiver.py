@@ -165,7 +165,7 @@ class Receiver:
         if received.room_id is not None and not self._is_ours(received.room_id):
             self.count(received.type, "not-ours", received.room_id)
             return Response(b'{"id":null}', 200, content_type=JSON)
-        entry = Entry(self._reader.source, received.type, received.room_id, body)
+        entry = Entry(self._reader.source, received.type, received.room_id, self._reader.journaled(body))
         return AppendResponse(self, entry, request_id_of(request.environ.get("HTTP_X_REQUEST_ID", "")))
 
 

@@ -11,6 +11,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from webhook_app.config.known_secrets import KnownSecrets
 from webhook_app.config.settings import LogFormat, LogLevel
+from webhook_app.masking.stream_keys import is_stream_key, masked_value
 from webhook_app.runtime.log_stream import LogStream
 from webhook_app.text.printable import printable, printable_lines
 
@@ -94,7 +95,10 @@ def _cleaner(secrets: KnownSecrets, *, escape: bool) -> Processor:
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, Mapping):
-            return {clean(str(key)): clean(item) for key, item in value.items()}
+            return {
+                clean(str(key)): masked_value(item) if is_stream_key(key) else clean(item)
+                for key, item in value.items()
+            }
         if isinstance(value, list | tuple | set | frozenset):
             return [clean(item) for item in value]
         text = secrets.masked(value if isinstance(value, str) else repr(value))

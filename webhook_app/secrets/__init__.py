@@ -1,1 +1,1 @@
-"""Secrets: encryption of what is stored, and the signing secrets of subscribers."""
+"""Secrets: encryption of what is stored, the signing secrets of subscribers, and stream keys."""

@@ -8,6 +8,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.error_reasons import ErrorReason
 from webhook_app.outbound.addresses import Network
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.records import DeliveryRecords
 from webhook_app.store.journal.journal import Appender, Journal, entry
@@ -41,6 +42,7 @@ class AppContext:
     appender: Appender
     state: StateStore
     subscribers: Subscribers
+    secret_box: SecretBox
     deliveries: DeliveryRecords
     rooms: tuple[str, ...]
     has_credentials: bool

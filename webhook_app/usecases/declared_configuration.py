@@ -19,12 +19,14 @@ from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.state import SystemState
 from webhook_app.event_decoding.configuration import decode_file
 from webhook_app.event_decoding.rules import decode_rule
+from webhook_app.secrets.encryption import SecretBox
 from webhook_app.secrets.subscriber_secrets import new_secret, read_secret
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import Journal, Wake, entry
 from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
+from webhook_app.usecases.stream_keys import sealed_rule
 from webhook_app.usecases.subscribers import new_subscriber, wants_raw_webhooks
 
 ALARM = AlarmName.CONFIGURATION_FILE.value
@@ -32,11 +34,15 @@ ALARM = AlarmName.CONFIGURATION_FILE.value
 
 @dataclass(frozen=True, slots=True)
 class DeclaredConfiguration:
-    """A validated configuration: rooms by name, rules, and subscribers identified by their names."""
+    """A validated configuration: rooms by name, rules, and subscribers identified by their names.
+
+    `warnings` are about how it is written, such as a stream key in plain text.
+    """
 
     rooms: Mapping[str, Mapping[str, Any]]
     rules: list[Mapping[str, Any]]
     subscribers: list[Mapping[str, Any]]
+    warnings: tuple[str, ...] = ()
 
     def config(self) -> Config:
         """Return its rules and room names as a configuration of their own."""
@@ -62,9 +68,10 @@ class Applied:
 
 
 def apply_configuration(
-    declared: DeclaredConfiguration, client: Client, subscribers: Subscribers, wakeups: Wake
+    declared: DeclaredConfiguration, client: Client, subscribers: Subscribers, wakeups: Wake, *, secret_box: SecretBox
 ) -> Applied:
     """Journal all rooms and rules, store the subscribers, and delete what is no longer declared."""
+    declared = replace(declared, rules=[sealed_rule(rule, secret_box) for rule in declared.rules])
     changes = _changes(StateStore(client).config(), declared, at=now_ms(client))
     existing = {subscriber.subscriber_id: subscriber for subscriber in subscribers.all() if subscriber.from_file}
     names_in_file: set[str] = set()

@@ -10,7 +10,7 @@ from webhook_app.domain.explanations import text_of
 from webhook_app.domain.ids import order
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.times import rfc3339
-from webhook_app.masking.masked_data import shown_data, without_webhook_token
+from webhook_app.masking.masked_data import shown_data, shown_provider_data
 from webhook_app.masking.masking import masked
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.queries import timelines
@@ -46,7 +46,7 @@ def _shown_data(event: Event) -> Any:
     What our processes report holds explanations, which are shown as texts.
     """
     if event.source in VIDEOSDK_SOURCES:
-        return without_webhook_token(dict(event.data))
+        return shown_provider_data(dict(event.data))
     if event.source is Source.SYSTEM:
         return shown_data({name: text_of(value) for name, value in event.data.items()})
     return shown_data(dict(event.data))

@@ -15,6 +15,7 @@ from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError, InvalidInputError, NotFoundError
 from webhook_app.usecases.room_names import find_room, find_usable_room, lookup_room
 from webhook_app.usecases.rule_lock import rule_lock
+from webhook_app.usecases.stream_keys import sealed_override
 
 LOCK = ":rooms"  # not a valid rule name
 LOCKED = "The room list"
@@ -48,7 +49,7 @@ def command_room(context: AppContext, reference: str, command: RoomCommand, data
     if not context.has_credentials:
         detail = "No VideoSDK credentials are set. Set VIDEOSDK_API_KEY and VIDEOSDK_SECRET."
         raise ConflictError(detail, reason=ErrorReason.NO_CREDENTIALS)
-    return context.append(Source.OPERATOR, command.value, room_id, dict(data))
+    return context.append(Source.OPERATOR, command.value, room_id, sealed_override(data, context.secret_box))
 
 
 def add_room(context: AppContext, form: Mapping[str, Any]) -> str:

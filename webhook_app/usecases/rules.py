@@ -18,8 +18,9 @@ from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError, InvalidInputError, NotFoundError
 from webhook_app.usecases.rule_rooms import warnings_of
 from webhook_app.usecases.rule_warnings import RuleWarning
+from webhook_app.usecases.stream_keys import restored_rtmp, sealed_rule
 
-URL_FIELDS = ("schedule", "start")  # fields of a rule that may contain URLs
+URL_FIELDS = ("schedule", "start", "recording", "rtmp")  # fields of a rule that may contain URLs
 
 
 class RuleCommand(StrEnum):
@@ -58,9 +59,9 @@ def require_editable(rule: Rule | None) -> None:
 def validate_rule(context: AppContext, body: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """Return a rule in the form that is journaled; raise InvalidInputError with its errors by field, below `where`.
 
-    A URL that is masked as the API shows it is replaced by the stored URL of the rule of that name.
+    A URL or stream key that is masked as the API shows it is replaced by the stored one of the rule of that name.
     """
-    body = {**body, **_restored_urls(context, body)}
+    body = {**body, **_restored_secrets(context, body)}
     schema = RuleSchema()
     masked_fields = [field for field in URL_FIELDS if has_masked_address(body.get(field))]
     try:
@@ -70,7 +71,7 @@ def validate_rule(context: AppContext, body: Mapping[str, Any], where: str = "")
     except ValidationError as error:
         errors = explain_errors(error.messages_dict, schema)
         raise InvalidInputError("Invalid rule.", errors={where: errors} if where else errors) from None
-    return rule
+    return sealed_rule(rule, context.secret_box)
 
 
 def put_rule(context: AppContext, rule: Mapping[str, Any]) -> RuleChange:
@@ -100,13 +101,20 @@ def command_rule(context: AppContext, name: str, command: RuleCommand) -> str:
     return context.append(Source.OPERATOR, command.value, None, {"name": name})
 
 
-def _restored_urls(context: AppContext, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a rule that contain masked URLs, with the stored URLs in their place."""
-    name, with_urls = body.get("name"), {field: body[field] for field in URL_FIELDS if field in body}
-    stored = context.state.rule(name) if isinstance(name, str) and has_masked_address(with_urls) else None
+def _restored_secrets(context: AppContext, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a rule that contain masked URLs or stream keys, with what is stored in their place."""
+    name, with_secrets = body.get("name"), {field: body[field] for field in URL_FIELDS if field in body}
+    stored = context.state.rule(name) if isinstance(name, str) else None
     if stored is None:
         return {}
+    restored: dict[str, Any] = {}
+    if "rtmp" in with_secrets:
+        with_secrets["rtmp"] = restored_rtmp(with_secrets["rtmp"], stored.rtmp, context.secret_box)
+        restored = {"rtmp": with_secrets["rtmp"]}
+    if not has_masked_address(with_secrets):
+        return restored
     trigger = stored.schedule_trigger
+    bodies = {"start": stored.start, "recording": stored.recording, "rtmp": stored.rtmp}
     schedule = dict(trigger.given) if trigger is not None else {}
-    restored: dict[str, Any] = restored_data(with_urls, {"schedule": schedule, "start": dict(stored.start)})
+    restored |= restored_data(with_secrets, {"schedule": schedule, **{name: dict(of) for name, of in bodies.items()}})
     return restored

@@ -8,16 +8,20 @@ from typing import Any, assert_never
 
 from webhook_app.domain.control.call import Call, CallKind, CaptureStream, EndStream, ProbeRoom, StartStream
 from webhook_app.domain.events import Source
-from webhook_app.domain.facts.results import CallOutcome, ProbeOutcome
+from webhook_app.domain.facts.results import CallOutcome, ProbeOutcome, Refusal
 from webhook_app.domain.outputs import Output
 from webhook_app.providers.client_port import CallAnswer, ConnectClient, RoomClient
 from webhook_app.runtime.logs import logger
+from webhook_app.secrets.encryption import SecretBox, WrongKeyError
+from webhook_app.secrets.stream_keys import Destination
 from webhook_app.store.calls import TOO_OLD_MS, Calls, ClaimedCall, MarkResult
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, Wake, entry
+from workers.calls.destinations import opened_start, without_destinations
 from workers.calls.prober import ProbeLimits, Prober, rate_limit_observer
 
 DONE_OUTCOMES = (CallOutcome.SUCCEEDED, CallOutcome.ALREADY)
+SEALED = "its stream key cannot be decrypted: SECRETS_KEY is not the one under which it was stored"
 
 log = logger()
 
@@ -53,6 +57,7 @@ class Caller:
         wake: Wake,
         *,
         options: StartOptions,
+        secret_box: SecretBox,
         ack_replicas: int = 0,
         limits: CallLimits = CallLimits(),
         probe_limits: ProbeLimits = ProbeLimits(),  # noqa: B008 - frozen
@@ -66,6 +71,7 @@ class Caller:
         self._prober = Prober(self._calls, Journal(client), self._room_client, self._answer, limits=probe_limits)
         self._wake = wake
         self._options = options
+        self._secret_box = secret_box
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="call")
 
     def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -119,7 +125,13 @@ class Caller:
             self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
             return
         deadline = monotonic() + self._limits.deadline_s
+        destinations: list[Destination] = []
         if isinstance(request, StartStream):
+            try:
+                request, destinations = opened_start(call, request, self._secret_box)
+            except WrongKeyError:
+                self._answer(call, CallOutcome.REFUSED, refusal=Refusal.SEALED.value, message=SEALED)
+                return
             check = room_client.check_start(call.room_id, call.output, deadline=deadline)
             if check is not None:
                 if check.outcome is not CallOutcome.ALREADY:
@@ -129,7 +141,8 @@ class Caller:
         result, now = self._calls.mark(call)
         match result:
             case MarkResult.MARKED:
-                self._complete(call, self._send(room_client, call, request, deadline, now), now)
+                answer = self._send(room_client, call, request, deadline, now)
+                self._complete(call, without_destinations(answer, destinations), now)
             case MarkResult.MARKED_BEFORE:
                 self._answer(call, CallOutcome.UNKNOWN, message="its sender left no answer")
             case MarkResult.SUPERSEDED:

@@ -10,5 +10,6 @@ from workers.store_access import StoreAccess
 
 def apply(declared: DeclaredConfiguration, store: StoreAccess, settings: Settings) -> Applied:
     """Apply a configuration."""
-    subscribers = Subscribers(store.client, SecretBox(secrets_key(settings)))
-    return apply_configuration(declared, store.client, subscribers, store.wakeups)
+    secret_box = SecretBox(secrets_key(settings))
+    subscribers = Subscribers(store.client, secret_box)
+    return apply_configuration(declared, store.client, subscribers, store.wakeups, secret_box=secret_box)

@@ -26,6 +26,7 @@ from workers.config_file.yaml import VALUES_MAX, FileError, Mistake, line_of, lo
 __all__ = ["FileError", "Mistake", "parse", "read", "warnings"]
 
 TOP = ("rooms", "rules", "subscribers")
+PLAIN_KEY = "is in plain text: whoever reads the file can send to this stream; write ${NAME} and set NAME in .env"
 
 
 class RoomNameSchema(Schema):
@@ -106,6 +107,7 @@ class _Checker:
         self._path = path
         self._settings = settings
         self._mistakes: list[Mistake] = []
+        self._warnings: list[str] = []
         self._values = 0
 
     def check(self, content: Any) -> DeclaredConfiguration:
@@ -121,7 +123,7 @@ class _Checker:
         subscribers = self._items(content, "subscribers", FileSubscriberSchema())
         if self._mistakes:
             raise FileError(self._path, sorted(self._mistakes, key=lambda mistake: mistake.line or 0))
-        return DeclaredConfiguration(rooms, rules, subscribers)
+        return DeclaredConfiguration(rooms, rules, subscribers, tuple(self._warnings))
 
     def _rooms(self, content: Any) -> dict[str, Mapping[str, Any]]:
         section = content.get("rooms") or {}
@@ -193,7 +195,7 @@ class _Checker:
         except ValidationError as error:
             for path, message in iterate_errors(error.messages, schema):
                 value = _value_at(plain, path)
-                is_quoted = message.startswith("must be") and isinstance(value, str | int | float)
+                is_quoted = message.startswith("must be") and isinstance(value, str | int | float) and path[0] != "rtmp"
                 quoted_value = f"{value!r}: " if is_quoted else ""
                 self._add_mistake(item, path, ".".join((where, *map(str, path))), f"{quoted_value}{message}")
             return None
@@ -210,6 +212,8 @@ class _Checker:
         if isinstance(value, list):
             return [self._plain(inner, item, (*path, at), where) for at, inner in enumerate(value)]
         if isinstance(value, str):
+            if path and path[-1] == "stream_key" and "${" not in value:
+                self._warnings.append(f"{'.'.join((where, *map(str, path)))}: {PLAIN_KEY}")
             try:
                 return replace_variables(str(value), self._settings.variables)
             except VariableError as error:

@@ -66,6 +66,8 @@ class ConfigWatcher:
         try:
             config_file = parse(self._path, read_content(self._path) if content is None else content, self._settings)
             self._apply_file(config_file, self._store, self._settings)
+            if config_file.warnings:
+                log.warning("configuration file applied with warnings", warnings=config_file.warnings)
         except FileError as error:
             log.error("invalid configuration file; keeping the current configuration", wrong=error.lines)
             self._raise_alarm(AlarmSummary.CONFIGURATION_INVALID, error=masked(error.lines[0]))

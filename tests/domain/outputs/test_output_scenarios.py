@@ -389,3 +389,17 @@ def test_one_that_was_given_up_and_started_after_all_ends_with_its_window(output
     assert active_alarms(scenario) == set()
     scenario.wait(60 * MINUTE)
     assert (len(scenario.starts), len(scenario.ends)) == (1, 1)
+
+
+def test_a_start_whose_stream_key_cannot_be_opened_is_given_up_until_the_key_is_given_again() -> None:
+    scenario = in_session(Output.RTMP)
+    rule = {"name": "show", "schedule": HOURLY, "outputs": ["rtmp"]}
+    scenario.put_rule(rule | {"rtmp": {"streams": [{"url": "rtmp://h.example/app", "stream_key": "sealed:one"}]}})
+    scenario.wait(60 * MINUTE)
+    scenario.answer("refused", refusal="sealed", message="its stream key cannot be decrypted")
+    assert Reason.CALL_NOT_MADE in scenario.reasons
+    assert "start-refused" in active_alarms(scenario)
+    scenario.wait(20 * MINUTE)
+    assert len(scenario.starts) == 1
+    scenario.put_rule(rule | {"rtmp": {"streams": [{"url": "rtmp://h.example/app", "stream_key": "sealed:two"}]}})
+    assert len(scenario.starts) == 2

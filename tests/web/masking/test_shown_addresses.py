@@ -13,7 +13,7 @@ from tests.support.values import found_group, present
 from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, WebClient, append, fold_all, folding
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
-from webhook_app.masking.masked_data import has_masked_address, restored_data, shown_data, without_webhook_token
+from webhook_app.masking.masked_data import has_masked_address, restored_data, shown_data, shown_provider_data
 from webhook_app.masking.url_masking import MASK
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
@@ -166,6 +166,6 @@ def test_videosdks_own_addresses_stay_and_our_token_does_not() -> None:
         "playbackHlsUrl": "https://cdn.videosdk.live/meetings-hls/0b1f7c9e-6f0a-4c39-9d55-2f6b8a1c7d3e/index.m3u8",
         "webhook": {"endPoint": "https://tally.example.org/webhooks/videosdk/the-token"},
     }
-    shown = without_webhook_token(data)
+    shown = shown_provider_data(data)
     assert shown["playbackHlsUrl"] == data["playbackHlsUrl"]
     assert shown["webhook"]["endPoint"] == f"https://tally.example.org/webhooks/videosdk/{MASK}"

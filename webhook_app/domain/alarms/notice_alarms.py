@@ -5,7 +5,7 @@ from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.explanations import explain
-from webhook_app.domain.facts.results import Access, CallResult
+from webhook_app.domain.facts.results import Access, CallResult, Refusal
 from webhook_app.domain.notices.payloads import BroadcastReport, CallRefusal
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outcome import DomainEvent
@@ -78,6 +78,8 @@ def _given_up(context: StepContext, call: Call) -> None:
     summary = explain(AlarmSummary.START_GIVEN_UP_UNEXPLAINED, room=room_label(context))
     if refused is not None:
         summary = explain(AlarmSummary.START_GIVEN_UP, room=room_label(context), answer=refused.answer)
+    if isinstance(result := context.event.payload, CallResult) and result.refusal is Refusal.SEALED:
+        summary = explain(AlarmSummary.STREAM_KEY_SEALED, room=room_label(context))
     context.change_control(refused_start=None)
     context.alarm(
         AlarmName.START_REFUSED,

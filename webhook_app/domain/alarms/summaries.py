@@ -14,6 +14,7 @@ class AlarmSummary(StrEnum):
     RESTART_REFUSED = "summary-restart-refused"
     START_GIVEN_UP = "summary-start-given-up"
     START_GIVEN_UP_UNEXPLAINED = "summary-start-given-up-unexplained"
+    STREAM_KEY_SEALED = "summary-stream-key-sealed"
     START_UNKNOWN = "summary-start-unknown"
     START_UNKNOWN_GIVEN_UP = "summary-start-unknown-given-up"
     STREAMS_IN_USE = "summary-streams-in-use"
@@ -58,6 +59,10 @@ SUMMARY_TEXTS: Mapping[str, str] = {
     ),
     AlarmSummary.START_GIVEN_UP: "Gave up starting {room}: VideoSDK refused every attempt, the last with {answer}",
     AlarmSummary.START_GIVEN_UP_UNEXPLAINED: "Gave up starting {room}: VideoSDK refused every attempt",
+    AlarmSummary.STREAM_KEY_SEALED: (
+        "{room} cannot start: its stream key cannot be decrypted, as SECRETS_KEY has changed since it was given. "
+        "Restore SECRETS_KEY, or give the key again"
+    ),
     AlarmSummary.START_UNKNOWN: (
         "The outcome of starting {room} at {sent_at} is unknown: VideoSDK has not answered since. "
         "Tallylight does not repeat the start until the outcome is known"

@@ -1,10 +1,11 @@
 """What a refused call leads to.
 
-1. A start that VideoSDK has rejected as invalid too often is given up.
-2. So is any call that failed too often outside a window.
-3. A token that is not accepted (401) pauses all calls. A probe each minute checks whether it is accepted again.
-4. A call that is not allowed (403) pauses this room's calls for a minute.
-5. Everything else is retried with back-off; a probe checks the room's actual state.
+1. A start that was not sent, as its stream key cannot be decrypted, is given up at once.
+2. A start that VideoSDK has rejected as invalid too often is given up.
+3. So is any call that failed too often outside a window.
+4. A token that is not accepted (401) pauses all calls. A probe each minute checks whether it is accepted again.
+5. A call that is not allowed (403) pauses this room's calls for a minute.
+6. Everything else is retried with back-off; a probe checks the room's actual state.
 """
 
 from typing import Any
@@ -69,6 +70,16 @@ def on_refusal(
         if status.disputable and call.refusal is None:
             request_probe(context, ProbeSubject.REFUSED)
         back_off(context, Reason.RETRY_REFUSED, at_least_ms=retry_after_ms or 0)
+
+
+def on_sealed_start(context: StepContext, call: Call) -> None:
+    """Give up a start that could not be sent: until its stream key is given again, no other attempt could be."""
+    context.change_control(last_refusal=LastRefusal(Reason.STREAM_KEY_SEALED))
+    context.record_effect(Reason.CALL_NOT_MADE, message=call.message)
+    close_call(context, call)
+    count_rejection(context, call)
+    _give_up(context, call, Reason.STREAM_KEY_SEALED)
+    give_up_rejected_start(context, call)
 
 
 def _give_up(context: StepContext, refused: Call, reason: Reason, **arguments: Any) -> None:

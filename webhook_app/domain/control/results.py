@@ -7,7 +7,7 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.backoff import back_off
 from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.control.calls import close_call, forget_end_call
-from webhook_app.domain.control.refusals import on_refusal
+from webhook_app.domain.control.refusals import on_refusal, on_sealed_start
 from webhook_app.domain.control.unknown_outcomes import END_SETTLE_MS, on_disputed_refusal, on_unknown_outcome
 from webhook_app.domain.facts.results import CallOutcome, CallResult, Refusal
 from webhook_app.domain.frozen import replace
@@ -71,6 +71,8 @@ def on_call_result(context: StepContext, result: CallResult) -> None:
             back_off(context, Reason.RETRY_UNREADABLE if is_unreadable else Reason.RETRY_UNREACHED)
         case CallOutcome.REFUSED if result.refusal in (Refusal.CONFLICT, Refusal.AMBIGUOUS):
             on_disputed_refusal(context, answered, result.refusal, result.retry_after_ms)
+        case CallOutcome.REFUSED if is_start and result.refusal is Refusal.SEALED:
+            on_sealed_start(context, answered)
         case CallOutcome.REFUSED:
             on_refusal(context, answered, result.status, result.refusal, result.retry_after_ms)
         case _ as never:

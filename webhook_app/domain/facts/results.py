@@ -34,11 +34,13 @@ class Refusal(StrEnum):
     CONFLICT: the requested state may hold already, or not be possible yet.
     AMBIGUOUS: as CONFLICT, or the body is wrong: the latter when somebody is in the room and nothing is on air.
     INVALID: the body is wrong.
+    SEALED: it was not sent, as what is sealed in its body cannot be opened here. It cannot be later either.
     """
 
     CONFLICT = "conflict"
     AMBIGUOUS = "ambiguous"
     INVALID = "invalid"
+    SEALED = "sealed"
 
 
 class Access(StrEnum):

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from webhook_app.domain.facts.results import Refusal
+from webhook_app.masking.masked_data import masked_destinations
 from webhook_app.masking.masking import masked
 from webhook_app.providers.videosdk.objects import TEXT_MAX, URL_KEYS, identifies_stream
 
@@ -227,9 +228,12 @@ def started_stream(answer: ApiAnswer) -> Mapping[str, Any] | None:
 
 
 def journaled_fields(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What the journal keeps of an object: all of a usual one, the beginning of long texts, and no bulk besides."""
+    """What the journal keeps of an object: all of a usual one, the beginning of long texts, and no bulk besides.
+
+    Destinations of RTMP are masked: lists show their stream keys.
+    """
     journaled: dict[str, Any] = {}
-    for key, value in list(data.items())[:KEYS_KEPT_MAX]:
+    for key, value in masked_destinations(dict(list(data.items())[:KEYS_KEPT_MAX])).items():
         if isinstance(value, str):
             journaled[key[:TEXT_MAX]] = value[:TEXT_MAX]
         elif not isinstance(value, Mapping | list) or len(json.dumps(value)) <= TEXT_MAX:

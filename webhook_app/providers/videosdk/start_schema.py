@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
 from webhook_app.domain.outputs import Output
+from webhook_app.masking.url_masking import MASK, RTMP_SCHEMES
 from webhook_app.providers.videosdk.facts import WEBHOOK_URL_MAX_CHARS
 from webhook_app.text.json_depth import JSON_DEPTH_MAX, exceeds_json_depth
 
@@ -170,6 +171,12 @@ class RecordingSchema(OutputSchema):
     onFailure = fields.Nested(OnFailureSchema)  # noqa: N815
 
 
+def _is_not_masked(text: str) -> None:
+    """A masked destination that stands for a stored one was replaced by it before."""
+    if MASK in text:
+        raise ValidationError("is masked, and no stored destination with this URL is known: give it in full")
+
+
 class RtmpStreamSchema(Schema):
     """One destination of an RTMP stream."""
 
@@ -178,12 +185,16 @@ class RtmpStreamSchema(Schema):
 
     url = fields.Url(
         required=True,
-        schemes={"rtmp", "rtmps"},
+        schemes=set(RTMP_SCHEMES),
         require_tld=False,
-        validate=validate.Length(max=URL_MAX_CHARS),
+        validate=[validate.Length(max=URL_MAX_CHARS), _is_not_masked],
         error_messages={"invalid": "must be an rtmp:// or rtmps:// URL, without the stream key"},
     )
-    stream_key = fields.String(required=True, validate=validate.Length(1, STREAM_KEY_MAX_CHARS))
+    stream_key = fields.String(
+        required=True,
+        validate=[validate.Length(1, STREAM_KEY_MAX_CHARS), _is_not_masked],
+        error_messages={"required": "is missing: give the key that the platform shows for this stream"},
+    )
 
 
 class RtmpSchema(OutputSchema):

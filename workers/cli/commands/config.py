@@ -58,7 +58,10 @@ def check(path: Path | None, as_json: bool) -> None:
     settings = context.effective_settings()
     path = _path(path, settings)
     config_file = _read(path, settings, as_json)
-    warned = warnings(config_file.config(), settings, at=int(time() * 1000), subscribers=config_file.subscribers)
+    warned = [
+        *config_file.warnings,
+        *warnings(config_file.config(), settings, at=int(time() * 1000), subscribers=config_file.subscribers),
+    ]
     if as_json:
         output.print_json({"path": str(path), "ok": True, "errors": [], "warnings": warned, **_counts(config_file)})
         return
@@ -92,7 +95,7 @@ def apply(path: Path | None, as_json: bool) -> None:
     try:
         applied = apply_file(config_file, store, stored_settings)
         effect = _effect_of(store.client, applied)
-        warned = _warnings(store.client, settings, config_file.subscribers)
+        warned = [*config_file.warnings, *_warnings(store.client, settings, config_file.subscribers)]
     except STORE_ERRORS as error:
         raise CommandError(f"The store does not answer: {error}") from None
     if settings.config_file is not None and settings.config_file.resolve() != path.resolve():

@@ -116,13 +116,16 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
     Example:
       tally rules backtest draft.yaml --from 2026-11-15T00:00:00Z
     """
+    from webhook_app.config.secrets_file import secrets_key
     from webhook_app.domain.rules.backtest import BacktestTooLargeError
     from webhook_app.domain.rules.comparison import restricted_to_rules
     from webhook_app.event_decoding.rules import decode_rule
+    from webhook_app.secrets.encryption import SecretBox
     from webhook_app.store.connection.clients import connect
     from webhook_app.store.queries.system import journal_length
     from webhook_app.store.state.store import StateStore
     from webhook_app.usecases.backtests import comparison_view, replay
+    from webhook_app.usecases.stream_keys import sealed_rule
     from workers.config_file.reading import FileError, read
 
     settings = with_store(effective_settings())
@@ -139,7 +142,8 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
         for line in error.lines:
             click.echo(output.one_line(line), err=True)
         sys.exit(1)
-    drafts, config = [decode_rule(rule) for rule in file.rules], file.config()
+    secret_box, config = SecretBox(secrets_key(settings)), file.config()
+    drafts = [decode_rule(sealed_rule(rule, secret_box)) for rule in file.rules]
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     config = config.with_rooms({**StateStore(client).names().names, **config.names})
     try:
