@@ -101,7 +101,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """The options of a start that make a difference in the sandbox. `destinations` are RTMP's, the rest says which."""
+    """The options of a start that make a difference in the sandbox. Those of one output alone name it."""
 
     webhook_url: str | None = None
     mode: str = "video-and-audio"  # HLS
@@ -109,7 +109,7 @@ class StartOptions:
     file_format: str = "mp4"  # recording
     directory: str | None = None  # recording: of the file
     own_storage: bool = False  # recording: the file goes to the customer's storage, so it has no URL
-    destinations: tuple[Destination, ...] = ()
+    destinations: tuple[Destination, ...] = ()  # RTMP
 
 
 @dataclass(slots=True)

@@ -39,11 +39,13 @@ const CASES = {
   "rtmp end": (sdk) => sdk.rtmp.stop(roomId),
   "rtmp list": (sdk) => sdk.rtmp.list(paging),
   "ongoing session": (sdk) => sdk.sessions.list({ roomId, status: "ongoing" }),
+  "session end": (sdk) => sdk.sessions.end({ roomId }),
   session: (sdk) => sdk.sessions.get("session-1"),
   "active participants": (sdk) => sdk.sessions.listActiveParticipants("session-1", { page: 2, perPage: 100 }),
   "room create": (sdk) => sdk.rooms.create({ customRoomId: "sunday", webhook: { url: webhookUrl, events: ["*"] } }),
   "public key": (sdk) => sdk.webhooks.getPublicKey(),
   "hls to mp4": (sdk) => sdk.transcodings.hlsToMp4({ hlsId: "stream-1" }),
+  "transcodings list": (sdk) => sdk.transcodings.list({ hlsId: "stream-1", page: 1, perPage: 20 }),
   transcoding: (sdk) => sdk.transcodings.get("job-1"),
 };
 

@@ -149,6 +149,7 @@ CALLS: dict[str, Callable[[VideoSDK, float], Any]] = {
     "rtmp list": lists(Output.RTMP),
     "ongoing session": lambda client, deadline: client.ongoing_session(ROOM, deadline=deadline),
     "session": lambda client, deadline: client.session("session-1", deadline=deadline),
+    "session end": lambda client, deadline: client.end_session(ROOM, deadline=deadline),
     "active participants": lambda client, deadline: client.active_participants(
         "session-1", deadline=deadline, page=2, per_page=100
     ),
