@@ -104,12 +104,12 @@ def test_other_forms_differ_and_every_stream_is_ended(instance: Product) -> None
     room = "conf-othe-form"
     assert instance.sandbox is not None
     live_room(instance, room)
-    forms = {"second_start": "second-stream", "none_active": "unknown", "start_answer": "string"}
+    forms = {"second_start": "second-stream", "none_active": "unknown"}
     instance.sandbox.spoil(room, forms=forms, webhooks={"stream_ids": True, "repeat": 1})
     finished = doctor(instance, room, "--yes", "--json")
     differing = {check for (_, check), row in finished.checks().items() if row["result"] == "differs"}
     assert finished.status == 1
-    assert differing == {"active-before", "start", "second-start", "active-after", "webhook-repeats"}
+    assert differing == {"active-before", "second-start", "active-after", "webhook-repeats"}
     assert finished.checks()["hls", "webhook-ids"]["observed"] == "id in 10 of 10; as in REST"
     assert len(instance.sandbox.starts(room)) == 3
     assert runs(instance, room) == []
@@ -122,7 +122,7 @@ def test_a_start_whose_answer_is_lost_is_ended(instance: Product) -> None:
     instance.sandbox.spoil(room, rest=[{"path": "start", "fault": "answer-lost"}])
     finished = doctor(instance, room, "--yes", "--json")
     assert (finished.status, finished.checks()["hls", "start"]["result"]) == (1, "failed")
-    assert "hls-stopped" in [item["type"] for item in instance.sandbox.log("webhook", room)]
+    assert "hls-stopped" in kinds_sent(instance, room)
     assert not (instance.data_dir / STATE_FILE).exists()
 
 
@@ -137,6 +137,19 @@ def start_and_wait_until_on_air(instance: Product, room: str) -> "subprocess.Pop
         process.kill()
         raise
     return process
+
+
+def test_a_recording_is_played_and_ended(instance: Product) -> None:
+    room = "conf-reco-rded"
+    assert instance.sandbox is not None
+    live_room(instance, room)
+    finished = doctor(instance, room, "--yes", "--json", "--recording")
+    checks = {check: row for (output, check), row in finished.checks().items() if output == "recording"}
+    assert finished.status == 0, finished.out
+    assert {row["result"] for row in checks.values()} == {"as assumed"}
+    assert {"start", "second-start", "list-running", "recording-file", "webhooks-arrive"} <= checks.keys()
+    kinds = kinds_sent(instance, room)
+    assert kinds.count("recording-started") == kinds.count("recording-stopped") == 1
 
 
 def test_ctrl_c_ends_the_stream_and_reports_what_was_observed(instance: Product) -> None:
@@ -165,6 +178,21 @@ def test_after_a_kill_the_next_run_ends_the_stream_first(instance: Product) -> N
     assert not (instance.data_dir / STATE_FILE).exists()
 
 
+def test_after_a_kill_a_stream_that_somebody_else_started_meanwhile_is_left_alone(instance: Product) -> None:
+    room = "conf-kill-else"
+    process = start_and_wait_until_on_air(instance, room)
+    process.kill()
+    finish(process)
+    assert instance.api("POST", f"/rooms/{room}/end").status == 202
+    instance.wait_state(room, "stopped")
+    assert instance.api("POST", f"/rooms/{room}/start").status == 202
+    instance.wait_state(room, "started")
+    instance.add_room("conf-with-noby")
+    assert doctor(instance, "conf-with-noby", "--yes").status == 2
+    assert len(runs(instance, room)) == 1
+    assert not (instance.data_dir / STATE_FILE).exists()
+
+
 def test_rooms_that_rules_control_or_that_are_on_air_are_refused(instance: Product) -> None:
     room = "conf-refu-sals"
     assert instance.sandbox is not None
@@ -186,3 +214,28 @@ def test_nothing_is_started_without_consent(instance: Product) -> None:
     finished = doctor(instance, "conf-with-outc")
     assert (finished.status, "VideoSDK charges you" in finished.err) == (1, True)
     assert instance.sandbox.starts("conf-with-outc") == []
+
+
+def test_after_a_kill_a_recording_that_no_list_shows_is_ended(instance: Product) -> None:
+    room = "conf-kill-reco"
+    sandbox = instance.sandbox
+    assert sandbox is not None
+    live_room(instance, room)
+    sandbox.spoil(room, forms={"running_listed": False})
+    process = start_doctor(instance, room, "--yes", "--recording")
+    try:
+        wait_until(lambda: "recording-started" in kinds_sent(instance, room), scaled_limit(90.0), "the recording")
+    finally:
+        process.kill()
+        finish(process)
+    assert "recording-stopped" not in kinds_sent(instance, room)
+    instance.add_room("conf-next-room")
+    assert doctor(instance, "conf-next-room", "--yes").status == 2
+    assert "recording-stopped" in kinds_sent(instance, room)
+    assert not (instance.data_dir / STATE_FILE).exists()
+
+
+def kinds_sent(instance: Product, room: str) -> list[str]:
+    """The types of the webhooks that VideoSDK has sent about a room."""
+    assert instance.sandbox is not None
+    return [item["type"] for item in instance.sandbox.log("webhook", room)]

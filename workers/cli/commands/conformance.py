@@ -46,7 +46,7 @@ def run_conformance(
     settings = context.sandbox_settings(local_settings) or context.as_they_are(local_settings)
     path = report_path or Path(f"tallylight-conformance-{datetime.now(UTC):%Y%m%d-%H%M%S}.md")
     _require_writable(path)
-    file = StateFile(settings.data_dir)
+    file = StateFile(settings.data_dir / "sandbox" if settings.sandbox_url is not None else settings.data_dir)
     try:
         with file.locked():
             _end_leftover(file, settings, limits)
@@ -62,15 +62,14 @@ def run_conformance(
     except StateFileError as error:
         raise CommandError(str(error)) from None
     report = _report(target, outcome, settings, version=product.version)
-    path.write_text(markdown(report), "utf-8")
+    is_written = _write(path, markdown(report))
     if as_json:
         output.print_json({**report_json(report), "report": str(path)})
     else:
         _print(report)
-    click.echo(output.one_line(f"Report: {path}"), err=True)
     if not outcome.is_over:
         raise CommandError(still_running(file, target.room_id))
-    return 0 if report.as_assumed else 1
+    return 0 if report.as_assumed and is_written else 1
 
 
 def _require_writable(path: Path) -> None:
@@ -80,6 +79,17 @@ def _require_writable(path: Path) -> None:
             path.unlink()
     except OSError as error:
         raise context.InvalidUsageError(f"the report {path} cannot be written ({error.strerror})") from None
+
+
+def _write(path: Path, page: str) -> bool:
+    """Write the report; False when the disk is full by now, for example."""
+    try:
+        path.write_text(page, "utf-8")
+    except OSError as error:
+        click.echo(output.one_line(f"tally: the report {path} cannot be written ({error.strerror})"), err=True)
+        return False
+    click.echo(output.one_line(f"Report: {path}"), err=True)
+    return True
 
 
 def _end_leftover(file: "StateFile", settings: Settings, limits: "Limits") -> None:

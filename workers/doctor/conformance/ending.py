@@ -1,6 +1,7 @@
 """End what a run has started, and make sure that it is over."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
 from time import monotonic, time
@@ -12,7 +13,8 @@ from webhook_app.providers.videosdk.client import VideoSDK
 from webhook_app.providers.videosdk.objects import stream_report
 from workers.doctor.conformance.limits import Limits
 from workers.doctor.conformance.pauses import Pauses
-from workers.doctor.conformance.state_file import RunRecord, StartedOutput
+from workers.doctor.conformance.preconditions import running_session
+from workers.doctor.conformance.state_file import RunRecord, RunState, StartedOutput, StateFileError
 
 READ_EVERY_S = 2.0
 STARTED_EARLY_MS = 2 * 60 * 1000  # clocks of VideoSDK and of this machine differ
@@ -25,6 +27,7 @@ class Sight(Enum):
 
     RUNNING = "running"
     GONE = "gone"
+    REPLACED = "replaced"  # another stream is running
     UNKNOWN = "unknown"
 
 
@@ -44,42 +47,66 @@ class Ending:
     def _end(self, record: RunRecord, started: StartedOutput) -> bool:
         """End one stream.
 
-        1. Look for it. While it is shown, or no end was accepted yet, send an end.
+        1. Look for it. While it is shown, send an end. Where it is not shown, send ends until one is accepted, as long
+           as it may still be starting, or nothing else could show it.
         2. It is over once it was not shown twice in a row, and either an end was accepted, or it had been shown before,
            or `unanswered_s` have passed since the start.
         3. A list that cannot be read shows nothing: of an output that has no other source, an accepted end suffices.
+        4. While somebody else's stream runs in its place, nothing is sent: an end might end that one.
         """
-        room_id = record.state.room_id
         until = monotonic() + self._limits.ending_s
         gone_count, was_shown = 0, started.was_shown
         while monotonic() < until:
-            sight = self._read_sight(room_id, started)
-            if sight is Sight.UNKNOWN and started.is_end_accepted and not OUTPUTS[started.output].has_active_lookup:
+            sight = self._read_sight(record.state, started)
+            if sight is Sight.UNKNOWN and started.is_end_accepted and not _has_lookup(started):
                 sight = Sight.GONE
-            gone_count = gone_count + 1 if sight is Sight.GONE else 0
+            gone_count = gone_count + 1 if sight in (Sight.GONE, Sight.REPLACED) else 0
             was_shown = was_shown or sight is Sight.RUNNING
-            is_settled = started.is_end_accepted or was_shown or _age_s(started) >= self._limits.unanswered_s
-            if gone_count >= GONE_TWICE and is_settled:
-                record.remove(started)
+            is_old = _age_s(started) >= self._limits.unanswered_s
+            if gone_count >= GONE_TWICE and (started.is_end_accepted or was_shown or is_old):
+                self._save(record.remove, started)
                 return True
-            if sight is Sight.RUNNING or not started.is_end_accepted:
-                answer = self._videosdk.end(room_id, started.output, started.videosdk_id, deadline=self._deadline())
+            if self._needs_end(record.state, started, sight, is_old=is_old):
+                answer = self._videosdk.end(
+                    record.state.room_id, started.output, started.videosdk_id, deadline=self._deadline()
+                )
                 if answer.ok and not started.is_end_accepted:
                     ended = replace(started, is_end_accepted=True)
-                    record.replace(started, ended)
+                    self._save(record.replace, started, ended)
                     started = ended
             self._pauses.wait_regardless(READ_EVERY_S)
         return False
 
-    def _read_sight(self, room_id: str, started: StartedOutput) -> Sight:
+    def _needs_end(self, state: RunState, started: StartedOutput, sight: Sight, *, is_old: bool) -> bool:
+        """Whether to send an end now; see step 1 and 4 of `_end`."""
+        if sight is Sight.RUNNING:
+            return True
+        if started.is_end_accepted or sight is Sight.REPLACED:
+            return False
+        return not is_old or (not _has_lookup(started) and self._is_session_running(state))
+
+    def _is_session_running(self, state: RunState) -> bool:
+        session = running_session(self._videosdk.ongoing_session(state.room_id, deadline=self._deadline()))
+        return session is not None and session == state.session_id
+
+    def _read_sight(self, state: RunState, started: StartedOutput) -> Sight:
+        is_replaced = False
         if started.output is Output.HLS:
-            reading = read_active(self._videosdk.active(room_id, deadline=self._deadline()))
+            reading = read_active(self._videosdk.active(state.room_id, deadline=self._deadline()))
             if reading.activity is StreamActivity.NONE:
                 return Sight.GONE
             if reading.stream is not None and is_of_start(reading.stream, started):
                 return Sight.RUNNING
-        answer = self._videosdk.streams(deadline=self._deadline(), room_id=room_id, output=started.output)
-        return listed_sight(answer, room_id, started)
+            is_replaced = reading.stream is not None
+        answer = self._videosdk.streams(deadline=self._deadline(), room_id=state.room_id, output=started.output)
+        sight = listed_sight(answer, state.room_id, started)
+        return Sight.REPLACED if is_replaced and sight is not Sight.RUNNING else sight
+
+    @staticmethod
+    def _save(change: Callable[..., None], *started: StartedOutput) -> None:
+        """Record a change. A full disk must not keep other streams from being ended; the next run finds them over."""
+        with contextlib.suppress(StateFileError):
+            change(*started)
 
     def _deadline(self) -> float:
         return monotonic() + self._limits.request_s
@@ -91,7 +118,9 @@ def listed_sight(answer: ApiAnswer, room_id: str, started: StartedOutput) -> Sig
     if rows is None:
         return Sight.UNKNOWN
     running = [row for row in rows if not is_of_another_room(row, room_id) and "end" in row and not row["end"]]
-    return Sight.RUNNING if any(is_of_start(row, started) for row in running) else Sight.GONE
+    if any(is_of_start(row, started) for row in running):
+        return Sight.RUNNING
+    return Sight.REPLACED if running else Sight.GONE
 
 
 def is_of_start(stream: Mapping[str, Any], started: StartedOutput) -> bool:
@@ -110,3 +139,7 @@ def is_of_start(stream: Mapping[str, Any], started: StartedOutput) -> bool:
 
 def _age_s(started: StartedOutput) -> float:
     return time() - started.sent_at / 1000
+
+
+def _has_lookup(started: StartedOutput) -> bool:
+    return OUTPUTS[started.output].has_active_lookup

@@ -1,11 +1,12 @@
 """Compare the webhooks that arrived with what Tallylight assumes about them. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import StreamState
-from webhook_app.providers.videosdk.answers import started_stream
+from webhook_app.providers.videosdk.answers import list_rows, started_stream
 from webhook_app.providers.videosdk.objects import COMPOSER_ID_KEY, ID_KEYS, STREAM_WEBHOOKS, stream_report
 from workers.doctor.conformance.observations import Observations, ReceivedWebhook, Step
 from workers.doctor.conformance.rows import NO_CONSEQUENCE, Result, Row
@@ -118,11 +119,8 @@ def _repeats(output: Output, webhooks: Sequence[ReceivedWebhook]) -> Row:
 
 
 def _ids(observations: Observations, webhooks: Sequence[ReceivedWebhook]) -> Row:
-    """Which ids the webhooks carry, compared with those of the start's answer and of `/active`."""
-    known_ids: set[str] = set()
-    for answer in (observations.newest_start, observations.answer(Step.ACTIVE_RUNNING)):
-        stream = None if answer is None else started_stream(answer)
-        known_ids |= set() if stream is None else set(stream_report(stream).ids)
+    """Which ids the webhooks carry, compared with those of REST."""
+    known_ids = _ids_of_rest(observations)
     with_id = {key: [w for w in webhooks if w.data.get(key)] for key in (*ID_KEYS, COMPOSER_ID_KEY)}
     parts = [f"{key} in {len(some)} of {len(webhooks)}" for key, some in with_id.items() if some]
     unknown = {
@@ -140,6 +138,18 @@ def _ids(observations: Observations, webhooks: Sequence[ReceivedWebhook]) -> Row
     observed = ", ".join(parts) or "no id"
     observed += "; other ids than REST's" if unknown else ("; as in REST" if parts and known_ids else "")
     return Row("webhook-ids", observations.output, "Webhooks carry the ids of REST, or none.", observed, *finding)
+
+
+def _ids_of_rest(observations: Observations) -> set[str]:
+    """The stream's ids in the start's answer, in `/active`, and in the list while it ran."""
+    streams: list[Mapping[str, Any]] = []
+    for answer in (observations.newest_start, observations.answer(Step.ACTIVE_RUNNING)):
+        stream = None if answer is None else started_stream(answer)
+        streams += [] if stream is None else [stream]
+    listed = observations.answer(Step.LIST_RUNNING)
+    rows = [] if listed is None else list_rows(listed) or []
+    streams += [row for row in rows if "end" in row and not row["end"]]
+    return {stream_id for stream in streams for stream_id in stream_report(stream).ids}
 
 
 def _urls(observations: Observations, webhooks: Sequence[ReceivedWebhook]) -> Row:

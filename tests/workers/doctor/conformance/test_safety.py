@@ -123,6 +123,8 @@ def test_a_stream_without_names_is_known_by_the_time_of_its_start(start: str | N
 def test_a_list_shows_only_running_streams_of_the_room() -> None:
     ours = {"id": "s1", "roomId": "room-1", "end": None}
     assert listed_sight(ApiAnswer(200, {"data": [ours]}), "room-1", NAMED) is Sight.RUNNING
+    other = ours | {"id": "s2", "start": "2026-11-30T00:40:00Z"}
+    assert listed_sight(ApiAnswer(200, {"data": [other]}), "room-1", NAMED) is Sight.REPLACED
     for row in (ours | {"roomId": "room-2"}, ours | {"end": "2026-11-30T01:00:00Z"}, {"id": "s1", "roomId": "room-1"}):
         assert listed_sight(ApiAnswer(200, {"data": [row]}), "room-1", NAMED) is Sight.GONE
     assert listed_sight(ApiAnswer(500, None), "room-1", NAMED) is Sight.UNKNOWN
