@@ -86,12 +86,12 @@ def environ_of(peer: Any, *hops: Any) -> dict[str, str]:
 
 
 @given(addresses, st.lists(st.one_of(addresses.map(str), junk), max_size=5))
-def test_what_a_peer_that_is_no_trusted_proxy_forwards_is_not_believed(peer: Any, hops: Any) -> None:
+def test_forwarded_headers_from_an_untrusted_peer_are_ignored(peer: Any, hops: Any) -> None:
     assert client_address(environ_of(peer, *hops), LOOPBACK_NETWORKS) == str(peer)
 
 
 @given(addresses, st.lists(st.one_of(addresses.map(str), junk), max_size=5), st.integers(0, 4))
-def test_behind_trusted_proxies_the_nearest_address_they_saw_counts(
+def test_the_client_is_the_nearest_address_that_is_not_a_trusted_proxy(
     client_at: Any, invented: Any, proxies: Any
 ) -> None:
     chain = [*invented, client_at, *["127.0.0.1", "::1"][: proxies % 3]]
@@ -99,7 +99,7 @@ def test_behind_trusted_proxies_the_nearest_address_they_saw_counts(
 
 
 @given(st.lists(st.one_of(addresses.map(str), junk), max_size=4), junk)
-def test_a_proxy_that_names_no_address_stands_for_its_client_itself(invented: Any, name: Any) -> None:
+def test_a_proxy_that_forwards_no_address_counts_as_the_client(invented: Any, name: Any) -> None:
     assert client_address(environ_of("127.0.0.1", *invented, name), LOOPBACK_NETWORKS) == "127.0.0.1"
 
 
@@ -113,11 +113,11 @@ def test_a_proxy_that_names_no_address_stands_for_its_client_itself(invented: An
         ("fe80::1%eth0", "fe80::1"),
     ],
 )
-def test_an_address_is_read_in_the_forms_that_proxies_write(hop: str, address: str) -> None:
+def test_addresses_are_read_in_every_form_that_proxies_write(hop: str, address: str) -> None:
     assert client_address(environ_of("::ffff:127.0.0.1", hop), LOOPBACK_NETWORKS) == address
 
 
-def test_other_networks_can_be_trusted_and_the_walk_is_bounded() -> None:
+def test_other_networks_can_be_trusted_and_the_number_of_hops_is_bounded() -> None:
     trusted = (ipaddress.ip_network("10.0.0.0/8"),)
     assert client_address(environ_of("10.0.0.1", "192.0.2.1", "198.51.100.7", "10.0.0.2"), trusted) == "198.51.100.7"
     assert client_address(environ_of("127.0.0.1", "198.51.100.7"), trusted) == "127.0.0.1"
@@ -141,7 +141,7 @@ def throttle_of(store_url: str, clock: Any = lambda: 0.0, networks_max: Any = LI
 
 
 @pytest.mark.parametrize("surface", ["console", "api", "both"])
-def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, surface: str) -> None:
+def test_a_valid_token_is_accepted_after_any_number_of_failures(web_client: WebClient, surface: str) -> None:
     stranger = Browser(web_client, forwarded="198.51.100.7")
     surfaces: dict[str, list[Callable[[str], Any]]] = {
         "console": [stranger.log_in],
@@ -161,7 +161,7 @@ def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, sur
     assert other_browser.log_in(WRONG).status_code == 403
 
 
-def test_an_api_client_with_a_wrong_token_learns_why_it_must_wait(web_client: WebClient) -> None:
+def test_a_throttled_api_client_gets_the_reason_and_the_wait(web_client: WebClient) -> None:
     stranger = Browser(web_client, peer="198.51.100.7")
     for _ in range(LIMITS.failures):
         assert stranger.api(WRONG).status_code == 401
@@ -171,14 +171,14 @@ def test_an_api_client_with_a_wrong_token_learns_why_it_must_wait(web_client: We
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic b3BzOmh1bnRlcjI=", "Digest x"])
-def test_a_request_without_a_token_of_ours_is_not_counted(web_client: WebClient, header: str | None) -> None:
+def test_a_request_without_a_token_does_not_count_as_a_failure(web_client: WebClient, header: str | None) -> None:
     stranger = Browser(web_client, peer="198.51.100.7")
     headers = {} if header is None else {"Authorization": header}
     for _ in range(LIMITS.failures + 3):
         assert stranger.get("/api/v1/rooms", headers=headers).status_code == 401
 
 
-def test_failures_are_counted_for_all_processes_together(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_failures_are_counted_across_processes(client: Client, store_url: str, tmp_path: Path) -> None:
     first, second = WebClient(store_url, tmp_path), WebClient(store_url, tmp_path)
     for at in range(LIMITS.failures):
         assert Browser((first, second)[at % 2], peer="198.51.100.7").api(WRONG).status_code == 401
@@ -200,7 +200,7 @@ def test_a_throttled_network_may_try_again_after_the_window(client: Client, stor
     assert throttle.failed("2001:db8:1:2::1") == 0
 
 
-def test_many_addresses_do_not_fill_the_store_and_still_are_throttled(client: Client, store_url: str) -> None:
+def test_many_addresses_are_throttled_without_filling_the_store(client: Client, store_url: str) -> None:
     throttle = throttle_of(store_url, networks_max=100)
     waits = [throttle.failed(f"198.51.{at // 250}.{at % 250}") for at in range(500)]
     assert client.hlen(keys.LOGIN_FAILURES) <= 101
@@ -208,7 +208,7 @@ def test_many_addresses_do_not_fill_the_store_and_still_are_throttled(client: Cl
     assert all(wait > 0 for wait in waits[100 + LIMITS.failures :])
 
 
-def test_without_a_store_each_process_counts_by_itself() -> None:
+def test_each_process_counts_failures_by_itself_while_the_store_is_away() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         throttle = throttle_of(f"redis://127.0.0.1:{closed.getsockname()[1]}/0")
@@ -216,7 +216,7 @@ def test_without_a_store_each_process_counts_by_itself() -> None:
     assert [wait > 0 for wait in waits] == [False] * LIMITS.failures + [True]
 
 
-def test_a_store_that_hangs_is_not_waited_for_again_and_again() -> None:
+def test_a_hanging_store_delays_one_request_only() -> None:
     now = [0.0]
     with socket.create_server(("127.0.0.1", 0)) as hung:
         hung.settimeout(0)
@@ -245,7 +245,7 @@ def accepted(server: Any) -> Any:
 # Sessions
 
 
-def test_logging_out_ends_the_session_for_every_copy_of_its_cookie(
+def test_logging_out_ends_the_session_in_every_copy_of_its_cookie(
     client: Client, store_url: str, tmp_path: Path
 ) -> None:
     web_client, another_process = WebClient(store_url, tmp_path), WebClient(store_url, tmp_path)
@@ -264,7 +264,7 @@ def test_logging_out_ends_the_session_for_every_copy_of_its_cookie(
     assert client.zcard(keys.SESSIONS_ENDED) == 1
 
 
-def test_sessions_that_ended_long_ago_are_forgotten(client: Client, web_client: WebClient) -> None:
+def test_ended_sessions_are_forgotten_after_their_lifetime(client: Client, web_client: WebClient) -> None:
     client.zadd(keys.SESSIONS_ENDED, {"long-ago": 1})
     browser = Browser(web_client)
     browser.log_in()
@@ -273,7 +273,7 @@ def test_sessions_that_ended_long_ago_are_forgotten(client: Client, web_client: 
     assert client.zcard(keys.SESSIONS_ENDED) == 1
 
 
-def test_a_session_begins_anew_at_each_log_in(client: Client, web_client: WebClient) -> None:
+def test_each_log_in_starts_a_new_session(client: Client, web_client: WebClient) -> None:
     browser = Browser(web_client)
     browser.log_in(VIEWER_TOKEN)
     planted = browser.cookie
@@ -285,7 +285,9 @@ def test_a_session_begins_anew_at_each_log_in(client: Client, web_client: WebCli
     assert thief.get("/").status_code == 302, "what was known before the log-in is worth nothing"
 
 
-def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client: Client, web_client: WebClient) -> None:
+def test_the_login_form_does_not_end_a_session_whose_cookie_it_did_not_get(
+    client: Client, web_client: WebClient
+) -> None:
     stranger = Browser(web_client)
     for path in ("/login", "/", "/rules?q=a"):
         answer = stranger.get(path)
@@ -298,9 +300,7 @@ def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client: Cli
 
 
 @pytest.mark.parametrize("csrf", ["", "x", "x" * 32])
-def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(
-    client: Client, web_client: WebClient, csrf: str
-) -> None:
+def test_a_cross_site_login_starts_no_session(client: Client, web_client: WebClient, csrf: str) -> None:
     browser = Browser(web_client)
     browser.get("/login")
     answer = browser.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
@@ -310,9 +310,7 @@ def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(
     assert stranger.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
 
 
-def test_while_the_store_is_away_pages_say_so_and_no_session_is_believed(
-    client: Client, store_url: str, tmp_path: Path
-) -> None:
+def test_no_session_is_accepted_while_the_store_is_away(client: Client, store_url: str, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         away = WebClient(f"redis://127.0.0.1:{closed.getsockname()[1]}/0", tmp_path)
@@ -367,15 +365,13 @@ def anonymous_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_what_needs_no_log_in_is_open_under_our_own_names(client: Client, anonymous_client: Any, host: Any) -> None:
+def test_public_pages_are_open_under_our_own_host_names(client: Client, anonymous_client: Any, host: Any) -> None:
     for path in OPEN_PATHS:
         assert anonymous_client.http.get(path, headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("host", NOT_OURS)
-def test_what_needs_no_log_in_is_closed_to_a_site_that_took_our_address(
-    client: Client, anonymous_client: Any, host: Any
-) -> None:
+def test_public_pages_are_refused_under_a_foreign_host_name(client: Client, anonymous_client: Any, host: Any) -> None:
     for path in OPEN_PATHS:
         answer = anonymous_client.http.get(
             path, environ_overrides={"HTTP_HOST": host, "HTTP_X_FORWARDED_HOST": "localhost"}
@@ -386,7 +382,7 @@ def test_what_needs_no_log_in_is_closed_to_a_site_that_took_our_address(
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example"])
-def test_the_events_stream_is_closed_to_a_site_that_took_our_address(
+def test_the_events_stream_is_refused_under_a_foreign_host_name(
     client: Client, anonymous_client: Any, host: str
 ) -> None:
     answer = anonymous_client.http.get("/api/v1/events/stream", headers={"Host": host})
@@ -394,7 +390,9 @@ def test_the_events_stream_is_closed_to_a_site_that_took_our_address(
 
 
 @pytest.mark.parametrize("host", ["evil.example", "abc.trycloudflare.com"])
-def test_webhooks_and_probes_come_by_any_host(client: Client, anonymous_client: Any, host: str) -> None:
+def test_webhooks_and_health_checks_are_accepted_under_any_host_name(
+    client: Client, anonymous_client: Any, host: str
+) -> None:
     headers = {"Host": host}
     assert anonymous_client.http.get("/healthz", headers=headers).status_code == 200
     assert anonymous_client.http.get("/readyz", headers=headers).status_code in (200, 503)
@@ -404,7 +402,7 @@ def test_webhooks_and_probes_come_by_any_host(client: Client, anonymous_client: 
     assert anonymous_client.http.get("/api/v1/rooms", headers=token).status_code == 200
 
 
-def test_under_another_name_one_may_log_in(client: Client, anonymous_client: Any) -> None:
+def test_logging_in_works_under_another_host_name(client: Client, anonymous_client: Any) -> None:
     browser = Browser(anonymous_client)
     browser.environ["HTTP_HOST"] = "tally.lan:8000"
     assert browser.get("/").status_code == 403
@@ -414,7 +412,7 @@ def test_under_another_name_one_may_log_in(client: Client, anonymous_client: Any
 
 @settings(max_examples=300)
 @given(st.text(max_size=40))
-def test_a_host_is_ours_only_if_it_is_one_of_our_names(text: Any) -> None:
+def test_a_host_is_accepted_only_if_it_is_one_of_our_names(text: Any) -> None:
     read = re.fullmatch(r"(localhost|tally\.example\.org|127\.\d+\.\d+\.\d+|\[::1\])?(:\d*)?", text, re.ASCII | re.I)
     if read is None:
         assert not HostCheck("https://tally.example.org/x").is_ours(text)

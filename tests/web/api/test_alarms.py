@@ -74,7 +74,7 @@ def test_an_alarm_is_acknowledged_through_the_journal(client: Client, web_client
     assert alarm["acknowledged_at"]
 
 
-def test_a_mute_ends_at_the_moment_that_was_given(client: Client, web_client: WebClient) -> None:
+def test_a_mute_ends_at_the_given_moment(client: Client, web_client: WebClient) -> None:
     raise_alarm(client)
     [alarm] = listed(web_client)
     body = {"until": "2999-01-01T00:00:00Z"}
@@ -87,15 +87,13 @@ def test_a_mute_ends_at_the_moment_that_was_given(client: Client, web_client: We
     "body",
     [{"until": "2001-01-01T00:00:00Z"}, {"until": "soon"}, {"until": 5}, {"by": ""}, {"by": "x" * 101}, {"who": "ann"}],
 )
-def test_a_wrong_acknowledgement_is_refused(client: Client, web_client: WebClient, body: dict[str, Any]) -> None:
+def test_an_invalid_acknowledgement_is_refused(client: Client, web_client: WebClient, body: dict[str, Any]) -> None:
     raise_alarm(client)
     [alarm] = listed(web_client)
     assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", body).status_code == 422
 
 
-def test_an_acknowledgement_of_what_is_over_or_was_never_raised_is_refused(
-    client: Client, web_client: WebClient
-) -> None:
+def test_acknowledging_a_cleared_or_unknown_alarm_is_refused(client: Client, web_client: WebClient) -> None:
     raise_alarm(client)
     [alarm] = listed(web_client)
     append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "broadcast-late", "key": LATE["key"]}))
@@ -119,7 +117,7 @@ def test_an_alarm_on_the_reducer_is_acknowledged_while_nothing_is_processed(
     assert listed(web_client) == []
 
 
-def test_the_console_counts_what_nobody_has_acknowledged(client: Client, web_client: WebClient) -> None:
+def test_the_console_counts_unacknowledged_alarms(client: Client, web_client: WebClient) -> None:
     csrf = log_in(web_client)
     for process in ("worker", "call", "deliver", "clock"):
         Processes(client).record(process, "here:1")
@@ -166,7 +164,7 @@ def test_alarms_that_an_earlier_version_stored_are_listed_and_clear(client: Clie
     assert listed(web_client) == []
 
 
-def test_alarms_of_an_old_snapshot_are_read(client: Client) -> None:
+def test_alarms_of_a_snapshot_from_an_earlier_version_are_read(client: Client) -> None:
     snapshot = {"at": "5-0", "rules": "{}", "names": "{}", "settings": "{}", "calendars": "{}", "rooms": "{}"}
     old = {"name": "schedule-show", "severity": "warning", "summary": "x", "since": 2, "cleared_at": None, "count": 1}
     over = {**old, "name": "poisoned-event", "cleared_at": 3}

@@ -254,7 +254,7 @@ def test_an_event_has_the_shape_of_the_contract(web_client: WebClient, stage: An
     assert_times([event for event in events if event["source"] != "operator"])
 
 
-def test_an_event_that_is_not_folded_has_no_effect_yet(client: Client, web_client: WebClient) -> None:
+def test_an_event_that_is_not_processed_has_no_effect_yet(client: Client, web_client: WebClient) -> None:
     [event_id] = append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
     assert web_client.get(f"/events/{event_id}")["effect"] is None
     fold_all(client)
@@ -272,7 +272,7 @@ def test_events_are_listed_newest_first_and_filtered(web_client: WebClient, stag
     assert web_client.get("/events?from=2020-01-01T00:00:00Z&limit=500")["items"] == events
 
 
-def test_a_timeline_says_what_each_event_did_and_why(web_client: WebClient, stage: Any) -> None:
+def test_a_timeline_shows_the_effect_of_each_event_and_why(web_client: WebClient, stage: Any) -> None:
     items = web_client.get(f"/rooms/{ROOM}/timeline")["items"]
     assert [item["type"] for item in items][:2] == ["end", "hls-playable"]
     for item in items:
@@ -334,7 +334,7 @@ def test_a_call_has_the_shape_of_the_contract(web_client: WebClient, stage: Any)
     assert_times(call)
 
 
-def test_a_call_that_is_on_its_way_is_shown_as_sent(client: Client, web_client: WebClient, stage: Any) -> None:
+def test_a_call_in_flight_is_shown_as_sent(client: Client, web_client: WebClient, stage: Any) -> None:
     client.set(keys.call_mark(stage.call), 1)
     assert web_client.get(f"/calls/{stage.call}")["state"] == "sent"
 
@@ -374,7 +374,7 @@ def test_pages_hold_every_item_once(web_client: WebClient, stage: Any, path: str
     assert ids(every(web_client, path, limit=3)) == whole
 
 
-def test_timelines_have_pages_too(web_client: WebClient, stage: Any) -> None:
+def test_timelines_are_paged(web_client: WebClient, stage: Any) -> None:
     whole = web_client.get(f"/rooms/{ROOM}/timeline?limit=500")["items"]
     assert every(web_client, f"/rooms/{ROOM}/timeline") == whole
 
@@ -401,9 +401,7 @@ def test_pages_of_rooms_and_streams_stay_right_while_more_is_written(
         assert ids(first["items"] + rest) == before
 
 
-def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(
-    client: Client, web_client: WebClient
-) -> None:
+def test_rooms_first_observed_at_the_same_moment_are_each_listed_once(client: Client, web_client: WebClient) -> None:
     with client.pipeline() as pipe:
         for at in range(450):
             room_id = f"room-{at:03}"
@@ -453,7 +451,7 @@ BAD_TOKENS = [None, "", "wrong", ADMIN_TOKEN + "x", ADMIN_TOKEN[:-1], "ädmin", 
 
 
 @pytest.mark.parametrize("path", READING)
-def test_reading_needs_a_token_and_either_will_do(web_client: WebClient, stage: Any, path: Any) -> None:
+def test_reading_needs_the_admin_or_the_viewer_token(web_client: WebClient, stage: Any, path: Any) -> None:
     for token in BAD_TOKENS:
         answer = web_client.api("GET", path, token=token)
         assert_problem(answer, 401)
@@ -473,17 +471,17 @@ def test_writing_needs_the_admin_token(
     assert client.xlen(keys.JOURNAL) == before
 
 
-def test_another_scheme_than_bearer_is_no_token(web_client: WebClient) -> None:
+def test_an_authorization_scheme_other_than_bearer_is_refused(web_client: WebClient) -> None:
     for value in (f"Basic {ADMIN_TOKEN}", ADMIN_TOKEN, "Bearer", f"Token {ADMIN_TOKEN}"):
         assert_problem(web_client.http.get("/api/v1/rooms", headers={"Authorization": value}), 401)
     assert web_client.http.get("/api/v1/rooms", headers={"Authorization": f"bearer  {ADMIN_TOKEN}"}).status_code == 200
 
 
-def test_a_token_in_the_address_is_no_token(web_client: WebClient) -> None:
+def test_a_token_in_the_url_is_refused(web_client: WebClient) -> None:
     assert_problem(web_client.http.get(f"/api/v1/rooms?token={ADMIN_TOKEN}&access_token={ADMIN_TOKEN}"), 401)
 
 
-def test_without_a_viewer_token_there_is_no_viewer(store_url: str, tmp_path: Path) -> None:
+def test_an_empty_viewer_token_grants_no_access(store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, viewer_token=None)
     for token in ("", "None", None):
         assert_problem(web_client.api("GET", "/rooms", token=token), 401)
@@ -510,11 +508,11 @@ def test_without_a_viewer_token_there_is_no_viewer(store_url: str, tmp_path: Pat
         "/",
     ],
 )
-def test_what_is_not_there_is_404(web_client: WebClient, stage: Any, path: str) -> None:
+def test_an_unknown_resource_is_404(web_client: WebClient, stage: Any, path: str) -> None:
     assert_problem(web_client.api("GET", path), 404)
 
 
-def test_what_is_kept_beside_a_call_is_no_call(client: Client, web_client: WebClient, stage: Any) -> None:
+def test_keys_stored_beside_a_call_are_not_calls(client: Client, web_client: WebClient, stage: Any) -> None:
     client.set(keys.call_mark(stage.call), 1)
     for path in (f"/calls/{stage.call}:mark", f"/calls/{stage.call}:attempts"):
         assert_problem(web_client.api("GET", path), 404)
@@ -563,9 +561,7 @@ def test_a_method_that_a_resource_does_not_have_is_405(web_client: WebClient, me
         (f"/rooms/{ROOM}/timeline?cursor=" + encode_cursor("1"), "cursor"),
     ],
 )
-def test_a_question_that_is_wrong_is_422_with_the_field(
-    web_client: WebClient, stage: Any, path: str, field: str
-) -> None:
+def test_an_invalid_query_is_422_with_its_field(web_client: WebClient, stage: Any, path: str, field: str) -> None:
     assert_problem(web_client.api("GET", path), 422, field)
 
 
@@ -581,7 +577,9 @@ positions = (
     path=some.sampled_from(["/rooms", "/streams", "/events", "/deliveries", "/calls", "/alarms", "/rules"]),
     cursor=some.text("abcXYZ019_-=", max_size=20) | positions.map(encode_cursor),
 )
-def test_no_cursor_does_worse_than_be_refused(web_client: WebClient, path: Any, cursor: Any) -> None:
+def test_any_cursor_is_accepted_or_refused_without_a_server_error(
+    web_client: WebClient, path: Any, cursor: Any
+) -> None:
     answer = web_client.api("GET", path, query_string={"cursor": cursor})
     assert answer.status_code in (200, 422), (cursor, answer.get_data(as_text=True))
 
@@ -592,12 +590,14 @@ def test_no_cursor_does_worse_than_be_refused(web_client: WebClient, path: Any, 
     name=some.sampled_from(["limit", "from", "q", "room_id", "type"]),
     value=some.text(),
 )
-def test_no_question_does_worse_than_be_refused(web_client: WebClient, path: Any, name: Any, value: Any) -> None:
+def test_any_query_is_accepted_or_refused_without_a_server_error(
+    web_client: WebClient, path: Any, name: Any, value: Any
+) -> None:
     answer = web_client.api("GET", path, query_string={name: value.encode("utf-8", "surrogatepass")})
     assert answer.status_code in (200, 404, 422), answer.get_data(as_text=True)
 
 
-def test_no_answer_gives_a_secret_away(client: Client, web_client: WebClient, stage: Any) -> None:
+def test_no_response_contains_a_secret(client: Client, web_client: WebClient, stage: Any) -> None:
     paths = [*READING, "/events?limit=500", "/deliveries?limit=500", f"/subscribers/{stage.subscriber}"]
     paths += [f"/subscribers/{stage.subscriber}/deliveries?limit=500", f"/calls/{stage.call}"]
     items = "".join(web_client.api("GET", path).get_data(as_text=True) for path in paths)
@@ -607,7 +607,7 @@ def test_no_answer_gives_a_secret_away(client: Client, web_client: WebClient, st
     assert "whsec_" not in items
 
 
-def test_when_the_store_is_away_every_answer_is_503(tmp_path: Path) -> None:
+def test_every_request_is_503_while_the_store_is_away(tmp_path: Path) -> None:
     web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
     for path in READING:
         answer = web_client.api("GET", path)

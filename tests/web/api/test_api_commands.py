@@ -74,7 +74,7 @@ def in_session(client: Client) -> None:
 
 
 @pytest.mark.parametrize("command", ["start", "end", "release"])
-def test_a_command_is_journaled_and_says_where_its_effect_will_be(
+def test_a_command_is_journaled_and_its_answer_links_to_the_event(
     client: Client, web_client: WebClient, command: str
 ) -> None:
     answer = web_client.api("POST", f"/rooms/{ROOM}/{command}")
@@ -88,7 +88,7 @@ def test_a_command_is_journaled_and_says_where_its_effect_will_be(
     assert_sound(client)
 
 
-def test_a_start_calls_videosdk_with_the_body_that_was_given(client: Client, web_client: WebClient) -> None:
+def test_a_start_calls_videosdk_with_the_given_body(client: Client, web_client: WebClient) -> None:
     in_session(client)
     desired = {"start": START, "until": "2100-01-01T01:00:00+01:00"}
     assert web_client.api("POST", f"/rooms/{ROOM}/start", desired).status_code == 202
@@ -112,7 +112,7 @@ def test_repeating_a_start_or_an_end_is_harmless(client: Client, web_client: Web
     assert_sound(client)
 
 
-def test_release_drops_what_the_operator_desired(client: Client, web_client: WebClient) -> None:
+def test_release_drops_the_operators_desired_state(client: Client, web_client: WebClient) -> None:
     in_session(client)
     web_client.api("POST", f"/rooms/{ROOM}/start")
     web_client.api("POST", f"/rooms/{ROOM}/release")
@@ -120,7 +120,7 @@ def test_release_drops_what_the_operator_desired(client: Client, web_client: Web
     assert web_client.get(f"/rooms/{ROOM}")["desired"] is None
 
 
-def test_a_room_that_was_added_and_never_seen_can_be_started(client: Client, web_client: WebClient) -> None:
+def test_a_configured_room_can_be_started_before_its_first_webhook(client: Client, web_client: WebClient) -> None:
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
     configure_room(client, "never-seen")
     assert web_client.api("POST", "/rooms/never-seen/start").status_code == 202
@@ -146,7 +146,9 @@ def test_a_room_may_have_any_name(client: Client, web_client: WebClient, room: s
 
 
 @pytest.mark.parametrize("command", ["start", "end", "release"])
-def test_rooms_that_are_not_ours_are_not_found(client: Client, store_url: str, tmp_path: Path, command: str) -> None:
+def test_rooms_that_the_setting_rooms_leaves_out_are_not_found(
+    client: Client, store_url: str, tmp_path: Path, command: str
+) -> None:
     web_client = WebClient(store_url, tmp_path, rooms=("abcd-*",))
     assert_problem(web_client.api("POST", f"/rooms/wxyz/{command}"), 404)
     assert web_client.api("POST", f"/rooms/{ROOM}/{command}").status_code == 202
@@ -200,18 +202,18 @@ def test_an_invalid_command_is_refused_with_its_field(
 @pytest.mark.parametrize(
     "start", [{}, {"config": {}}, START, {"templateUrl": "https://example.com/t"}, {"transcription": {"enabled": True}}]
 )
-def test_a_start_takes_what_videosdk_takes(client: Client, web_client: WebClient, start: Any) -> None:
+def test_a_start_accepts_the_options_of_videosdk(client: Client, web_client: WebClient, start: Any) -> None:
     assert web_client.api("POST", f"/rooms/{ROOM}/start", {"start": start}).status_code == 202
     assert journaled(client)[0][3] == {"start": start}
 
 
-def test_an_end_takes_no_start(client: Client, web_client: WebClient) -> None:
+def test_an_end_with_start_options_is_refused(client: Client, web_client: WebClient) -> None:
     assert_problem(web_client.api("POST", f"/rooms/{ROOM}/end", {"start": START}), 422, "start")
 
 
 @pytest.mark.parametrize("path", [f"/rooms/{ROOM}/start", f"/rooms/{ROOM}/end", "/subscribers", "/rules/x"])
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"'until'", b'{"a": }', b"nope", b'{"a": 1} {'])
-def test_a_body_that_is_no_json_is_400(client: Client, web_client: WebClient, path: str, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_400(client: Client, web_client: WebClient, path: str, body: bytes) -> None:
     method = "PUT" if "rules" in path else "POST"
     answer = web_client.http.open(
         "/api/v1" + path, method=method, data=body, headers=BEARER, content_type="application/json"
@@ -222,13 +224,13 @@ def test_a_body_that_is_no_json_is_400(client: Client, web_client: WebClient, pa
 
 @pytest.mark.parametrize("path", [f"/rooms/{ROOM}/start", "/subscribers", "/rules/x"])
 @pytest.mark.parametrize("body", [[], [1], "x", 5, True])
-def test_a_body_that_is_no_object_is_refused(client: Client, web_client: WebClient, path: str, body: Any) -> None:
+def test_a_body_that_is_not_an_object_is_refused(client: Client, web_client: WebClient, path: str, body: Any) -> None:
     assert_problem(web_client.api("PUT" if "rules" in path else "POST", path, body), 422)
     assert journaled(client) == []
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_a_command_is_read_whatever_content_type_it_has(
+def test_a_command_is_read_with_any_content_type(
     client: Client, web_client: WebClient, content_type: str | None
 ) -> None:
     body = json.dumps({"until": "2100-01-01T00:00:00Z"}).encode()
@@ -258,7 +260,9 @@ fields = some.sampled_from(
     path=some.sampled_from([f"/rooms/{ROOM}/start", f"/rooms/{ROOM}/end", "/subscribers"]),
     body=some.dictionaries(fields, anything, max_size=5) | anything,
 )
-def test_no_body_does_worse_than_be_refused(client: Client, web_client: WebClient, path: Any, body: Any) -> None:
+def test_any_body_is_accepted_or_refused_without_a_server_error(
+    client: Client, web_client: WebClient, path: Any, body: Any
+) -> None:
     raw = json.dumps(body).encode()
     answer = web_client.http.post("/api/v1" + path, data=raw, headers=BEARER, content_type="application/json")
     assert answer.status_code in (201, 202, 400, 422), (body, answer.get_data(as_text=True))
@@ -266,7 +270,7 @@ def test_no_body_does_worse_than_be_refused(client: Client, web_client: WebClien
     assert_sound(client)
 
 
-def test_a_half_of_a_letter_in_a_text_is_refused_not_an_error_of_ours(client: Client, web_client: WebClient) -> None:
+def test_a_lone_surrogate_in_a_text_is_refused_without_a_server_error(client: Client, web_client: WebClient) -> None:
     for path, body in {
         "/rules/x": {"rooms": ["*"], "on": "stream.started", "do": "notify", "message": "\ud800"},
         "/rules/y": {"rooms": ["\udfff"], "on": "stream.started", "do": "end"},
@@ -304,7 +308,7 @@ def test_a_rule_is_added_changed_and_deleted(client: Client, web_client: WebClie
     assert_sound(client)
 
 
-def test_what_the_api_shows_of_a_rule_can_be_put_again(client: Client, web_client: WebClient) -> None:
+def test_a_rule_can_be_put_as_the_api_shows_it(client: Client, web_client: WebClient) -> None:
     shown = {"next", "from_file", "last_fired_at", "last_error", "warnings"}
     rules = {
         "a": RULE | {"timezone": "Europe/London"},
@@ -352,7 +356,7 @@ def test_a_rule_that_is_not_processed_in_time_is_accepted_for_later(
     assert_problem(web_client.api("GET", "/rules/later"), 404)
 
 
-def test_the_answer_to_a_rule_is_waited_for_two_seconds() -> None:
+def test_a_rule_change_waits_up_to_two_seconds_to_be_processed() -> None:
     assert UseCaseLimits().processed_timeout_s == 2.0
 
 
@@ -379,7 +383,7 @@ def test_a_rule_of_the_configuration_file_can_be_paused_but_not_changed(client: 
     assert web_client.get("/rules/of-the-file")["paused"] is True
 
 
-def test_a_rule_that_is_not_there_can_only_be_put(client: Client, web_client: WebClient) -> None:
+def test_an_unknown_rule_can_only_be_put(client: Client, web_client: WebClient) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume")):
         assert_problem(web_client.api(method, f"/rules/nothing{path}"), 404)
     assert journaled(client) == []
@@ -423,7 +427,7 @@ def test_a_rule_that_is_not_there_can_only_be_put(client: Client, web_client: We
         ({"name": "other"}, "name", "address"),
     ],
 )
-def test_a_rule_that_is_wrong_is_refused_with_its_field_and_what_would_be_right(
+def test_an_invalid_rule_is_refused_with_its_field_and_what_would_be_right(
     client: Client, web_client: WebClient, change: dict[str, Any], field: str, says: str
 ) -> None:
     answer = web_client.api("PUT", "/rules/x", RULE | change)
@@ -444,7 +448,7 @@ def test_a_rule_that_is_wrong_is_refused_with_its_field_and_what_would_be_right(
         ({}, "on", "trigger"),
     ],
 )
-def test_a_trigger_that_is_wrong_is_refused_with_its_field(
+def test_an_invalid_trigger_is_refused_with_its_field(
     client: Client, web_client: WebClient, rule: dict[str, Any], field: str, says: str
 ) -> None:
     answer = web_client.api("PUT", "/rules/x", {"rooms": ["*"], "do": "end"} | rule)
@@ -453,11 +457,11 @@ def test_a_trigger_that_is_wrong_is_refused_with_its_field(
 
 
 @pytest.mark.parametrize("name", ["UPPER", "under_score", "-x", "x-", "a b", "ä", "x" * 65, "a.b"])
-def test_a_name_that_is_no_name_is_refused(client: Client, web_client: WebClient, name: str) -> None:
+def test_an_invalid_name_is_refused(client: Client, web_client: WebClient, name: str) -> None:
     assert_problem(web_client.api("PUT", f"/rules/{name}", RULE), 422, "name")
 
 
-def test_a_rule_says_when_it_last_acted_and_why_it_could_not(client: Client, web_client: WebClient) -> None:
+def test_a_rule_shows_when_it_last_acted_and_its_last_error(client: Client, web_client: WebClient) -> None:
     rule = {"name": "x", "rooms": ["*"], "on": "participant-joined", "if": "event.data.age > 5", "do": "notify"}
     with folding(client):
         assert web_client.api("PUT", "/rules/x", rule).status_code == 201
@@ -473,7 +477,7 @@ def test_a_rule_says_when_it_last_acted_and_why_it_could_not(client: Client, web
     assert web_client.get("/rules/x")["last_fired_at"] == web_client.get("/events")["items"][0]["at"]
 
 
-def test_rules_have_pages_by_name(client: Client, web_client: WebClient) -> None:
+def test_rules_are_paged_by_name(client: Client, web_client: WebClient) -> None:
     for name in ("b", "a", "c", "e", "d"):
         append(
             client,
@@ -495,12 +499,12 @@ def test_rules_have_pages_by_name(client: Client, web_client: WebClient) -> None
     assert names == ["a", "b", "c", "d", "e"]
 
 
-def test_commands_are_in_the_journal_as_they_were_given(client: Client, web_client: WebClient) -> None:
+def test_commands_are_journaled_as_they_were_sent(client: Client, web_client: WebClient) -> None:
     answer = web_client.api("POST", f"/rooms/{ROOM}/start", {"until": "2100-01-01T00:00:00.5Z"})
     assert json.loads(present(Journal(client).raw_body(answer.json["id"]))) == {"until": 4_102_444_800_500}
 
 
-def test_a_page_of_rules_reads_the_rooms_that_were_seen_once(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_a_page_of_rules_reads_the_observed_rooms_once(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path)
     for number in range(12):
         rule = {"name": f"show-{number}", "rooms": ["hall-*"], "schedule": {"cron": "0 9 * * *", "duration_s": 3600}}

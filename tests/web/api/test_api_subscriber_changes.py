@@ -28,7 +28,7 @@ def subscribe(web_client: Any, **more: Any) -> Any:
     return web_client.api("POST", "/subscribers", {"url": URL} | more).json
 
 
-def test_what_is_not_given_stays(client: Client, web_client: WebClient) -> None:
+def test_fields_that_are_left_out_keep_their_values(client: Client, web_client: WebClient) -> None:
     subscriber = subscribe(web_client, name="tv", types=["stream.*"], rooms=["a"], ordering="room", rate_limit=5)
     secret = subscriber.pop("secret")
     for change in (
@@ -46,7 +46,7 @@ def test_what_is_not_given_stays(client: Client, web_client: WebClient) -> None:
     assert present(subscribers_of(client).get(subscriber["id"])).url == URL
 
 
-def test_a_new_url_is_checked_as_at_the_first(client: Client, web_client: WebClient) -> None:
+def test_a_new_url_is_validated_as_at_creation(client: Client, web_client: WebClient) -> None:
     subscriber = subscribe(web_client)
     answer = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"url": "http://127.0.0.1/"})
     assert (answer.status_code, set(answer.json["errors"])) == (422, {"url"})
@@ -71,7 +71,7 @@ def test_a_new_url_is_checked_as_at_the_first(client: Client, web_client: WebCli
         ({"id": "x"}, "id"),
     ],
 )
-def test_a_wrong_change_is_refused_with_its_field(
+def test_an_invalid_change_is_refused_with_its_field(
     client: Client, web_client: WebClient, change: dict[str, Any], field: str
 ) -> None:
     subscriber = subscribe(web_client)
@@ -89,7 +89,7 @@ def test_a_subscriber_is_disabled_and_enabled_by_request(client: Client, web_cli
     assert (on["enabled"], on["disabled_because"]) == (True, None)
 
 
-def test_what_the_file_owns_may_be_tested_enabled_and_recovered_but_not_changed(
+def test_a_subscriber_of_the_file_can_be_tested_enabled_and_recovered_but_not_changed(
     client: Client, web_client: WebClient
 ) -> None:
     kept = Subscriber("sub_file", "file", URL, 1, secret="c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0", from_file=True)
@@ -128,7 +128,7 @@ def test_an_empty_period_is_refused(client: Client, web_client: WebClient, body:
     assert (answer.status_code, set(answer.json["errors"])) == (422, {field})
 
 
-def test_one_that_cannot_be_opened_is_set_right_by_a_new_url_and_not_lost_before(
+def test_a_subscriber_that_cannot_be_decrypted_is_kept_until_a_new_url_repairs_it(
     client: Client, web_client: WebClient
 ) -> None:
     other = Subscribers(client, SecretBox("another key of sixteen or more"))
@@ -142,7 +142,7 @@ def test_one_that_cannot_be_opened_is_set_right_by_a_new_url_and_not_lost_before
     assert web_client.api("POST", "/subscribers/sub_x/rotate-secret").status_code == 200
 
 
-def test_one_subscriber_shows_how_it_has_answered(client: Client, web_client: WebClient) -> None:
+def test_a_subscriber_shows_the_results_of_its_attempts(client: Client, web_client: WebClient) -> None:
     subscriber = subscribe(web_client)
     health = web_client.get(f"/subscribers/{subscriber['id']}")["health"]
     assert (health["breaker"], health["success_rate"], health["answered"], health["in_line"]) == ("closed", None, 0, 0)
@@ -151,12 +151,12 @@ def test_one_subscriber_shows_how_it_has_answered(client: Client, web_client: We
 @pytest.mark.parametrize(
     "host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0x7f.1", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "0"]
 )
-def test_a_loopback_address_is_known_however_it_is_written(client: Client, web_client: WebClient, host: str) -> None:
+def test_a_loopback_address_is_recognized_in_every_notation(client: Client, web_client: WebClient, host: str) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": f"http://{host}/"})
     assert (answer.status_code, set(answer.json["errors"])) == (422, {"url"}), answer.json
 
 
-def test_no_secret_is_ever_in_a_list(client: Client, web_client: WebClient) -> None:
+def test_lists_of_subscribers_contain_no_secrets(client: Client, web_client: WebClient) -> None:
     subscriber = subscribe(web_client, url="https://example.com/hook?token=opensesame&room=a")
     assert subscriber["url"] == "https://example.com/hook?token=****&room=a"
     shown = json.dumps([web_client.get("/subscribers"), web_client.get(f"/subscribers/{subscriber['id']}")])
@@ -164,7 +164,9 @@ def test_no_secret_is_ever_in_a_list(client: Client, web_client: WebClient) -> N
     assert "opensesame" not in shown
 
 
-def test_an_address_stored_with_less_masked_is_masked_by_todays_rules(client: Client, web_client: WebClient) -> None:
+def test_a_url_stored_by_an_earlier_version_is_masked_by_the_present_rules(
+    client: Client, web_client: WebClient
+) -> None:
     subscriber = subscribe(web_client, url="https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx")
     stored = present(subscribers_of(client).get(subscriber["id"]))
     subscribers_of(client).put(replace(stored, shown_url=stored.url))
@@ -172,7 +174,7 @@ def test_an_address_stored_with_less_masked_is_masked_by_todays_rules(client: Cl
     assert "abcdefghijklmnopqrstuvwx" not in shown
 
 
-def test_a_masked_address_that_is_sent_back_keeps_the_stored_one(client: Client, web_client: WebClient) -> None:
+def test_sending_back_a_masked_url_keeps_the_stored_one(client: Client, web_client: WebClient) -> None:
     url = "https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx"
     subscriber = subscribe(web_client, url=url)
     changed = web_client.api("PATCH", f"/subscribers/{subscriber['id']}", {"url": subscriber["url"], "name": "tv"})

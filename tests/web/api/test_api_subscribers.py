@@ -71,11 +71,11 @@ def test_the_secret_is_shown_at_creation_only(client: Client, web_client: WebCli
             assert subscriber["secret"][6:] not in shown
 
 
-def test_every_subscriber_has_a_secret_of_its_own(client: Client, web_client: WebClient) -> None:
+def test_each_subscriber_gets_its_own_secret(client: Client, web_client: WebClient) -> None:
     assert len({subscribe(web_client)["secret"] for _ in range(10)}) == 10
 
 
-def test_a_secret_may_be_given(client: Client, web_client: WebClient) -> None:
+def test_a_secret_can_be_chosen(client: Client, web_client: WebClient) -> None:
     secret = "whsec_" + base64.b64encode(b"x" * 24).decode()
     subscriber = subscribe(web_client, secret=secret)
     assert subscriber["secret"] == secret
@@ -99,13 +99,13 @@ def test_a_secret_may_be_given(client: Client, web_client: WebClient) -> None:
         ["whsec_"],
     ],
 )
-def test_a_secret_that_is_none_is_refused_and_not_repeated(client: Client, web_client: WebClient, secret: Any) -> None:
+def test_an_invalid_secret_is_refused_without_repeating_it(client: Client, web_client: WebClient, secret: Any) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": URL, "secret": secret})
     assert_refused(answer, "secret")
     assert not isinstance(secret, str) or len(secret) < 10 or secret not in answer.get_data(as_text=True)
 
 
-def test_what_was_asked_for_is_kept(client: Client, web_client: WebClient) -> None:
+def test_the_requested_fields_are_stored(client: Client, web_client: WebClient) -> None:
     fields = {
         "name": "Zoë's TV",
         "types": ["stream.playable", "rule.*", "videosdk.hls-*", "*"],
@@ -176,7 +176,7 @@ def test_what_was_asked_for_is_kept(client: Client, web_client: WebClient) -> No
         (None, ""),
     ],
 )
-def test_a_url_that_could_never_be_delivered_to_is_refused_with_the_reason(
+def test_an_undeliverable_url_is_refused_with_the_reason(
     client: Client, web_client: WebClient, url: str | int | None, says: str
 ) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": url})
@@ -189,11 +189,11 @@ def test_a_url_that_could_never_be_delivered_to_is_refused_with_the_reason(
     "url",
     ["http://93.184.215.14/", "https://[2606:2800:220:1::1]:8443/x", "https://bücher.example/", "HTTPS://EXAMPLE.com"],
 )
-def test_a_url_that_may_be_delivered_to_is_taken(client: Client, web_client: WebClient, url: str) -> None:
+def test_a_deliverable_url_is_accepted(client: Client, web_client: WebClient, url: str) -> None:
     assert subscribe(web_client, url=url)["url"] == url
 
 
-def test_networks_that_are_allowed_may_be_delivered_to(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_urls_in_allowed_networks_are_accepted(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, allow_networks=networks("127.0.0.0/8,10.1.0.0/16"))
     for url in ("http://127.0.0.1:9/", "http://localhost:9/", "http://10.1.2.3/", "http://[::ffff:127.0.0.1]/"):
         subscribe(web_client, url=url)
@@ -201,7 +201,7 @@ def test_networks_that_are_allowed_may_be_delivered_to(client: Client, store_url
         assert_refused(web_client.api("POST", "/subscribers", {"url": url}), "url")
 
 
-def test_the_sandboxs_own_address_may_be_delivered_to(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_the_address_of_the_sandbox_is_accepted(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
     subscribe(web_client, url="http://127.0.0.1:8001/sandbox/inbox/tv")
     for url in ("http://127.0.0.1:80010/", "http://127.0.0.1:8001@127.0.0.1/", "http://127.0.0.1:8002/"):
@@ -226,7 +226,7 @@ def test_a_key_in_the_path_of_a_url_is_not_shown(client: Client, web_client: Web
     assert web_client.get(f"/subscribers/{subscriber['id']}")["url"] == f"https://example.com{shown}"
 
 
-def test_who_may_log_in_at_a_subscriber_is_never_shown(client: Client, web_client: WebClient) -> None:
+def test_credentials_in_a_url_are_never_shown(client: Client, web_client: WebClient) -> None:
     for url in ("https://user:hunter2@example.com/x", "https://hunter2@example.com/x"):
         subscriber = subscribe(web_client, url=url)
         assert subscriber["url"] == "https://****@example.com/x"
@@ -260,7 +260,7 @@ def test_who_may_log_in_at_a_subscriber_is_never_shown(client: Client, web_clien
         ({"colour": "red"}, "colour", ""),
     ],
 )
-def test_what_is_wrong_is_refused_with_its_field(
+def test_an_invalid_subscriber_is_refused_with_its_field(
     client: Client, web_client: WebClient, fields: dict[str, Any], field: str, says: str
 ) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": URL} | fields)
@@ -269,12 +269,12 @@ def test_what_is_wrong_is_refused_with_its_field(
     assert web_client.get("/subscribers")["items"] == []
 
 
-def test_without_a_url_nobody_is_subscribed(client: Client, web_client: WebClient) -> None:
+def test_a_subscriber_without_a_url_is_refused(client: Client, web_client: WebClient) -> None:
     for body in ({}, {"name": "x"}, None):
         assert_refused(web_client.api("POST", "/subscribers", body), "url")
 
 
-def test_a_subscriber_is_deleted_once(client: Client, web_client: WebClient) -> None:
+def test_deleting_a_subscriber_twice_is_not_found(client: Client, web_client: WebClient) -> None:
     subscriber = subscribe(web_client)
     answer = web_client.api("DELETE", f"/subscribers/{subscriber['id']}")
     assert (answer.status_code, answer.data) == (204, b"")
@@ -284,7 +284,9 @@ def test_a_subscriber_is_deleted_once(client: Client, web_client: WebClient) -> 
     assert web_client.get("/subscribers")["items"] == []
 
 
-def test_a_subscriber_of_the_configuration_file_is_deleted_there(client: Client, web_client: WebClient) -> None:
+def test_a_subscriber_of_the_configuration_file_is_deleted_in_the_file_only(
+    client: Client, web_client: WebClient
+) -> None:
     subscribers_of(client).put(Subscriber("sub_file", "file", URL, 1, from_file=True))
     answer = web_client.api("DELETE", "/subscribers/sub_file")
     assert (answer.status_code, answer.content_type) == (409, PROBLEM)
@@ -329,7 +331,7 @@ def test_videosdk_bodies_are_delivered_only_while_a_subscriber_selects_them(
     assert bodies(client) is False
 
 
-def test_bodies_are_delivered_when_their_subscriber_is_replaced_before_anything_is_reduced(
+def test_bodies_are_delivered_after_their_subscriber_was_replaced_before_any_processing(
     client: Client, web_client: WebClient
 ) -> None:
     first = subscribe(web_client, types=["videosdk.*"])["id"]
@@ -339,7 +341,7 @@ def test_bodies_are_delivered_when_their_subscriber_is_replaced_before_anything_
     assert bodies(client) is True
 
 
-def test_bodies_are_not_delivered_when_their_subscriber_is_deleted_before_that_was_reduced(
+def test_bodies_are_not_delivered_after_their_subscriber_was_deleted_before_any_processing(
     client: Client, web_client: WebClient
 ) -> None:
     web_client.api("DELETE", f"/subscribers/{subscribe(web_client, types=['videosdk.*'])['id']}")

@@ -44,11 +44,11 @@ class TestAdding:
         assert web_client.get("/rooms/main-hall") == room
         assert [item["room_id"] for item in web_client.get("/rooms?group=friday")["items"]] == [ROOM]
 
-    def test_a_room_that_was_seen_keeps_its_state(self, client: Client, web_client: WebClient) -> None:
+    def test_adding_an_observed_room_keeps_its_state(self, client: Client, web_client: WebClient) -> None:
         see(client, ROOM)
         assert add(web_client, name="main-hall")["session"]["live"] is True
 
-    def test_a_room_is_added_once(self, web_client: WebClient) -> None:
+    def test_adding_a_room_twice_is_a_conflict(self, web_client: WebClient) -> None:
         add(web_client)
         refused(web_client.api("POST", "/rooms", {"room_id": ROOM, "name": "other"}), 409, "already configured")
 
@@ -72,7 +72,9 @@ class TestAdding:
             ({"room_id": ROOM, "colour": "red"}, "colour"),
         ],
     )
-    def test_what_is_wrong_is_said_by_field(self, web_client: WebClient, body: Any, field: str) -> None:
+    def test_a_room_with_wrong_values_is_refused_with_its_fields(
+        self, web_client: WebClient, body: Any, field: str
+    ) -> None:
         answer = web_client.api("POST", "/rooms", body)
         assert answer.status_code == 422 and set(answer.json["errors"]) == {field}
 
@@ -83,14 +85,14 @@ class TestAdding:
             WebClient(store_url, tmp_path, rooms=("hall-*",)).api("POST", "/rooms", {"room_id": ROOM}), 422, "ROOMS"
         )
 
-    def test_a_name_means_one_room(self, client: Client, web_client: WebClient) -> None:
+    def test_a_name_can_be_given_to_one_room_only(self, client: Client, web_client: WebClient) -> None:
         apply_file(client, lobby=LOBBY)
         see(client, "chapel")
         add(web_client, name="main-hall")
         for name in ("main-hall", "lobby", "chapel", LOBBY, ROOM):
             refused(web_client.api("POST", "/rooms", {"room_id": "other", "name": name}), 409, name)
 
-    def test_a_room_that_a_rule_alone_made_of_the_name_is_gone(self, client: Client, web_client: WebClient) -> None:
+    def test_a_room_that_a_rule_created_under_the_name_is_dropped(self, client: Client, web_client: WebClient) -> None:
         schedule = {"rooms": ["main-hall"], "schedule": {"cron": "0 9 * * *", "duration": "1h"}}
         assert web_client.api("PUT", "/rules/mornings", schedule).status_code == 201
         assert web_client.get("/rooms/main-hall")["room_id"] == "main-hall"
@@ -101,14 +103,16 @@ class TestAdding:
 
 
 class TestChanging:
-    def test_name_and_groups_change_apart(self, web_client: WebClient) -> None:
+    def test_name_and_groups_can_be_changed_separately(self, web_client: WebClient) -> None:
         add(web_client, name="main-hall", groups=["webinar"])
         assert web_client.api("PATCH", "/rooms/main-hall", {"groups": ["friday"]}).json["name"] == "main-hall"
         assert web_client.api("PATCH", f"/rooms/{ROOM}", {"name": "hall"}).json["groups"] == ["friday"]
         assert web_client.api("PATCH", "/rooms/hall", {"name": None}).json["name"] is None
         assert web_client.api("GET", "/rooms/hall").status_code == 404
 
-    def test_a_room_that_was_seen_becomes_configured(self, client: Client, web_client: WebClient) -> None:
+    def test_an_observed_room_becomes_configured_when_it_is_changed(
+        self, client: Client, web_client: WebClient
+    ) -> None:
         see(client, ROOM)
         assert web_client.api("PATCH", f"/rooms/{ROOM}", {"name": "main-hall"}).json["name"] == "main-hall"
 
@@ -122,13 +126,15 @@ class TestChanging:
         web_client.api("PATCH", "/rooms/main-hall", {"groups": []})
         assert web_client.get("/rooms/main-hall")["next_window"] is None
 
-    def test_the_files_rooms_are_the_files(self, client: Client, web_client: WebClient) -> None:
+    def test_rooms_of_the_configuration_file_are_changed_in_the_file_only(
+        self, client: Client, web_client: WebClient
+    ) -> None:
         apply_file(client, lobby=LOBBY)
         for room in ("lobby", LOBBY):
             refused(web_client.api("PATCH", f"/rooms/{room}", {"name": "x"}), 409, "configuration file")
             refused(web_client.api("DELETE", f"/rooms/{room}"), 409, "configuration file")
 
-    def test_a_name_in_use_stays(self, web_client: WebClient) -> None:
+    def test_a_name_that_a_rule_uses_cannot_be_changed(self, web_client: WebClient) -> None:
         add(web_client, name="main-hall")
         web_client.api("PUT", "/rules/look", RULE)
         web_client.api(
@@ -149,7 +155,7 @@ class TestChanging:
 
 
 class TestForgetting:
-    def test_everything_but_the_events_goes(self, client: Client, web_client: WebClient) -> None:
+    def test_forgetting_a_room_removes_everything_but_its_events(self, client: Client, web_client: WebClient) -> None:
         add(web_client, name="main-hall", groups=["webinar"])
         see(client, ROOM)
         event_ids = [event["id"] for event in web_client.get(f"/events?room_id={ROOM}")["items"]]
@@ -162,14 +168,14 @@ class TestForgetting:
             assert client.zrange(key, 0, -1) == []
         assert not client.exists(keys.room(ROOM))
 
-    def test_a_webhook_makes_it_known_again(self, client: Client, web_client: WebClient) -> None:
+    def test_a_webhook_brings_a_forgotten_room_back(self, client: Client, web_client: WebClient) -> None:
         add(web_client, name="main-hall")
         assert web_client.api("DELETE", "/rooms/main-hall").status_code == 204
         see(client, ROOM)
         room = web_client.get(f"/rooms/{ROOM}")
         assert room["session"]["live"] and room["name"] is None
 
-    def test_a_live_room_stays(self, client: Client, web_client: WebClient) -> None:
+    def test_a_live_room_cannot_be_forgotten(self, client: Client, web_client: WebClient) -> None:
         see(client, ROOM, "hls-started", id="run-1")
         refused(web_client.api("DELETE", f"/rooms/{ROOM}"), 409, "live")
         see(client, ROOM, "hls-stopped", id="run-1")
@@ -188,14 +194,14 @@ class TestForgetting:
 
 
 class TestFileAndApi:
-    def test_they_live_together(self, client: Client, web_client: WebClient) -> None:
+    def test_rooms_of_the_file_and_of_the_api_coexist(self, client: Client, web_client: WebClient) -> None:
         add(web_client, name="main-hall")
         apply_file(client, lobby=LOBBY)
         assert {room["name"] for room in web_client.get("/rooms")["items"]} == {"main-hall", "lobby"}
         apply_file(client, chapel="cccc-cccc-cccc")
         assert {room["name"] for room in web_client.get("/rooms")["items"]} == {"main-hall", "chapel", None}
 
-    def test_what_the_file_names_becomes_the_files(self, client: Client, web_client: WebClient) -> None:
+    def test_a_room_that_the_file_names_belongs_to_the_file(self, client: Client, web_client: WebClient) -> None:
         add(web_client, name="hall", groups=["webinar"])
         add(web_client, "other-room", name="lobby")
         apply_file(client, lobby=LOBBY, **{"main-hall": ROOM})
@@ -203,13 +209,13 @@ class TestFileAndApi:
         assert names == {ROOM: "main-hall", LOBBY: "lobby", "other-room": None}
         assert web_client.get(f"/rooms/{ROOM}")["groups"] == []
 
-    def test_a_file_of_an_earlier_version_with_two_names_for_a_room_still_folds(self, client: Client) -> None:
+    def test_a_file_with_two_names_for_a_room_from_an_earlier_version_still_folds(self, client: Client) -> None:
         apply_file(client, hall=ROOM, chapel=ROOM)
         assert_sound(client)
         assert StateStore(client).names().named(ROOM) is not None
 
 
-def test_folding_the_journal_anew_gives_the_same_rooms(client: Client) -> None:
+def test_replaying_the_journal_gives_the_same_rooms(client: Client) -> None:
     configure_room(client, ROOM, "main-hall", ("webinar",))
     see(client, ROOM)
     configure_room(client, "other", "chapel")

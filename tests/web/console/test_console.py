@@ -124,7 +124,7 @@ POSTS = [
 ]
 
 
-def test_every_form_of_the_console_is_tried_here(web_client: WebClient) -> None:
+def test_this_file_tests_every_form_of_the_console(web_client: WebClient) -> None:
     rules = [rule for rule in web_client.web.app.url_map.iter_rules() if rule.endpoint.startswith("console.")]
     posting = {rule.endpoint for rule in rules if "POST" in (rule.methods or ())}
     adapter = web_client.web.app.url_map.bind("tally")
@@ -133,7 +133,7 @@ def test_every_form_of_the_console_is_tried_here(web_client: WebClient) -> None:
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_form_that_was_sent_from_elsewhere_does_nothing(client: Client, admin: Any, path: Any) -> None:
+def test_a_cross_site_form_does_nothing(client: Client, admin: Any, path: Any) -> None:
     before = client.xlen(keys.JOURNAL)
     for csrf in ({}, {"csrf": ""}, {"csrf": "wrong"}, {"csrf": "ä"}):
         answer = admin.http.post(path, data=csrf)
@@ -143,7 +143,7 @@ def test_a_form_that_was_sent_from_elsewhere_does_nothing(client: Client, admin:
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_viewer_may_read_pages_and_take_no_action(client: Client, viewer: Any, path: Any) -> None:
+def test_a_viewer_can_read_pages_but_take_no_action(client: Client, viewer: Any, path: Any) -> None:
     answer = viewer.post(path, name="x")
     assert answer.status_code == 403
     assert "Read-only" in text_of(answer)
@@ -151,7 +151,7 @@ def test_a_viewer_may_read_pages_and_take_no_action(client: Client, viewer: Any,
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_who_is_not_logged_in_is_sent_to_the_log_in(client: Client, web_client: WebClient, path: Any) -> None:
+def test_a_page_redirects_to_the_login_without_a_session(client: Client, web_client: WebClient, path: Any) -> None:
     answer = web_client.web.app.test_client().post(path)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login")
     assert client.xlen(keys.JOURNAL) == 0
@@ -161,7 +161,7 @@ PAGES = ["/", "/events", "/schedule", "/rules", "/backtest", "/subscribers", "/a
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_are_for_those_who_logged_in(client: Client, web_client: WebClient, viewer: Any, path: Any) -> None:
+def test_pages_need_a_session(client: Client, web_client: WebClient, viewer: Any, path: Any) -> None:
     journal_rooms(client, ROOM)
     assert web_client.web.app.test_client().get(path).status_code == 302
     page = viewer.page(path)
@@ -181,7 +181,7 @@ def test_a_viewer_of_the_sandbox_sees_every_page_and_no_form_that_acts(
     assert web_client.http.post(f"/rooms/{ROOM}/start").status_code == 403
 
 
-def test_another_admin_token_ends_every_session(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_changing_the_admin_token_ends_every_session(client: Client, store_url: str, tmp_path: Path) -> None:
     first = WebClient(store_url, tmp_path)
     visitor = Visitor(first)
     cookie = visitor.http.get_cookie("tallylight").value
@@ -193,7 +193,7 @@ def test_another_admin_token_ends_every_session(client: Client, store_url: str, 
     assert rotated.http.get("/").status_code == 302
 
 
-def test_whoever_wanted_a_page_is_led_to_it_by_the_log_in(client: Client, web_client: WebClient) -> None:
+def test_the_login_leads_to_the_requested_page(client: Client, web_client: WebClient) -> None:
     visitor = web_client.web.app.test_client()
     answer = visitor.get("/schedule?q=hall")
     assert answer.headers["Location"] == "/login?back=%2Fschedule%3Fq%3Dhall"
@@ -209,7 +209,7 @@ def test_whoever_wanted_a_page_is_led_to_it_by_the_log_in(client: Client, web_cl
 @pytest.mark.parametrize(
     "back", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", ""]
 )
-def test_a_form_leads_back_to_our_own_pages_only(client: Client, admin: Any, back: str) -> None:
+def test_a_form_redirects_to_our_own_pages_only(client: Client, admin: Any, back: str) -> None:
     journal_rooms(client, ROOM)
     answer = admin.post(f"/rooms/{ROOM}/end", back=back)
     assert answer.headers["Location"] == "/"
@@ -230,13 +230,13 @@ def test_a_command_is_confirmed_and_then_sent(client: Client, admin: Any) -> Non
 
 
 @pytest.mark.parametrize("form", [{"quality": "superb"}, {"layout": "PILE"}])
-def test_an_order_that_is_not_right_is_not_given(client: Client, admin: Any, form: dict[str, Any]) -> None:
+def test_an_invalid_command_is_not_sent(client: Client, admin: Any, form: dict[str, Any]) -> None:
     journal_rooms(client, ROOM)
     assert "Invalid request" in admin.after(admin.post(f"/rooms/{ROOM}/start", **form))
     assert ordered(client) == []
 
 
-def test_what_the_api_would_refuse_is_said_in_its_words(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_a_refusal_is_shown_in_the_words_of_the_api(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, videosdk_api_key=None, videosdk_secret=None)
     journal_rooms(client, ROOM)
     visitor = Visitor(web_client)
@@ -250,7 +250,7 @@ def tiles(page: Any) -> Any:
     return re.findall(r'data-room="([^"]+)" data-lamp="([^"]+)"', page)
 
 
-def test_the_wall_shows_what_matters_first_and_pages_the_rest(client: Client, admin: Any) -> None:
+def test_the_wall_shows_urgent_rooms_first_and_pages_the_rest(client: Client, admin: Any) -> None:
     journal_rooms(client, *(f"room-{at:04}" for at in range(130)))
     run = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/1/index.m3u8"}
     append(client, Entry(Source.VIDEOSDK, "hls-started", "room-0129", webhook("hls-started", "room-0129", **run)))
@@ -266,7 +266,7 @@ def test_the_wall_shows_what_matters_first_and_pages_the_rest(client: Client, ad
     assert "No rooms match" in admin.page("/?q=nothing&state=on")
 
 
-def test_rooms_are_read_once_for_all_waiting_requests_and_are_never_older_than_the_request(
+def test_waiting_requests_share_one_read_of_rooms_that_is_no_older_than_they_are(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from webhook_app.console.room_cache import RoomCache
@@ -300,14 +300,14 @@ def test_rooms_are_read_once_for_all_waiting_requests_and_are_never_older_than_t
     assert len(reads) == 1
 
 
-def test_a_group_is_shown_alone(client: Client, admin: Any) -> None:
+def test_the_wall_can_show_one_group_only(client: Client, admin: Any) -> None:
     names = {"hall": {"room_id": ROOM, "groups": ["webinar"]}, "lab": {"room_id": "lab-1", "groups": []}}
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": names, "rules": []}))
     fold_all(client)
     assert [room for room, _ in tiles(admin.page("/?group=webinar"))] == [ROOM]
 
 
-def test_a_part_that_has_not_changed_is_not_sent_again(client: Client, admin: Any) -> None:
+def test_an_unchanged_part_of_a_page_is_not_sent_again(client: Client, admin: Any) -> None:
     journal_rooms(client, ROOM)
     for path in ("/page/live", f"/page/live/rooms/{ROOM}", "/page/live/alarms"):
         first = admin.get(path)
@@ -318,7 +318,7 @@ def test_a_part_that_has_not_changed_is_not_sent_again(client: Client, admin: An
     assert admin.get("/page/live", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
-def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(
+def test_a_room_page_shows_the_rule_the_call_and_the_notice_of_each_event(
     client: Client, web_client: WebClient, admin: Any
 ) -> None:
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
@@ -357,7 +357,7 @@ def test_a_room_with_an_odd_name_has_a_page(client: Client, admin: Any) -> None:
     assert "&lt;i&gt;" in admin.page(href.replace("&amp;", "&"))
 
 
-def test_a_room_that_was_never_seen_is_a_page_that_says_so(admin: Any) -> None:
+def test_the_page_of_an_unknown_room_says_that_it_is_unknown(admin: Any) -> None:
     answer = admin.get("/rooms/never")
     assert answer.status_code == 404
     assert "Room never not found" in text_of(answer)
@@ -405,7 +405,7 @@ def test_a_window_is_skipped_and_its_rule_paused_from_the_schedule(client: Clien
     assert second in admin.page("/rules/talk")
 
 
-def test_a_missed_window_is_marked_by_what_was_announced(client: Client, admin: Any) -> None:
+def test_a_missed_window_is_marked_by_its_notice(client: Client, admin: Any) -> None:
     from webhook_app.store import codec
 
     opened = datetime.now(UTC) - timedelta(hours=3)
@@ -486,12 +486,14 @@ def test_the_editor_refuses_a_schedule_that_cannot_be_computed(admin: Any, trigg
         ((RULE, "x" * 70_000), "longer than"),
     ],
 )
-def test_a_mistake_is_explained_with_its_field_and_line(client: Client, admin: Any, change: Any, message: str) -> None:
+def test_an_invalid_rule_is_explained_with_its_field_and_line(
+    client: Client, admin: Any, change: Any, message: str
+) -> None:
     feedback, _ = check(admin, RULE.replace(*change))
     assert message in " ".join(feedback.split())
 
 
-def test_a_rule_that_is_right_is_said_to_be_and_fills_the_form(client: Client, admin: Any) -> None:
+def test_a_valid_rule_is_confirmed_and_fills_the_form(client: Client, admin: Any) -> None:
     feedback, form = check(admin, RULE)
     assert "Valid." in feedback
     assert (form["trigger"], form["for"], form["rooms"]) == ("when", "5m", "*")
@@ -499,7 +501,7 @@ def test_a_rule_that_is_right_is_said_to_be_and_fills_the_form(client: Client, a
     assert "Valid, with 1 warning." in feedback
 
 
-def test_what_the_form_does_not_show_is_kept() -> None:
+def test_fields_that_the_form_does_not_show_are_kept() -> None:
     rule = read_rule(
         "name: x\nrooms: [a]\nschedule: {cron: 0 9 * * *, duration: 1h, except: ['2026-12-27']}\nstart: {}"
     )
@@ -520,7 +522,7 @@ def test_what_the_form_does_not_show_is_kept() -> None:
         {"name": "c", "rooms": ["yes", "0123", "null"], "when": "room.on_air", "for": "5m", "do": "end"},
     ],
 )
-def test_a_rule_survives_being_written_and_read(rule: dict[str, Any]) -> None:
+def test_a_rule_is_unchanged_after_being_written_and_read(rule: dict[str, Any]) -> None:
     assert read_rule(write(rule)) == rule
     assert read_rule(write(as_put(rule | {"from_file": False, "cooldown": "0s"}))) == rule
 
@@ -584,7 +586,7 @@ def test_a_rule_of_the_file_is_paused_here_and_changed_there(client: Client, adm
         assert "paused. Running" in admin.after(admin.post("/rules/filed/pause"))
 
 
-def test_drafts_are_tried_on_what_was_recorded(client: Client, admin: Any) -> None:
+def test_drafts_are_backtested_on_recorded_events(client: Client, admin: Any) -> None:
     run = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/1/index.m3u8"}
     for kind in ("session-started", "hls-started"):
         append(client, Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM, **(run if kind[0] == "h" else {}))))
@@ -628,7 +630,7 @@ def test_every_alarm_that_can_be_raised_has_its_advice() -> None:
     assert advice_for("something-new") == OTHERWISE
 
 
-def test_the_system_page_names_what_is_missing_and_counts_what_came(client: Client, admin: Any) -> None:
+def test_the_system_page_names_missing_processes_and_counts_webhooks(client: Client, admin: Any) -> None:
     journal_rooms(client, ROOM, "room-2")
     page = admin.page("/system")
     assert "worker, call, deliver, clock" in page
@@ -642,7 +644,7 @@ def test_the_system_page_names_what_is_missing_and_counts_what_came(client: Clie
 SUBSCRIBER = {"name": "av-team", "url": "https://example.com/hook", "types": "stream.*", "rooms": "*", "because": "*"}
 
 
-def test_a_subscriber_is_made_changed_tried_and_deleted(client: Client, web_client: WebClient, admin: Any) -> None:
+def test_a_subscriber_is_created_changed_tested_and_deleted(client: Client, web_client: WebClient, admin: Any) -> None:
     page = text_of(admin.post("/new-subscriber", **SUBSCRIBER))
     secret = found_group(r"whsec_[A-Za-z0-9+/=]+", page.replace("&#43;", "+"), 0)
     assert secret not in str(admin.http.get_cookie("tallylight"))
@@ -670,7 +672,7 @@ def test_a_subscriber_is_made_changed_tried_and_deleted(client: Client, web_clie
 @pytest.mark.parametrize(
     ("field", "value"), [("url", "http://127.0.0.1/"), ("url", "x"), ("rate_limit", "-1"), ("types", "")]
 )
-def test_a_subscriber_that_is_not_right_is_refused_with_the_field(
+def test_an_invalid_subscriber_is_refused_with_its_field(
     client: Client, web_client: WebClient, admin: Any, field: str, value: str
 ) -> None:
     answer = admin.post("/new-subscriber", **(SUBSCRIBER | {field: value}))

@@ -33,7 +33,7 @@ def log_in(visitor: Any, token: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", ["/nonsense", "/nonsense/deep?x=1", "/static/none.css/", "/apiary", "/metrics/none"])
-def test_a_browser_gets_a_page_where_nothing_is(web_client: WebClient, path: str) -> None:
+def test_a_browser_gets_an_error_page_at_an_unknown_path(web_client: WebClient, path: str) -> None:
     answer = web_client.http.get(path, headers=BROWSER)
     page = answer.get_data(as_text=True)
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
@@ -43,7 +43,7 @@ def test_a_browser_gets_a_page_where_nothing_is(web_client: WebClient, path: str
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "", "application/problem+json, text/html;q=0.5"])
-def test_a_program_gets_a_problem_document_where_nothing_is(web_client: WebClient, accept: str) -> None:
+def test_an_api_client_gets_a_problem_document_at_an_unknown_path(web_client: WebClient, accept: str) -> None:
     answer = web_client.http.get("/nonsense", headers={"Accept": accept})
     assert (answer.status_code, answer.content_type) == (404, PROBLEM)
     assert answer.get_json()["reason"] == "not-found"
@@ -61,7 +61,7 @@ def test_a_receiver_without_pages_answers_with_problem_documents(store_url: str,
     assert web_client.http.get("/nonsense", headers=BROWSER).content_type == PROBLEM
 
 
-def test_a_store_that_is_away_is_a_page_for_a_browser(tmp_path: Path) -> None:
+def test_a_browser_gets_an_error_page_while_the_store_is_away(tmp_path: Path) -> None:
     web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
     visitor = web_client.web.app.test_client()
     answer = visitor.get("/metrics", headers=BROWSER)
@@ -91,7 +91,7 @@ ADMIN_PAGES = ["/new-rule", "/new-subscriber", f"/rooms/{ROOM}/start", "/rules/o
 
 
 @pytest.mark.parametrize("path", ADMIN_PAGES)
-def test_a_viewer_learns_that_the_page_needs_the_admin_token(
+def test_the_error_page_for_a_viewer_asks_for_the_admin_token(
     client: Client, store_url: str, tmp_path: Path, path: Any
 ) -> None:
     web_client = WebClient(store_url, tmp_path, viewer_token=VIEWER_TOKEN)

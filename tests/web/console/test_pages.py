@@ -52,12 +52,12 @@ def beat(client: Client, *names: Any) -> None:
         Processes(client).record(name, "here:1")
 
 
-def test_the_process_lives(client: Client, web_client: WebClient) -> None:
+def test_the_liveness_check_succeeds(client: Client, web_client: WebClient) -> None:
     answer = web_client.http.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"ok": True})
 
 
-def test_the_process_lives_although_the_store_is_away(tmp_path: Path) -> None:
+def test_the_liveness_check_succeeds_while_the_store_is_away(tmp_path: Path) -> None:
     web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
     assert web_client.http.get("/healthz").status_code == 200
     answer = web_client.http.get("/readyz")
@@ -66,7 +66,7 @@ def test_the_process_lives_although_the_store_is_away(tmp_path: Path) -> None:
     assert answer.get_json()["checks"]["workers"]["ok"] is False
 
 
-def test_everything_that_must_be_there_makes_ready(client: Client, web_client: WebClient) -> None:
+def test_the_product_is_ready_with_store_key_and_processes(client: Client, web_client: WebClient) -> None:
     beat(client, *NEEDED)
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 200
@@ -76,7 +76,7 @@ def test_everything_that_must_be_there_makes_ready(client: Client, web_client: W
 
 
 @pytest.mark.parametrize("missing", NEEDED)
-def test_a_process_that_is_missing_is_named(client: Client, web_client: WebClient, missing: Any) -> None:
+def test_a_missing_process_is_named(client: Client, web_client: WebClient, missing: Any) -> None:
     beat(client, *(name for name in NEEDED if name != missing))
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
@@ -88,7 +88,7 @@ def test_a_process_that_is_missing_is_named(client: Client, web_client: WebClien
         assert checks["workers"] == {"ok": False, "missing": [missing]}
 
 
-def test_a_process_that_was_seen_long_ago_is_missing(client: Client, web_client: WebClient) -> None:
+def test_a_process_with_an_old_heartbeat_is_missing(client: Client, web_client: WebClient) -> None:
     beat(client, *NEEDED)
     client.zadd(keys.PROCESSES, {"deliver|here:1": 1})
     assert web_client.http.get("/readyz").get_json()["checks"]["workers"] == {"ok": False, "missing": ["deliver"]}
@@ -192,7 +192,7 @@ def test_every_call_of_the_api_is_described(web_client: WebClient) -> None:
     assert len(served) > 20
 
 
-def test_the_description_is_for_everybody(visitor: Any) -> None:
+def test_the_description_needs_no_token(visitor: Any) -> None:
     for path in ("/openapi.json", "/docs"):
         assert visitor.get(path).status_code == 200
 
@@ -203,7 +203,7 @@ def test_the_docs_name_every_call(web_client: WebClient, visitor: Any) -> None:
         assert path in page
 
 
-def test_a_visitor_has_to_log_in(visitor: Any) -> None:
+def test_a_page_needs_a_login(visitor: Any) -> None:
     answer = visitor.get("/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login")
     assert visitor.get("/page/live").status_code == 401
@@ -220,7 +220,7 @@ def test_either_token_logs_in(client: Client, visitor: Any, token: Any) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "wrong", ADMIN_TOKEN + "x", "ä", "None"])
-def test_another_token_does_not(visitor: Any, token: Any) -> None:
+def test_another_token_does_not_log_in(visitor: Any, token: Any) -> None:
     answer = log_in(visitor, token)
     assert answer.status_code == 403
     page = answer.get_data(as_text=True)
@@ -230,21 +230,21 @@ def test_another_token_does_not(visitor: Any, token: Any) -> None:
 
 
 @pytest.mark.parametrize("csrf", [None, "", "wrong", "ä"])
-def test_a_log_in_that_was_sent_from_elsewhere_is_refused(visitor: Any, csrf: str | None) -> None:
+def test_a_cross_site_login_is_refused(visitor: Any, csrf: str | None) -> None:
     visitor.get("/login")
     form = {"token": ADMIN_TOKEN} | ({} if csrf is None else {"csrf": csrf})
     assert visitor.post("/login", data=form).status_code == 403
     assert visitor.get("/").status_code == 302
 
 
-def test_a_log_in_without_the_forms_cookie_is_refused(web_client: WebClient, visitor: Any) -> None:
+def test_a_login_without_the_cookie_of_the_form_is_refused(web_client: WebClient, visitor: Any) -> None:
     csrf = csrf_of(visitor.get("/login"))
     other = web_client.web.app.test_client()
     assert other.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
     assert other.post("/login", data={"token": ADMIN_TOKEN, "csrf": ""}).status_code == 403
 
 
-def test_the_log_in_says_who_it_is_for_and_keeps_no_token(visitor: Any) -> None:
+def test_the_login_page_names_the_installation_and_keeps_no_token(visitor: Any) -> None:
     page = visitor.get("/login").get_data(as_text=True)
     assert 'type="password"' in page
     assert "<label" in page
@@ -256,7 +256,7 @@ def cookie_of(answer: Any) -> Any:
     return cookie
 
 
-def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere(visitor: Any) -> None:
+def test_the_cookie_is_hidden_from_scripts_and_other_sites(visitor: Any) -> None:
     cookie = cookie_of(log_in(visitor))
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
@@ -276,9 +276,7 @@ def test_behind_https_the_cookie_is_for_https_only(client: Client, store_url: st
         assert "HttpOnly" in cookie
 
 
-def test_on_plain_http_the_log_in_works_though_the_public_address_is_https(
-    client: Client, store_url: str, tmp_path: Path
-) -> None:
+def test_the_login_works_over_http_when_the_public_url_is_https(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
     origin = "http://10.1.2.3:8000"
     form = web_client.http.get("/login", base_url=origin)
@@ -288,7 +286,7 @@ def test_on_plain_http_the_log_in_works_though_the_public_address_is_https(
     assert web_client.http.get("/rules", base_url=origin).status_code == 200
 
 
-def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(web_client: WebClient, visitor: Any) -> None:
+def test_sessions_at_several_ports_of_a_host_are_independent(web_client: WebClient, visitor: Any) -> None:
     addresses = ("http://tally.lan:8000", "http://tally.lan:9000", "http://tally.lan", "https://tally.lan")
     for address in addresses:
         csrf = csrf_of(visitor.get("/login", base_url=address))
@@ -296,7 +294,7 @@ def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(web_cl
     assert [visitor.get("/rules", base_url=address).status_code for address in addresses] == [200] * len(addresses)
 
 
-def test_a_log_in_without_cookies_shows_how_to_allow_them(web_client: WebClient) -> None:
+def test_a_login_without_cookies_explains_how_to_allow_them(web_client: WebClient) -> None:
     csrf = csrf_of(web_client.http.get("/login"))
     without_cookies = web_client.web.app.test_client(use_cookies=False)
     answer = without_cookies.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
@@ -304,7 +302,7 @@ def test_a_log_in_without_cookies_shows_how_to_allow_them(web_client: WebClient)
     assert "Allow cookies for this site" in answer.get_data(as_text=True)
 
 
-def test_a_cookie_of_another_installation_is_worth_nothing(
+def test_a_cookie_of_another_installation_is_refused(
     client: Client, store_url: str, tmp_path: Path, visitor: Any
 ) -> None:
     other = WebClient(store_url, tmp_path)
@@ -314,14 +312,14 @@ def test_a_cookie_of_another_installation_is_worth_nothing(
     assert visitor.get("/").status_code == 302
 
 
-def test_being_logged_in_is_no_token_of_the_api(client: Client, visitor: Any) -> None:
+def test_a_session_gives_no_access_to_the_api(client: Client, visitor: Any) -> None:
     log_in(visitor)
     answer = visitor.get("/api/v1/rooms")
     assert (answer.status_code, answer.content_type) == (401, PROBLEM)
     assert visitor.post(f"/api/v1/rooms/{ROOM}/start").status_code == 401
 
 
-def test_on_the_same_machine_the_sandbox_is_readable_without_logging_in(
+def test_the_sandbox_is_readable_without_a_login_on_the_same_machine(
     client: Client, store_url: str, tmp_path: Path
 ) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
@@ -330,13 +328,13 @@ def test_on_the_same_machine_the_sandbox_is_readable_without_logging_in(
     assert web_client.http.get("/api/v1/rooms").status_code == 401
 
 
-def test_on_another_machine_the_sandbox_requires_logging_in(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_the_sandbox_needs_a_login_from_another_machine(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001", host="0.0.0.0")
     assert web_client.http.get("/").status_code == 302
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/page/live", "/docs", "/static/tally.css", "/static/live.js"])
-def test_pages_may_load_nothing_from_elsewhere_and_be_framed_by_nobody(client: Client, visitor: Any, path: str) -> None:
+def test_pages_load_nothing_from_other_hosts_and_cannot_be_framed(client: Client, visitor: Any, path: str) -> None:
     log_in(visitor)
     answer = visitor.get(path)
     answer.close()
@@ -351,7 +349,7 @@ def test_pages_may_load_nothing_from_elsewhere_and_be_framed_by_nobody(client: C
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/page/live"])
-def test_pages_that_show_something_are_kept_by_nobody(client: Client, visitor: Any, path: str) -> None:
+def test_pages_are_not_cached(client: Client, visitor: Any, path: str) -> None:
     log_in(visitor)
     assert visitor.get(path).headers["Cache-Control"] == "no-store"
 
@@ -427,7 +425,7 @@ def test_a_reducer_that_has_halted_is_shown(client: Client, visitor: Any) -> Non
     assert "Event processing is halted" in visitor.get("/").get_data(as_text=True)
 
 
-def test_when_the_store_is_away_the_page_says_so(tmp_path: Path) -> None:
+def test_the_page_says_that_the_store_is_away(tmp_path: Path) -> None:
     web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
     log_in(web_client.http)
     assert web_client.http.get("/").status_code == 503
@@ -435,6 +433,6 @@ def test_when_the_store_is_away_the_page_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/static/nothing.css", "/static/../app.py", "/static/%2e%2e/app.py"])
-def test_what_is_not_there_is_404(visitor: Any, path: str) -> None:
+def test_an_unknown_resource_is_404(visitor: Any, path: str) -> None:
     answer = visitor.get(path)
     assert (answer.status_code, answer.content_type) == (404, PROBLEM)

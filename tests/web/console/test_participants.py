@@ -28,7 +28,7 @@ ADA, BOB, EVE = ("Ada", "CONFERENCE"), ("Bob", "RECV_ONLY"), ("Eve", None)
         (session(3, None, ADA, EVE), "3, at least 1 of them a host"),
     ],
 )
-def test_hosts_and_viewers_are_counted_apart_where_their_modes_are_known(shown: Any, words: str) -> None:
+def test_hosts_and_viewers_are_counted_separately_when_all_modes_are_known(shown: Any, words: str) -> None:
     assert headcount(shown) == words
 
 
@@ -42,11 +42,11 @@ def test_hosts_and_viewers_are_counted_apart_where_their_modes_are_known(shown: 
         (session(20, 0, *[BOB] * 20), ", ".join(["Bob"] * 12) + " and 8 more"),
     ],
 )
-def test_some_are_named_and_the_others_counted(shown: Any, words: Any) -> None:
+def test_the_first_participants_are_named_and_the_others_counted(shown: Any, words: Any) -> None:
     assert who_is_there(shown) == words
 
 
-def test_somebody_without_a_name_is_shown_by_id() -> None:
+def test_a_participant_without_a_name_is_shown_by_id() -> None:
     shown = session(1, None, EVE)
     shown["participants"][0]["name"] = None
     assert who_is_there(shown) == "eve"

@@ -76,9 +76,7 @@ def test_a_window_is_marked_with_the_most_that_is_open_during_it() -> None:
     assert Overlaps(2, ()).peak is None
 
 
-def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(
-    client: Client, store_url: str, tmp_path: Path
-) -> None:
+def test_windows_that_open_at_the_same_moment_are_counted_once(client: Client, store_url: str, tmp_path: Path) -> None:
     opens = datetime.now(UTC) + timedelta(hours=3)
     schedule = {"at": f"{opens:%Y-%m-%dT%H:%M}", "duration": "1h"}
     rule = RuleSchema().load({"name": "talk", "rooms": list(ROOMS), "schedule": schedule})
@@ -92,7 +90,7 @@ def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(
     assert {overlap["warning"] for overlap in listed} == {"3 windows are open at once then, and MAX_STREAMS is 1"}
 
 
-def test_moments_are_computed_anew_for_another_minute_or_configuration_and_not_for_each_event(client: Client) -> None:
+def test_moments_are_computed_once_per_minute_and_configuration(client: Client) -> None:
     plan(client)
     state, quota, now, rooms = StateStore(client), Quota(2), time_ms(client.time()) // MINUTE * MINUTE, sorted(ROOMS)
     overlaps = present(quota.overlaps(state.config(), rooms, now))

@@ -43,7 +43,7 @@ def test_the_wall_links_lead_to_their_rooms_whatever_the_ids(client: Client, web
 
 
 @pytest.mark.parametrize("path", ["/", "/events", "/events?room_id=lobby", "/rooms/lobby"])
-def test_pages_say_the_name(client: Client, web_client: WebClient, admin: Any, path: str) -> None:
+def test_pages_show_the_name_of_a_room(client: Client, web_client: WebClient, admin: Any, path: str) -> None:
     configure_room(client, LOBBY, "lobby")
     see(client, LOBBY)
     page = admin.page(path)
@@ -83,7 +83,7 @@ def test_a_room_is_added_named_and_forgotten(web_client: WebClient, admin: Any) 
         ({"room_id": LOBBY}, "already configured"),
     ],
 )
-def test_what_is_wrong_is_said_in_the_form_with_what_was_typed(
+def test_an_invalid_form_shows_its_errors_and_keeps_its_input(
     client: Client, web_client: WebClient, admin: Any, form: dict[str, str], words: str
 ) -> None:
     configure_room(client, LOBBY, "lobby")
@@ -94,7 +94,7 @@ def test_what_is_wrong_is_said_in_the_form_with_what_was_typed(
     assert f'value="{form.get("name", "")}"' in page
 
 
-def test_what_is_in_use_or_the_files_stays(client: Client, web_client: WebClient, admin: Any) -> None:
+def test_a_room_in_use_or_of_the_file_cannot_be_forgotten(client: Client, web_client: WebClient, admin: Any) -> None:
     apply_file(client, lobby=LOBBY)
     assert "Name and groups" not in admin.page("/rooms/lobby")
     assert "configuration file" in admin.after(admin.post("/rooms/lobby/forget", back="/"))
@@ -104,7 +104,7 @@ def test_what_is_in_use_or_the_files_stays(client: Client, web_client: WebClient
     assert "used by rule look" in admin.after(admin.post("/rooms/main-hall/forget", back="/"))
 
 
-def test_a_viewer_is_offered_nothing(client: Client, web_client: WebClient) -> None:
+def test_a_viewer_sees_no_forms(client: Client, web_client: WebClient) -> None:
     configure_room(client, ROOM, "main-hall")
     page = web_client.http.get("/rooms/main-hall").get_data(as_text=True)
     assert "/settings" not in page and "/forget" not in page

@@ -38,7 +38,7 @@ def test_failed_comes_first_then_late_refused_starting_armed_on_air_and_off() ->
     assert [urgency(room) for room in rooms] == list(range(7))
 
 
-def test_a_late_rooms_tile_says_since_when_and_why() -> None:
+def test_the_tile_of_a_late_room_says_since_when_and_why() -> None:
     scheduled = ScheduledRoom().put_schedule()
     scheduled.until(ONE + 2 * MINUTE)
     shown = tile(scheduled.room, scheduled.world.config, scheduled.now)

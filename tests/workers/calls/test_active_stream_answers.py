@@ -49,7 +49,14 @@ UNKNOWN_FORMS = [
 ]
 
 
-@pytest.mark.parametrize("nothing", NONE_ACTIVE)
+def answer_id(answer: tuple[int, Any]) -> str:
+    """The id of a test of an answer: its status and body."""
+    status, body = answer
+    text = body.decode() if isinstance(body, bytes) else json.dumps(body)
+    return f"{status} {text or 'empty'}"
+
+
+@pytest.mark.parametrize("nothing", NONE_ACTIVE, ids=answer_id)
 def test_every_form_of_no_active_stream_lets_the_start_be_sent(harness: Any, stub: Any, nothing: Any) -> None:
     stub.active = nothing
     harness.decided_call()
@@ -58,7 +65,7 @@ def test_every_form_of_no_active_stream_lets_the_start_be_sent(harness: Any, stu
     assert not any(path.startswith("/v2/hls?") for _, path, _, _ in stub.requests)
 
 
-@pytest.mark.parametrize("odd", UNKNOWN_FORMS)
+@pytest.mark.parametrize("odd", UNKNOWN_FORMS, ids=answer_id)
 def test_an_answer_in_an_unknown_form_is_settled_by_the_rooms_list_before_a_start(
     harness: Any, stub: Any, odd: Any
 ) -> None:
@@ -68,7 +75,7 @@ def test_an_answer_in_an_unknown_form_is_settled_by_the_rooms_list_before_a_star
     assert harness.answer()["outcome"] == "succeeded"
 
 
-@pytest.mark.parametrize("odd", UNKNOWN_FORMS)
+@pytest.mark.parametrize("odd", UNKNOWN_FORMS, ids=answer_id)
 def test_an_active_row_of_the_list_keeps_a_start_from_being_sent(harness: Any, stub: Any, odd: Any) -> None:
     stub.active, stub.room_listed = odd, (200, ROWS_ACTIVE)
     harness.decided_call()
@@ -77,7 +84,7 @@ def test_an_active_row_of_the_list_keeps_a_start_from_being_sent(harness: Any, s
     assert stub.posts() == []
 
 
-@pytest.mark.parametrize("odd", UNKNOWN_FORMS)
+@pytest.mark.parametrize("odd", UNKNOWN_FORMS, ids=answer_id)
 def test_when_the_list_is_not_understood_either_nothing_is_sent_and_an_alarm_quotes_the_answer(
     harness: Any, stub: Any, odd: Any
 ) -> None:
@@ -112,8 +119,8 @@ def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer
     assert harness.client.hget(keys.ALARMS, UNREADABLE) is None
 
 
-@pytest.mark.parametrize("odd", UNKNOWN_FORMS)
-@pytest.mark.parametrize(("rows", "active"), [(ROWS_OVER, None), (ROWS_ACTIVE, "run-9")])
+@pytest.mark.parametrize("odd", UNKNOWN_FORMS, ids=answer_id)
+@pytest.mark.parametrize(("rows", "active"), [(ROWS_OVER, None), (ROWS_ACTIVE, "run-9")], ids=["over", "active"])
 def test_a_probe_settles_an_unknown_form_by_the_list(
     harness: Any, stub: Any, odd: Any, rows: Any, active: str | None
 ) -> None:

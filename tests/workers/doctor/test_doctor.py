@@ -67,7 +67,7 @@ def test_a_store_that_is_too_old_is_refused(info: dict[str, Any], level: Level) 
     assert of_store.version(info).level is level
 
 
-def test_a_store_that_may_forget_is_warned_of() -> None:
+def test_a_store_without_durable_writes_is_a_warning() -> None:
     assert of_store.durability(WELL, "always").level is Level.OK
     assert "last second" in of_store.durability(WELL, "everysec").message
     assert of_store.durability(WELL, "no").level is Level.WARNING
@@ -76,7 +76,7 @@ def test_a_store_that_may_forget_is_warned_of() -> None:
     assert of_store.durability(WELL | {"aof_last_write_status": "err"}, "always").level is Level.FAILED
 
 
-def test_a_store_that_may_evict_is_warned_of() -> None:
+def test_a_store_that_may_evict_keys_is_a_warning() -> None:
     assert of_store.eviction(WELL).level is Level.OK
     assert "allkeys-lru" in of_store.eviction(WELL | {"maxmemory_policy": "allkeys-lru"}).message
 
@@ -85,7 +85,7 @@ def test_a_store_that_may_evict_is_warned_of() -> None:
     ("used", "most", "level"),
     [(79, 100, Level.OK), (80, 100, Level.WARNING), (95, 100, Level.FAILED), (5, 0, Level.WARNING)],
 )
-def test_a_store_that_fills_up_is_seen(used: int, most: int, level: Level) -> None:
+def test_a_store_that_fills_up_is_found(used: int, most: int, level: Level) -> None:
     assert of_store.memory(WELL | {"used_memory": used, "maxmemory": most}).level is level
 
 
@@ -98,7 +98,7 @@ def test_a_replica_and_missing_replicas_are_failures() -> None:
 @pytest.mark.parametrize(
     ("ahead_s", "level"), [(0.4, Level.OK), (-3.0, Level.WARNING), (3.0, Level.WARNING), (-90.0, Level.FAILED)]
 )
-def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
+def test_a_wrong_clock_is_found(ahead_s: float, level: Level) -> None:
     finding = of_store.clock(ahead_s)
     assert finding.level is level
     assert ("behind" in finding.message) == (ahead_s < 0)
@@ -123,7 +123,7 @@ def test_each_answer_of_videosdk_gives_its_finding(answer: ApiAnswer, level: Lev
     assert phrase in finding.message
 
 
-def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
+def test_dead_processes_a_halt_a_lag_and_alarms_are_found() -> None:
     everyone = dict.fromkeys(of_product.PROCESSES, 1)
     assert of_product.processes(everyone).level is Level.OK
     missing = of_product.processes({name: 1 for name in everyone if name != "call"})
@@ -158,7 +158,9 @@ def test_the_reachability_of_the_receiver_is_checked() -> None:
     assert reachability.assess_unsigned_webhook(405, "").level is Level.FAILED
 
 
-def test_the_word_is_said_once_and_to_its_nonce_only(store_url: str, client: Client, tmp_path: Path) -> None:
+def test_the_reachability_token_is_answered_once_and_only_for_its_nonce(
+    store_url: str, client: Client, tmp_path: Path
+) -> None:
     web_client = WebClient(store_url, tmp_path)
     nonce = "n" * 32
     client.set(keys.reachability_token(nonce), "the-word", ex=60)
@@ -171,7 +173,9 @@ def test_the_word_is_said_once_and_to_its_nonce_only(store_url: str, client: Cli
 
 
 @pytest.mark.parametrize("surface", ["receiver", "console"])
-def test_every_surface_says_the_word(store_url: str, client: Client, tmp_path: Path, surface: str) -> None:
+def test_every_kind_of_web_process_answers_the_reachability_token(
+    store_url: str, client: Client, tmp_path: Path, surface: str
+) -> None:
     client.set(keys.reachability_token("n" * 32), "the-word", ex=60)
     assert WebClient(store_url, tmp_path, surface=surface).http.get(f"/doctor/{'n' * 32}").status_code == 200
 
@@ -188,7 +192,7 @@ def test_a_store_without_processes_and_with_a_halt_fails(store_url: str, client:
     assert "reachable" not in findings
 
 
-def test_a_public_address_that_leads_elsewhere_fails(store_url: str, client: Client, tmp_path: Path) -> None:
+def test_a_public_url_of_another_installation_fails(store_url: str, client: Client, tmp_path: Path) -> None:
     with _somebody_else(301, {"Location": "https://www.example.org/"}) as url:
         settings = Settings(
             data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem(), public_url=url, webhook_token="t"
@@ -228,7 +232,7 @@ def test_an_embedded_store_that_does_not_answer_is_not_blamed_on_redis_url(tmp_p
     assert "valkey.log" in (findings["store"].hint or "")
 
 
-def test_a_configuration_file_that_is_wrong_fails(store_url: str, client: Client, tmp_path: Path) -> None:
+def test_an_invalid_configuration_file_fails(store_url: str, client: Client, tmp_path: Path) -> None:
     (tmp_path / "tally.yaml").write_text("rulez: []\n")
     settings = Settings(
         data_dir=tmp_path,
@@ -240,7 +244,7 @@ def test_a_configuration_file_that_is_wrong_fails(store_url: str, client: Client
     assert findings["configuration file"].level is Level.FAILED and "rulez" in findings["configuration file"].message
 
 
-def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(client: Client) -> None:
+def test_a_replay_gives_the_stored_state_and_names_what_was_changed(client: Client) -> None:
     append(
         client, *(Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM)) for kind in ("hls-started", "hls-stopped"))
     )
@@ -272,7 +276,7 @@ def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[st
     return done.returncode, {check["name"]: check for check in report["checks"]}, done.stdout
 
 
-def test_without_anything_it_fails_and_makes_nothing(tmp_path: Path) -> None:
+def test_the_doctor_fails_without_a_product_and_creates_nothing(tmp_path: Path) -> None:
     status, checks, _ = _doctor({"DATA_DIR": "nowhere", "VIDEOSDK_PUBLIC_KEY": public_pem()}, tmp_path)
     assert status == 1
     assert "tally up" in checks["store"]["hint"]
@@ -284,7 +288,7 @@ def test_without_anything_it_fails_and_makes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_a_product_that_runs_is_well_and_its_faults_are_found(tmp_path: Path) -> None:
+def test_a_running_product_passes_and_its_faults_are_found(tmp_path: Path) -> None:
     with product(tmp_path, started=False) as instance:
         token = "the-token-of-webhooks"
         instance.environ = dict(instance.environ) | {"PUBLIC_URL": instance.url, "WEBHOOK_TOKEN": token}
@@ -320,7 +324,7 @@ def _tally(instance: Product, *words: str) -> Any:
 
 
 @pytest.mark.process
-def test_a_shell_without_the_settings_of_the_product_asks_the_product(tmp_path: Path) -> None:
+def test_the_doctor_uses_the_settings_of_the_running_product(tmp_path: Path) -> None:
     with product(tmp_path, pinned=True) as instance:
         status, checks, output = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": instance.token}, tmp_path)
         assert status == 0, checks
@@ -332,7 +336,7 @@ def test_a_shell_without_the_settings_of_the_product_asks_the_product(tmp_path: 
 
 
 @pytest.mark.process
-def test_a_product_with_the_sandbox_on_another_port_is_well(tmp_path: Path) -> None:
+def test_a_product_with_the_sandbox_on_another_port_passes(tmp_path: Path) -> None:
     with product(tmp_path, credentials=False) as instance:
         status, checks, _ = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": instance.token}, tmp_path)
         assert status == 0, checks
@@ -355,7 +359,7 @@ def test_a_shell_with_another_port_uses_the_sandbox_that_runs(tmp_path: Path) ->
 
 
 @pytest.mark.process
-def test_webhooks_that_nearly_came_in_are_named_with_what_to_do(tmp_path: Path) -> None:
+def test_refused_webhooks_are_named_with_what_to_do(tmp_path: Path) -> None:
     with product(tmp_path, started=False) as instance:
         instance.environ = dict(instance.environ) | {
             "PUBLIC_URL": instance.url,
@@ -371,7 +375,9 @@ def test_webhooks_that_nearly_came_in_are_named_with_what_to_do(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("outcome", "detail"), list(ADVICE))
-def test_each_way_to_miss_says_what_to_do_where_it_may_be_videosdk(outcome: str, detail: str | None) -> None:
+def test_each_reason_of_a_refused_webhook_says_what_to_do_if_videosdk_may_have_sent_it(
+    outcome: str, detail: str | None
+) -> None:
     view = {"outcome": outcome, "count": 2, "last_at": "2026-11-28T10:00:00.000Z", "detail": detail}
     finding = assess_refused(view)
     assert "2 " in finding.message and "2026-11-28T10:00:00.000Z" in finding.message
@@ -389,7 +395,9 @@ def test_each_way_to_miss_says_what_to_do_where_it_may_be_videosdk(outcome: str,
         ("t" * 8, "/webhooks", WrongAddress.OTHER_PATH),
     ],
 )
-def test_ways_in_which_an_address_is_wrong_are_distinguished(token: str | None, path: str, miss: WrongAddress) -> None:
+def test_the_ways_in_which_a_webhook_path_is_wrong_are_distinguished(
+    token: str | None, path: str, miss: WrongAddress
+) -> None:
     assert wrong_address_of(path, token) is miss
 
 
@@ -421,12 +429,12 @@ def outbound_findings(environ: dict[str, str]) -> list[Finding]:
     return list(check_outbound(load(environ, dotenv=None), environ))
 
 
-def test_nothing_is_said_of_the_way_out_where_nothing_is_set() -> None:
+def test_outbound_connections_are_not_mentioned_without_settings() -> None:
     assert outbound_findings({}) == []
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy"])
-def test_a_proxy_is_named_without_its_password_and_with_what_does_not_use_it(variable: str) -> None:
+def test_a_proxy_is_named_without_its_password_and_with_the_connections_that_do_not_use_it(variable: str) -> None:
     [finding] = outbound_findings({variable: "http://user:hidden@proxy:3128"})
     assert finding.level is Level.WARNING
     assert f"{variable.upper()} (http://proxy:3128)" in finding.message
@@ -438,13 +446,13 @@ def test_a_proxy_is_named_without_its_password_and_with_what_does_not_use_it(var
     ("variable", "instead"),
     [("ALL_PROXY", "HTTPS_PROXY"), ("all_proxy", "HTTPS_PROXY"), ("CURL_CA_BUNDLE", "SSL_CERT_FILE")],
 )
-def test_a_variable_that_is_not_read_is_named_with_the_one_that_is(variable: str, instead: str) -> None:
+def test_an_ignored_variable_is_named_with_the_one_that_is_read(variable: str, instead: str) -> None:
     [finding] = outbound_findings({variable: "something"})
     assert variable in finding.message
     assert instead in str(finding.hint)
 
 
-def test_the_bundle_of_authorities_is_named(tmp_path: Path) -> None:
+def test_the_certificate_bundle_is_named(tmp_path: Path) -> None:
     certified(tmp_path)
     [finding] = outbound_findings({"SSL_CERT_FILE": str(tmp_path / "both.pem"), "CURL_CA_BUNDLE": "/other"})
     assert finding.level is Level.OK
