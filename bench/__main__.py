@@ -53,10 +53,10 @@ def main() -> int:
     tune_gc()  # as the product's workers do
     configure("bench", "text", "warning")  # log as little as a process of the product
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    began = datetime.now(UTC)
-    path = RESULTS / f"{began:%Y-%m-%dT%H%M%SZ}.json"
+    started_at = datetime.now(UTC)
+    path = RESULTS / f"{started_at:%Y-%m-%dT%H%M%SZ}.json"
     scale = QUICK if arguments.quick else FULL
-    about = report.machine() | {"at": began.isoformat(timespec="seconds"), "quick": arguments.quick}
+    about = report.machine() | {"at": started_at.isoformat(timespec="seconds"), "quick": arguments.quick}
     about |= {"load_tool": load.tool() or "own"}
     if load.tool() is None:
         print("wrk is not installed: using the built-in load generator, which is slower and uses more CPU")

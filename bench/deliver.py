@@ -45,7 +45,7 @@ Post = tuple[bytes, dict[str, str]]
 
 
 @dataclass(frozen=True)
-class Place:
+class StoreAndSink:
     """The store and the sink of a measurement."""
 
     url: str
@@ -56,10 +56,10 @@ class Place:
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """Measure deliveries to one subscriber, then the same number to ten."""
     with product.store(directory) as store, sink.running(directory) as other:
-        place = Place(store.url, connect(store.url), other)
+        target = StoreAndSink(store.url, connect(store.url), other)
         for count, in_flight in IN_FLIGHT.items():
-            yield from _both(place, count, in_flight, scale)
-        place.client.close()
+            yield from _both(target, count, in_flight, scale)
+        target.client.close()
 
 
 def subscribe(client: Client, url: str, count: int) -> None:
@@ -90,20 +90,20 @@ async def running_deliverer(url: str) -> AsyncIterator[Deliverer]:
         own.close()
 
 
-def _both(place: Place, count: int, in_flight: int, scale: Scale) -> Iterator[Result]:
+def _both(target: StoreAndSink, count: int, in_flight: int, scale: Scale) -> Iterator[Result]:
     notices = scale.deliver_count // count
-    outbox = _outbox(place.client, notices)
-    posts = asyncio.run(_posts(place, notices)) * count
+    outbox = _outbox(target.client, notices)
+    posts = asyncio.run(_posts(target, notices)) * count
     cpu: list[tuple[float, float]] = []
     wall: list[tuple[float, float]] = []
     for _ in range(scale.rounds):
-        place.client.flushall()
-        place.client.restore(keys.OUTBOX, 0, outbox)
-        subscribe(place.client, place.sink.url, count)
-        bare = _timed(place, lambda: _bare(place.sink.url, posts, in_flight), len(posts))
-        ours = _timed(place, lambda: deliver(place.url, place.sink, notices), len(posts))
-        cpu.append((ours[0], bare[0]))
-        wall.append((ours[1], bare[1]))
+        target.client.flushall()
+        target.client.restore(keys.OUTBOX, 0, outbox)
+        subscribe(target.client, target.sink.url, count)
+        bare = _timed(target, lambda: _bare(target.sink.url, posts, in_flight), len(posts))
+        delivered = _timed(target, lambda: deliver(target.url, target.sink, notices), len(posts))
+        cpu.append((delivered[0], bare[0]))
+        wall.append((delivered[1], bare[1]))
     to = f"{count} subscriber{'s' if count > 1 else ''}"
     baseline_name = f"plain client, {in_flight} in flight"
     yield rounds("deliver", f"deliveries/s, {to}", "/s", wall, baseline_name=baseline_name, goal=GOAL)
@@ -120,9 +120,9 @@ def _outbox(client: Client, notices: int) -> bytes:
     return dumped
 
 
-async def _posts(place: Place, notices: int) -> list[Post]:
+async def _posts(target: StoreAndSink, notices: int) -> list[Post]:
     """Return the bodies and headers that will be delivered."""
-    client = connect_async(place.url)
+    client = connect_async(target.url)
     entries, _ = await Outbox(client).read("0-0", 2 * notices)
     await client.aclose()
     notices_sent = [entry.notice for entry in entries if entry.notice.type.startswith("stream.")]
@@ -144,9 +144,9 @@ async def _bare(url: str, posts: list[Post], in_flight: int) -> None:
         await asyncio.gather(*(work() for _ in range(in_flight)))
 
 
-def _timed(place: Place, work: Callable[[], Awaitable[None]], expected: int) -> tuple[float, float]:
+def _timed(target: StoreAndSink, work: Callable[[], Awaitable[None]], expected: int) -> tuple[float, float]:
     """Return deliveries per second of this process's CPU time, and of wall time until the sink got the last one."""
-    place.sink.forget()
+    target.sink.forget()
     gc.collect()
     cpu, wall = time.process_time(), time.monotonic()
 
@@ -155,6 +155,6 @@ def _timed(place: Place, work: Callable[[], Awaitable[None]], expected: int) -> 
 
     asyncio.run(once())
     cpu = time.process_time() - cpu
-    arrived = place.sink.counts()
+    arrived = target.sink.counts()
     assert arrived.posts >= expected, f"{arrived.posts} posts, expected {expected}"
     return arrived.posts / cpu, arrived.posts / (arrived.last_at - wall)

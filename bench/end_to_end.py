@@ -28,13 +28,15 @@ class Pipeline:
 
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """Measure both systems on the same server under the same load; each webhook causes one notification."""
-    with _pipelines(directory, scale) as (ours, baseline):
+    with _pipelines(directory, scale) as (tallylight, baseline):
         pairs: list[tuple[float, float]] = []
         details = []
         for at in range(scale.end_to_end_rounds):
-            measured = [_measure(pipeline, pipeline.posts[at], scale.end_to_end_s) for pipeline in (ours, baseline)]
+            measured = [
+                _measure(pipeline, pipeline.posts[at], scale.end_to_end_s) for pipeline in (tallylight, baseline)
+            ]
             pairs.append((measured[0]["per_s"], measured[1]["per_s"]))
-            details.append({"ours": measured[0], "baseline": measured[1]})
+            details.append({"tallylight": measured[0], "baseline": measured[1]})
         yield rounds(
             "end-to-end",
             "webhooks/s, received and delivered",
@@ -50,16 +52,16 @@ def _measure(pipeline: Pipeline, posts: Path, seconds: float) -> dict[str, float
     pipeline.sink.forget()
     before = children.cpu_s(pipeline.served.pid)
     done = load.run_load(pipeline.served.port, posts, connections=CONNECTIONS, seconds=seconds, once=True)
-    began = time.monotonic() - done.seconds
+    started_at = time.monotonic() - done.seconds
     arrived = pipeline.sink.wait_for(done.accepted, quiet_s=QUIET_S)
     delivered = min(arrived.different, done.accepted)
     return {
-        "per_s": delivered / (arrived.last_at - began),
+        "per_s": delivered / (arrived.last_at - started_at),
         "delivered": delivered,
         "accepted": done.accepted,
         "refused": done.refused + done.broken,
         "accepted_per_s": done.per_s,
-        "seconds": arrived.last_at - began,
+        "seconds": arrived.last_at - started_at,
         "repeats": arrived.posts - arrived.different,
         "web_cpu_s": children.cpu_s(pipeline.served.pid) - before,
     }
@@ -67,17 +69,17 @@ def _measure(pipeline: Pipeline, posts: Path, seconds: float) -> dict[str, float
 
 @contextmanager
 def _pipelines(directory: Path, scale: Scale) -> Iterator[tuple[Pipeline, Pipeline]]:
-    ours = _posts(directory, "ours", scale.end_to_end_rounds, scale.end_to_end_bodies)
-    baseline = _posts(directory, "baseline", scale.end_to_end_rounds, scale.baseline_bodies)
+    posts = _posts(directory, "tallylight", scale.end_to_end_rounds, scale.end_to_end_bodies)
+    baseline_posts = _posts(directory, "baseline", scale.end_to_end_rounds, scale.baseline_bodies)
     with ExitStack() as stack:
         enter = stack.enter_context
         notice_sink = enter(sink.running(directory / "sink"))
-        tallylight = enter(product.up(directory / "ours", notice_sink.port))
+        tallylight = enter(product.up(directory / "tallylight", notice_sink.port))
         store = enter(product.store(directory / "baseline"))
         more = {"REDIS_URL": store.url, SUBSCRIBER: notice_sink.url}
         served = enter(product.serve_app("bench.baseline:application", directory / "baseline", store.url))
         enter(children.python("bench.baseline_job", environ=more, log=directory / "baseline" / "worker.log"))
-        yield Pipeline(tallylight, notice_sink, ours), Pipeline(served, notice_sink, baseline)
+        yield Pipeline(tallylight, notice_sink, posts), Pipeline(served, notice_sink, baseline_posts)
 
 
 def _posts(directory: Path, name: str, times: int, count: int) -> list[Path]:

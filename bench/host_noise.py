@@ -14,7 +14,7 @@ class Moment:
 
     at: float
     machine: float
-    ours: float
+    own: float
 
 
 def now() -> Moment | None:
@@ -33,5 +33,5 @@ def cores_since(before: Moment | None) -> float | None:
     after = now()
     if before is None or after is None:
         return None
-    others = (after.machine - before.machine) - (after.ours - before.ours)
+    others = (after.machine - before.machine) - (after.own - before.own)
     return round(max(0.0, others) / (after.at - before.at), 2)

@@ -21,7 +21,7 @@ class HttpClient(asyncio.Protocol):
         _, client = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
         return client
 
-    def ask(self, request: bytes) -> "asyncio.Future[int]":
+    def send(self, request: bytes) -> "asyncio.Future[int]":
         """Send a request; the future gets the status once the answer is complete."""
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
@@ -73,22 +73,22 @@ async def pace(
         idle.put_nowait(await HttpClient.open(port))
     took: list[float] = []
 
-    async def ask(number: int, due: float) -> None:
+    async def send_one(number: int, due: float) -> None:
         client = await idle.get()
-        status = await client.ask(requests[number % len(requests)])
+        status = await client.send(requests[number % len(requests)])
         took.append(loop.time() - due)
         idle.put_nowait(client)
         if not 200 <= status < 300:
             raise ConnectionError(f"answered {status}")
 
-    began = loop.time()
+    started_at = loop.time()
     async with asyncio.TaskGroup() as group:
         for number in range(int(per_s * seconds)):
-            due = began + number / per_s
+            due = started_at + number / per_s
             if due > loop.time():
                 await asyncio.sleep(due - loop.time())
             sent(number, due)
-            group.create_task(ask(number, due))
+            group.create_task(send_one(number, due))
     while not idle.empty():
         idle.get_nowait().close()
     return took

@@ -104,11 +104,19 @@ def _by_turns(directory: Path, backlog: int, seconds: float, rounds: int) -> tup
     return Latencies(lags[0], FRESH_PER_S), Latencies(lags[backlog], FRESH_PER_S)
 
 
-def _lag(what: str, ours: Latencies, other: Latencies, percent: int, baseline_name: str) -> Result:
-    ours_ms, baseline_ms = (percentile(pace.lags, percent) * 1000 for pace in (ours, other))
-    detail = {"notices": len(ours.lags), "beside": len(other.lags)}
+def _lag(what: str, measured: Latencies, baseline: Latencies, percent: int, baseline_name: str) -> Result:
+    measured_ms, baseline_ms = (percentile(pace.lags, percent) * 1000 for pace in (measured, baseline))
+    detail = {"notices": len(measured.lags), "beside": len(baseline.lags)}
     return Result(
-        "isolation", what, "ms", ours_ms, baseline_ms, baseline_name, ours_ms / baseline_ms, WORSE_AT_MOST, detail
+        "isolation",
+        what,
+        "ms",
+        measured_ms,
+        baseline_ms,
+        baseline_name,
+        measured_ms / baseline_ms,
+        WORSE_AT_MOST,
+        detail,
     )
 
 
@@ -145,9 +153,9 @@ async def _send_notices(
     Endpoints.arrivals.clear()
     wakeups = Wakeups(client)
     sent_at: dict[str, float] = {}
-    began = time.monotonic()
+    started_at = time.monotonic()
     for number in range(int((warm_up_s + seconds) * per_s)):
-        await asyncio.sleep(max(0.0, began + number / per_s - time.monotonic()))
+        await asyncio.sleep(max(0.0, started_at + number / per_s - time.monotonic()))
         notice = _notice(number, room)
         sent_at[notice.notice_id] = time.monotonic()
         await asyncio.to_thread(client.xadd, keys.OUTBOX, {"n": codec.encode(notice)})
@@ -158,7 +166,7 @@ async def _send_notices(
     end = time.monotonic()
     counted = list(sent_at)[int(warm_up_s * per_s) :]
     lags: list[float] = []
-    last = began
+    last = started_at
     for path in paths:
         arrivals = dict(reversed(Endpoints.arrivals[path]))
         lags += [arrivals.get(notice_id, end) - sent_at[notice_id] for notice_id in counted]
@@ -309,11 +317,11 @@ async def _claim_often(url: str) -> tuple[list[float], float]:
     deliveries_store, took = Deliveries(own, retention_s=DAY_S), []
     await own.config_resetstat()
     for _ in range(CLAIMS):
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         claimed = await deliveries_store.claim(
             32, healthy_limit=32, failing_limit=32, backlogged={"sub_x": 32}, limits={}
         )
-        took.append(time.perf_counter() - began)
+        took.append(time.perf_counter() - started_at)
         await own.zadd(keys.subscriber_due("sub_x"), {claim.delivery.delivery_id: 1 for claim in claimed.claims})
     store_us = (await own.info("commandstats"))["cmdstat_evalsha"]["usec_per_call"]
     await own.aclose()

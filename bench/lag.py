@@ -58,9 +58,9 @@ async def _measure(directory: Path, port: int, signed: list[signing.Signed]) -> 
         nothing = as_request("/bare", b"")
 
         async def post_bare() -> None:
-            began = loop.time()
-            await client.ask(nothing)
-            bare.append(loop.time() - began)
+            started_at = loop.time()
+            await client.send(nothing)
+            bare.append(loop.time() - started_at)
 
         def note(number: int, due: float) -> None:
             sent[_posted(signed[number].body)] = due

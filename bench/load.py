@@ -61,18 +61,20 @@ async def _run_builtin_load(
     requests = [as_request(product.PATH, body, signature) for signature, body in posts]
     took: list[float] = []
     refused = at = 0
-    began = loop.time()
+    started_at = loop.time()
 
     async def work() -> None:
         nonlocal refused, at
         client = await HttpClient.open(port)
-        while loop.time() - began < seconds and not (once and at >= len(requests)):
+        while loop.time() - started_at < seconds and not (once and at >= len(requests)):
             request = requests[at % len(requests)]
             at += 1
             sent = loop.time()
-            refused += not 200 <= await client.ask(request) < 300
+            refused += not 200 <= await client.send(request) < 300
             took.append(loop.time() - sent)
         client.close()
 
     await asyncio.gather(*(work() for _ in range(connections)))
-    return Load(len(took), refused, 0, loop.time() - began, percentile(took, 50) * 1000, percentile(took, 99) * 1000)
+    return Load(
+        len(took), refused, 0, loop.time() - started_at, percentile(took, 50) * 1000, percentile(took, 99) * 1000
+    )

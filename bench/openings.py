@@ -49,8 +49,8 @@ def _measure(directory: Path, sandbox: int, rules: int) -> list[float]:
     far = datetime.now(UTC) + timedelta(days=30)
     _put(client, [_rule(f"far-{at}", f"far-{at}", far) for at in range(rules - OPENINGS)])
     for at in range(OPENINGS):
-        _ask(sandbox, "POST", f"/sandbox/rooms/near-{at}/join", {"name": "somebody"})
-    _ask(sandbox, "PUT", "/sandbox/pace", {"answer_s": ANSWER_S})
+        _request(sandbox, "POST", f"/sandbox/rooms/near-{at}/join", {"name": "somebody"})
+    _request(sandbox, "PUT", "/sandbox/pace", {"answer_s": ANSWER_S})
     opens = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=AHEAD_S)
     moments = {f"near-{at}": opens + timedelta(milliseconds=1000 * at // OPENINGS) for at in range(OPENINGS)}
     _put(client, [_rule(room, room, moment, sessions=True) for room, moment in moments.items()])
@@ -90,7 +90,7 @@ def _rule(name: str, room: str, opens: datetime, *, sessions: bool = False) -> d
 
 
 def _starts(sandbox: int) -> dict[str, float]:
-    items = _ask(sandbox, "GET", "/sandbox/log?kind=call", None)["items"]
+    items = _request(sandbox, "GET", "/sandbox/log?kind=call", None)["items"]
     starts: dict[str, float] = {}
     for item in items:
         if item["path"].endswith("/hls/start"):
@@ -98,7 +98,7 @@ def _starts(sandbox: int) -> dict[str, float]:
     return starts
 
 
-def _ask(port: int, method: str, path: str, body: Any) -> Any:
+def _request(port: int, method: str, path: str, body: Any) -> Any:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     sent = None if body is None else json.dumps(body)
     connection.request(method, path, sent, {"Content-Type": "application/json"})

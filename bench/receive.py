@@ -62,13 +62,15 @@ def _sides(directory: Path) -> Iterator[Servers]:
         )
 
 
-def _throughput(sides: Servers, ours: product.Served, connections: int, scale: Scale, what: str, goal: Goal) -> Result:
+def _throughput(
+    sides: Servers, server: product.Served, connections: int, scale: Scale, what: str, goal: Goal
+) -> Result:
     pairs: list[tuple[float, float]] = []
     cpu: list[tuple[float, float]] = []
     refused = 0
     for at in range(scale.rounds + 1):
         seconds = scale.load_s if at else 1.0  # the first round warms up both servers
-        runs = [_hammered(sides, served, connections, seconds) for served in (ours, sides.noop)]
+        runs = [_hammered(sides, served, connections, seconds) for served in (server, sides.noop)]
         if at:
             pairs.append((runs[0][0].per_s, runs[1][0].per_s))
             cpu.append((runs[0][1], runs[1][1]))

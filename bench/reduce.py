@@ -42,10 +42,10 @@ def _both(client: Client, entries: list[seeding.Entry], *, calls: bool, times: i
         _fold(reducer)
         after = seeding.last_id(client)
         seeding.append(client, entries)
-        bare = _timed(partial(_read, client, after), len(entries))
-        ours = _timed(partial(_fold, reducer), len(entries))
-        cpu.append((ours[0], bare[0]))
-        wall.append((ours[1], bare[1]))
+        read = _timed(partial(_read, client, after), len(entries))
+        folded = _timed(partial(_fold, reducer), len(entries))
+        cpu.append((folded[0], read[0]))
+        wall.append((folded[1], read[1]))
     mode = "calls on" if calls else "calls off"
     baseline_name = "read only"
     yield rounds("reduce", f"events/s of CPU, {mode}", "/s", cpu, baseline_name=baseline_name, goal=GOAL)

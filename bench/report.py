@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.results import Goal, Result
 
-HEADS = ("bench", "what", "ours", "baseline", "", "ratio", "goal", "met")
+HEADS = ("bench", "what", "value", "baseline", "", "ratio", "goal", "met")
 RIGHT = (2, 3, 5)
 
 
@@ -48,7 +48,7 @@ def _cells(result: Result) -> tuple[str, ...]:
     return (
         result.bench,
         result.what,
-        f"{_number(result.ours)} {result.unit}",
+        f"{_number(result.value)} {result.unit}",
         "" if result.baseline is None else _number(result.baseline),
         result.baseline_name,
         "" if result.ratio is None else _ratio(result.ratio),

@@ -22,7 +22,7 @@ class Result:
     bench: str
     what: str
     unit: str
-    ours: float
+    value: float
     baseline: float | None = None
     baseline_name: str = ""
     ratio: float | None = None
@@ -32,7 +32,7 @@ class Result:
     @property
     def met(self) -> bool | None:
         """Whether the goal is met; None without a goal."""
-        figure = self.ours if self.goal is not None and self.goal.absolute else self.ratio
+        figure = self.value if self.goal is not None and self.goal.absolute else self.ratio
         if self.goal is None or figure is None:
             return None
         return figure <= self.goal.bound if self.goal.at_most else figure >= self.goal.bound
@@ -53,10 +53,10 @@ def rounds(
         bench,
         what,
         unit,
-        ours=median(ours for ours, _ in pairs),
-        baseline=median(other for _, other in pairs),
+        value=median(value for value, _ in pairs),
+        baseline=median(baseline for _, baseline in pairs),
         baseline_name=baseline_name,
-        ratio=median(ours / other for ours, other in pairs),
+        ratio=median(value / baseline for value, baseline in pairs),
         goal=goal,
         detail={"rounds": [list(pair) for pair in pairs], **(detail or {})},
     )

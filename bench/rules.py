@@ -51,28 +51,28 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
 
 def _events(client: Client, reducer: Reducer, *, events: list[seeding.Entry]) -> float:
     seeding.append(client, events)
-    began = time.process_time()
+    started_at = time.process_time()
     count = _fold(reducer)
-    return (time.process_time() - began) / count
+    return (time.process_time() - started_at) / count
 
 
 def _added(client: Client, reducer: Reducer) -> float:
     spent = 0.0
     for at in range(ADDED):
         seeding.append(client, [_rule(f"added-{time.monotonic_ns()}", f"new-{at}")])
-        began = time.process_time()
+        started_at = time.process_time()
         _fold(reducer)
-        spent += time.process_time() - began
+        spent += time.process_time() - started_at
     return spent / ADDED
 
 
 def _ticks(client: Client) -> float:
     timers = Timers(client)
     timers.pop()
-    began = time.process_time()
+    started_at = time.process_time()
     for _ in range(TICKS):
         timers.pop()
-    return (time.process_time() - began) / TICKS
+    return (time.process_time() - started_at) / TICKS
 
 
 def _rule(name: str, room: str) -> seeding.Entry:

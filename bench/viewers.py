@@ -49,14 +49,14 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
         for _ in range(scale.rounds):
             alone = _half(receiver, requests, full * HALF, scale.load_s)
             _settled(client)
-            with _watching(console, directory) as ask:
-                ask()
+            with _watching(console, directory) as request_report:
+                request_report()
                 before = children.cpu_s(console.pid)
                 watched = _half(receiver, requests, full * HALF, scale.load_s)
                 _settled(client)
                 time.sleep(0.5)
                 used = children.cpu_s(console.pid) - before
-                report = ask()
+                report = request_report()
                 reports.append({**report, "cpu_us_per_event": used / max(1, report["events"]) * 1e6})
             pairs.append((watched, alone))
     yield rounds(
@@ -79,9 +79,9 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
 
 
 def _half(receiver: product.Served, requests: list[bytes], per_s: float, seconds: float) -> Run:
-    began = time.monotonic()
+    started_at = time.monotonic()
     took = asyncio.run(pace(receiver.port, requests, per_s=per_s, seconds=seconds, connections=CONNECTIONS))
-    return Run(len(took) / (time.monotonic() - began), percentile(took, 50) * 1000, percentile(took, 99) * 1000)
+    return Run(len(took) / (time.monotonic() - started_at), percentile(took, 50) * 1000, percentile(took, 99) * 1000)
 
 
 def _settled(client: "redis.Redis") -> None:
@@ -117,15 +117,15 @@ def _watching(console: product.Served, directory: Path) -> Iterator[Any]:
     assert process.stdin is not None and process.stdout is not None
     requests_in, replies = process.stdin, process.stdout
 
-    def ask() -> Mapping[str, float]:
+    def request_report() -> Mapping[str, float]:
         requests_in.write("\n")
         requests_in.flush()
         report: Mapping[str, float] = json.loads(replies.readline())
         return report
 
     try:
-        children.wait_for(lambda: ask()["connected"] == VIEWERS, f"{VIEWERS} viewers")
-        yield ask
+        children.wait_for(lambda: request_report()["connected"] == VIEWERS, f"{VIEWERS} viewers")
+        yield request_report
     finally:
         requests_in.close()
         process.terminate()
