@@ -143,8 +143,8 @@ VARIABLES: tuple[Variable, ...] = (
         "SECRETS_KEY",
         "secrets_key",
         values.token,
-        "Key that encrypts the URLs and secrets of subscribers in the store, at least 16 characters; the same on every "
-        "machine. Unset: generated on first run and saved in DATA_DIR/secrets_key.",
+        "Key that encrypts the URLs and secrets of subscribers and the stream keys of RTMP in the store, at least 16 "
+        "characters; the same on every machine. Unset: generated on first run and saved in DATA_DIR/secrets_key.",
         is_secret=True,
         is_quoted=False,
     ),

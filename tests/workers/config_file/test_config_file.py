@@ -13,6 +13,8 @@ from webhook_app.config.loading import load
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.domain.events import Source
 from webhook_app.secrets.encryption import SecretBox
+from webhook_app.secrets.stream_keys import Destination, open_destinations
+from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 from webhook_app.store.state.store import StateStore
@@ -288,3 +290,60 @@ def test_a_room_may_be_named_as_its_id(tmp_path: Path) -> None:
     path = tmp_path / "tally.yaml"
     path.write_text("rooms:\n  hall: {room_id: hall}\n  chapel: {room_id: abcd-efgh-ijkl}\n")
     assert set(read(path, load({})).rooms) == {"hall", "chapel"}
+
+
+RTMP_RULE = """
+rules:
+  - name: simulcast
+    rooms: [abcd-efgh-ijkl]
+    schedule: {cron: "0 9 * * SUN", duration: 1h}
+    outputs: [rtmp]
+    rtmp:
+      streams:
+        - url: rtmps://a.rtmps.youtube.com/live2
+          stream_key: ${YOUTUBE_KEY}
+"""
+
+
+def test_a_stream_key_of_the_environment_is_sealed_and_applied_once(
+    tally: Any, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOUTUBE_KEY", "wxyz-9876-tuvw")
+    path = written(tmp_path, RTMP_RULE)
+    with folding(client):
+        status, out, err = tally("config", "apply", path)
+        assert (status, out, "plain text" in err) == (0, "+ rule simulcast added\n", False)
+        assert tally("config", "apply", path)[1] == "No changes.\n"
+        rule = present(StateStore(client).rule("simulcast"))
+        box = SecretBox(secrets_key(settings(DATA_DIR=str(tmp_path))))
+        assert open_destinations(rule.rtmp, box) == [Destination("rtmps://a.rtmps.youtube.com/live2", "wxyz-9876-tuvw")]
+        monkeypatch.setenv("YOUTUBE_KEY", "another")
+        assert tally("config", "apply", path)[1] == "~ rule simulcast changed\n"
+    journal = repr(client.xrange(keys.JOURNAL))
+    assert "sealed:" in journal and "wxyz-9876-tuvw" not in journal
+
+
+def test_a_stream_key_in_plain_text_is_applied_with_a_warning(tally: Any, client: Client, tmp_path: Path) -> None:
+    path = written(tmp_path, RTMP_RULE.replace("${YOUTUBE_KEY}", "wxyz-9876-tuvw"))
+    warning = "rules.simulcast.rtmp.streams.0.stream_key: is in plain text"
+    for command in ("check", "apply"):
+        with folding(client):
+            status, out, err = tally("config", command, path)
+        assert status == 0 and warning in err
+        assert "wxyz" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("${YOUTUBE_KEY}", "wxyz-9876" * 300),
+        ("${YOUTUBE_KEY}", "[wxyz-9876]"),
+        ("rtmps://a.rtmps.youtube.com/live2", "a.rtmps.youtube.com/live2/wxyz-9876"),
+        ("stream_key: ${YOUTUBE_KEY}", "key: wxyz-9876"),
+        ("${YOUTUBE_KEY}", "'****'  # wxyz-9876"),
+    ],
+)
+def test_errors_of_a_file_quote_no_stream_key(tally: Any, tmp_path: Path, old: str, new: str) -> None:
+    status, out, err = tally("config", "check", written(tmp_path, RTMP_RULE.replace(old, new)))
+    assert status == 1 and "rules.simulcast.rtmp.streams" in err
+    assert "wxyz" not in out + err
