@@ -207,7 +207,7 @@ def test_a_session_with_several_outputs_ends_once_all_have_stopped() -> None:
     assert room.types()[-1] == "session-ended"
 
 
-def test_a_deactivated_room_ends_its_session_and_lets_nobody_in() -> None:
+def test_a_deactivated_room_ends_its_session_and_refuses_participants() -> None:
     room = Room()
     room.start(Output.RECORDING)
     disabled, outcome = model.deactivate(room.state, room.now, ROOM)

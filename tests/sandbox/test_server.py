@@ -143,7 +143,7 @@ def test_a_config_without_a_layout_and_its_priority_is_not_acceptable(
     assert (answer.status_code, answer.json()["message"]) == (406, "config.layout with a priority is required")
 
 
-def test_a_right_config_is_taken_and_an_empty_one_too(sandbox: Any, room: Any) -> None:
+def test_a_valid_or_empty_configuration_is_accepted(sandbox: Any, room: Any) -> None:
     layout = {"type": "SIDEBAR", "priority": "PIN", "gridSize": 25}
     for name, config in (("a", {}), ("b", {"layout": layout, "mode": "audio", "quality": "high"})):
         sandbox.join(room + name)
@@ -501,7 +501,7 @@ def test_no_other_site_may_frame_the_page_and_any_may_link_to_it(sandbox: Any) -
     assert sandbox.call("GET", "/", headers={"Host": "evil.example"}).status_code == 403
 
 
-def test_videosdks_own_paths_go_by_the_token_whoever_calls(sandbox: Any, room: Any) -> None:
+def test_videosdks_own_paths_check_the_token_and_no_origin(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     headers = {"Host": "api.videosdk.example", "Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
     assert sandbox.call("POST", "/v2/hls/start", {"roomId": room}, headers=headers).status_code == 200

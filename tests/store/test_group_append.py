@@ -113,7 +113,7 @@ def test_an_error_of_the_store_reaches_everybody_and_the_next_append_works(clien
 @pytest.mark.parametrize(
     "error", [StoreSilentError("no answer"), StoreUnavailableError("refused"), ValueError("a fault")]
 )
-def test_everybody_who_waits_gets_an_answer_whatever_the_append_raises(store_url: str, error: Exception) -> None:
+def test_every_waiting_request_is_answered_after_any_exception_of_the_append(store_url: str, error: Exception) -> None:
     async def scenario() -> None:
         client, call_count, let_go = connect_async(store_url), 0, asyncio.Event()
 

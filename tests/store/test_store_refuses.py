@@ -256,7 +256,7 @@ def test_clients_of_an_event_loop_replace_their_connections_too(refusing: Refusi
     asyncio.run(through())
 
 
-def test_the_web_answers_503_to_whatever_the_store_refuses(refusing: Refusing, tmp_path: Path) -> None:
+def test_the_web_process_answers_503_when_the_store_refuses_a_command(refusing: Refusing, tmp_path: Path) -> None:
     web_client = WebClient(refusing.server.url, tmp_path)
     configure_room(refusing.server.client())
     rule = {"rooms": ["*"], "on": "stream.failed", "do": "notify", "message": "look"}

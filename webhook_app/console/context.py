@@ -17,7 +17,7 @@ FILTER_MAX_CHARS = 200  # of one filter in the address of a page
 
 @dataclass(frozen=True)
 class ConsoleContext:
-    """Handed to every page: the use cases' context, who is logged in, the cached rooms, the settings."""
+    """What every page needs: the use cases' context, who is logged in, the cached rooms, the settings."""
 
     context: AppContext
     auth: ConsoleAuth

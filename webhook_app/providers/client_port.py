@@ -94,7 +94,9 @@ class RoomClient(Protocol):
         deadline: float,
         deadline_at: int,
     ) -> CallAnswer:
-        """Start an output, never to be repeated blindly. `webhook_url` is used unless the options name one.
+        """Start an output; `webhook_url` is used unless the options name one.
+
+        Never repeat it after an unknown outcome without a probe: it could start a second stream.
 
         `deadline_at` is the deadline in ms, as the journal keeps it of an unknown outcome.
         """

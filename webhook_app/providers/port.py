@@ -172,7 +172,7 @@ class ProviderFacts:
 class Provider(Protocol):
     """One vendor.
 
-    Most processes need its facts and its translator alone, so everything else is imported when it is asked for.
+    Most processes need its facts and its translator alone, so everything else is imported when it is used.
     """
 
     @property

@@ -52,7 +52,7 @@ def test_a_code_in_the_body_counts_as_the_status(code: int | str) -> None:
 
 @pytest.mark.parametrize("status", [402, 404])
 @given(body=json_values)
-def test_402_and_404_mean_none_whatever_the_body(status: int, body: Any) -> None:
+def test_402_and_404_mean_no_stream_with_any_body(status: int, body: Any) -> None:
     assert active(body, status) is StreamActivity.NONE
 
 

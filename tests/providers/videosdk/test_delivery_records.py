@@ -130,7 +130,7 @@ def test_a_probe_that_moves_nothing_quotes_nothing() -> None:
 @pytest.mark.parametrize(
     "records", [None, 5, {}, [5], [{}], [{"id": "a"}], [{"id": "a", "webhooks": 5}], [{"id": 5, "webhooks": {}}]]
 )
-def test_records_decide_nothing_whatever_they_hold(records: Any) -> None:
+def test_records_of_deliveries_decide_nothing(records: Any) -> None:
     with_records, without_records = wanted_on_air(), wanted_on_air()
     with_records.probe(records=records)
     without_records.probe()

@@ -204,7 +204,7 @@ def test_a_published_key_that_is_junk_is_no_key() -> None:
     assert ring.remembered == []
 
 
-def test_a_published_key_that_is_junk_does_not_replace_the_one_we_have() -> None:
+def test_an_invalid_published_key_does_not_replace_the_present_key() -> None:
     ring = started()
     ring.videosdk.pem = "junk"
     ring.now += REFRESH_AFTER_S + 1
@@ -354,7 +354,7 @@ def test_when_videosdk_is_away_the_old_key_stays() -> None:
     assert ring.ring.ready
 
 
-def test_when_videosdk_is_away_nobody_knows_whether_a_signature_is_wrong() -> None:
+def test_a_signature_is_undecided_while_the_key_cannot_be_fetched() -> None:
     ring = started()
     ring.videosdk.pem = None
     ring.now += REFETCH_AFTER_S

@@ -285,9 +285,7 @@ def test_each_log_in_starts_a_new_session(client: Client, web_client: WebClient)
     assert thief.get("/").status_code == 302, "what was known before the log-in is worth nothing"
 
 
-def test_the_login_form_does_not_end_a_session_whose_cookie_it_did_not_get(
-    client: Client, web_client: WebClient
-) -> None:
+def test_pages_without_a_session_set_no_session_cookie(client: Client, web_client: WebClient) -> None:
     stranger = Browser(web_client)
     for path in ("/login", "/", "/rules?q=a"):
         answer = stranger.get(path)

@@ -481,7 +481,7 @@ def test_a_token_in_the_url_is_refused(web_client: WebClient) -> None:
     assert_problem(web_client.http.get(f"/api/v1/rooms?token={ADMIN_TOKEN}&access_token={ADMIN_TOKEN}"), 401)
 
 
-def test_an_empty_viewer_token_grants_no_access(store_url: str, tmp_path: Path) -> None:
+def test_without_a_viewer_token_empty_tokens_are_refused(store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, viewer_token=None)
     for token in ("", "None", None):
         assert_problem(web_client.api("GET", "/rooms", token=token), 401)

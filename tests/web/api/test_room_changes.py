@@ -134,7 +134,7 @@ class TestChanging:
             refused(web_client.api("PATCH", f"/rooms/{room}", {"name": "x"}), 409, "configuration file")
             refused(web_client.api("DELETE", f"/rooms/{room}"), 409, "configuration file")
 
-    def test_a_name_that_a_rule_uses_cannot_be_changed(self, web_client: WebClient) -> None:
+    def test_a_name_that_rules_or_subscribers_use_cannot_be_changed(self, web_client: WebClient) -> None:
         add(web_client, name="main-hall")
         web_client.api("PUT", "/rules/look", RULE)
         web_client.api(

@@ -255,7 +255,7 @@ def test_a_child_reads_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "SLACK_URL" in child_environ(load({}, dotenv=dotenv))
 
 
-def test_tokens_nobody_gave_are_made_once_and_kept(tmp_path: Path) -> None:
+def test_missing_tokens_are_created_once_and_kept(tmp_path: Path) -> None:
     settings = read(DATA_DIR=str(tmp_path / "var"), PUBLIC_URL="https://example.com")
     first, second = secrets_file.resolve(settings), secrets_file.resolve(settings)
     assert first.newly_made == {"admin_token", "webhook_token"}
@@ -274,7 +274,7 @@ def test_a_token_that_was_given_is_used_and_no_webhook_token_is_made_without_a_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_those_who_start_at_once_agree_on_a_secret(tmp_path: Path) -> None:
+def test_processes_that_start_together_agree_on_a_secret(tmp_path: Path) -> None:
     for attempt in range(20):
         path = tmp_path / f"secret-{attempt}"
         barrier = Barrier(8)

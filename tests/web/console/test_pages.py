@@ -244,7 +244,7 @@ def test_a_login_without_the_cookie_of_the_form_is_refused(web_client: WebClient
     assert other.post("/login", data={"token": ADMIN_TOKEN, "csrf": ""}).status_code == 403
 
 
-def test_the_login_page_names_the_installation_and_keeps_no_token(visitor: Any) -> None:
+def test_the_login_page_has_a_labelled_password_field_and_no_token(visitor: Any) -> None:
     page = visitor.get("/login").get_data(as_text=True)
     assert 'type="password"' in page
     assert "<label" in page

@@ -26,7 +26,7 @@ def admin(web_client: WebClient) -> Any:
     return Visitor(web_client)
 
 
-def test_the_wall_links_lead_to_their_rooms_whatever_the_ids(client: Client, web_client: WebClient, admin: Any) -> None:
+def test_the_links_of_the_wall_lead_to_rooms_with_any_id(client: Client, web_client: WebClient, admin: Any) -> None:
     apply_file(client, lobby=LOBBY)
     ids = [*ODD_IDS, "lobby", "id:x"]
     for room_id in ids:

@@ -375,9 +375,7 @@ def test_rooms_that_are_not_ours_are_answered_and_not_kept(client: Client, store
     assert [room for _, room, _ in journaled(client)] == [ROOM, "hall1"]
 
 
-def test_bodies_that_name_no_room_are_kept_whatever_rooms_are_ours(
-    client: Client, store_url: str, tmp_path: Path
-) -> None:
+def test_webhooks_without_a_room_are_kept_with_any_room_filter(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path, rooms=("abcd-*",))
     assert web_client.webhook(enveloped("{}", '"resource-acquired"')).json["id"]
     assert web_client.webhook(b"not JSON").json["id"]

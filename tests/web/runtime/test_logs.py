@@ -139,7 +139,7 @@ def test_nothing_that_is_logged_can_steer_a_terminal_or_forge_a_line(form: str) 
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_no_secret_of_the_settings_is_logged_whatever_quotes_it(form: str) -> None:
+def test_no_secret_of_the_settings_is_logged_in_any_message(form: str) -> None:
     token, password, key = "the-token-of-this-test", "pass/w%rd", "abcdefghijkl"
     addresses = [
         f"redis://tally:{quote(password, safe='')}@store:6379/0",

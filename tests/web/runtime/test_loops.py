@@ -28,7 +28,7 @@ def raising(error: BaseException) -> Any:
 
 
 @pytest.mark.parametrize("error", [OverflowError("year 10000"), MemoryError(), RecursionError(), redis.DataError("x")])
-def test_a_loop_goes_on_whatever_its_body_raises(error: Exception) -> None:
+def test_a_loop_continues_after_any_exception_of_its_body(error: Exception) -> None:
     runs, stop, loops = [], threading.Event(), Loops(LoopPauses(first_s=0.001))
 
     def body() -> None:

@@ -134,7 +134,7 @@ def test_tiny_chunks_take_little_more_memory_than_their_bytes() -> None:
     assert peak_bytes < 1_000_000
 
 
-def test_memory_is_given_back_whatever_becomes_of_a_body() -> None:
+def test_memory_is_released_after_every_outcome_of_a_body() -> None:
     async def scenario() -> None:
         memory = BodyMemory(free_bytes=0, shared_bytes=100)
         for ending in (part(b""), {"type": "http.disconnect"}, part(b"x" * 200), RuntimeError()):

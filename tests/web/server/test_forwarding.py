@@ -76,7 +76,7 @@ def test_a_request_is_read_as_the_browser_sent_it(
     assert request(path, **headers) == expected
 
 
-def test_headers_of_somebody_else_say_nothing() -> None:
+def test_forwarded_headers_of_an_untrusted_peer_are_ignored() -> None:
     headers = {
         "host": "h",
         "x_forwarded_proto": "https",

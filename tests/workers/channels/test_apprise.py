@@ -270,9 +270,7 @@ def test_allowed_networks_may_receive_notices(client: Client, store_url: str, tm
 @pytest.mark.parametrize(
     "name", ["<b>Ann</b> <a href='https://evil.example'>log in</a>", "Ann\r\nBcc: all@example.org", "é" * 400]
 )
-def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(
-    harness: DeliveryHarness, mail: Any, name: str
-) -> None:
+def test_markup_in_the_name_of_a_participant_has_no_effect(harness: DeliveryHarness, mail: Any, name: str) -> None:
     url = f"mailto://127.0.0.1:{mail.port}?from=tally@example.org&to=ops@example.org&mode=insecure"
     harness.subscribe("mail", url=url, rate_limit=100)
     harness.announce("participant.joined", participant={"participant_id": "p1", "name": name}, reason=name)
@@ -287,7 +285,7 @@ def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(
     assert shown[:60] in letter["subject"]
 
 
-def test_a_name_calls_nobody_to_the_chat() -> None:
+def test_a_name_mentions_no_members_of_a_chat() -> None:
     created = notice("participant.joined", participant={"name": "@everyone <!channel> <@U1> ann@example.org"})
     title = render_notice(created, room_name=None, base_url=None).title
     assert not any(call in title for call in ("@everyone", "<!", "<@"))

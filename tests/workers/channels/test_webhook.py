@@ -265,7 +265,7 @@ def test_an_endpoint_that_speaks_no_http_is_not_http(answer: bytes) -> None:
     assert (reply.status, reply.error) == (None, "not-http")
 
 
-def test_a_port_where_nobody_listens_has_refused() -> None:
+def test_a_port_without_a_listener_is_a_refused_connection() -> None:
     async def attempt() -> Any:
         async with listening(None) as port:
             pass
@@ -275,7 +275,7 @@ def test_a_port_where_nobody_listens_has_refused() -> None:
     assert (reply.status, reply.error) == (None, "refused")
 
 
-def test_a_name_that_nobody_knows_is_an_error_of_dns() -> None:
+def test_an_unknown_host_name_is_a_dns_error() -> None:
     reply = asyncio.run(posted("http://nonexistent.invalid/"))
     assert (reply.status, reply.error) == (None, "dns")
 
@@ -288,7 +288,7 @@ def test_a_plain_port_is_no_end_of_tls() -> None:
     assert asyncio.run(attempt()).error == "tls"
 
 
-def test_a_certificate_that_nobody_vouches_for_is_an_error_of_tls(tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_a_tls_error(tmp_path: Path) -> None:
     tls, _ = certified(tmp_path)
     requests = []
 

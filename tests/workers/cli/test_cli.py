@@ -307,7 +307,7 @@ def test_what_a_subscriber_missed_is_sent_again(running: Product) -> None:
     wait_until(lambda: running.sink.notices("subscriber.test"), 20, "the test notice")
 
 
-def test_a_kept_token_is_shown_to_nobody_but_the_product_that_made_it(tmp_path: Path) -> None:
+def test_a_kept_token_is_sent_only_to_the_product_that_created_it(tmp_path: Path) -> None:
     (tmp_path / "admin_token").write_text("the-token-of-this-product\n")
     mine = Settings(data_dir=tmp_path, port=8123, public_url="https://tally.example.org")
     assert find_product(mine, None) == ProductAddress("http://127.0.0.1:8123", "the-token-of-this-product")
@@ -318,7 +318,7 @@ def test_a_kept_token_is_shown_to_nobody_but_the_product_that_made_it(tmp_path: 
     assert find_product(overridden, "https://elsewhere.example.org").token == "a-token-that-was-given"
 
 
-def test_what_a_killed_run_left_behind_misleads_nobody(tmp_path: Path) -> None:
+def test_files_of_a_killed_run_are_ignored(tmp_path: Path) -> None:
     mine = Settings(data_dir=tmp_path, port=8123, admin_token="the-token-of-this-product")
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait(20)

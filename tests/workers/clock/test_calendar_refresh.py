@@ -425,7 +425,7 @@ def silent_server() -> Iterator[Any]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/a.ics"
 
 
-def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(harness: Any, web: Any) -> None:
+def test_a_silent_server_costs_its_deadline_and_delays_no_other_calendar(harness: Any, web: Any) -> None:
     harness.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0, fetch_deadline_s=1.0)
     with silent_server() as silent:
         harness.rule("a-silent", silent)
@@ -451,7 +451,7 @@ def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(harness: Any, we
     assert round(harness.calendar_refresher.state_of(web.url).due_at - monotonic()) == 900
 
 
-def test_the_thread_outlives_whatever_one_calendar_raises(harness: Any, web: Any, tmp_path: Path) -> None:
+def test_the_thread_survives_any_exception_of_a_calendar(harness: Any, web: Any, tmp_path: Path) -> None:
     bad = tmp_path / "bad.ics"
     bad.write_bytes(text(event(soon())))
     harness.rule("a-bad", str(bad))

@@ -76,7 +76,7 @@ def test_a_failed_retention_run_is_logged_and_repeated(client: Client) -> None:
     assert {line["loop"] for line in logs} == {"retention"}
 
 
-def test_timers_are_popped_whatever_a_tick_raises(client: Client) -> None:
+def test_timers_are_popped_after_any_exception_of_a_tick(client: Client) -> None:
     raised = []
 
     class Failing(NoWakeups):

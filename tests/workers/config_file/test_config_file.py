@@ -250,7 +250,7 @@ def test_a_wrong_file_changes_nothing_when_it_is_applied(tally: Any, client: Cli
     assert StateStore(client).config().rules == before.rules
 
 
-def test_apply_says_so_when_nobody_folds(tally: Any, client: Client, tmp_path: Path) -> None:
+def test_apply_reports_that_no_worker_processes_events(tally: Any, client: Client, tmp_path: Path) -> None:
     limits = ApplyLimits(processed_within_s=0.1)
     status, out, err = tally("config", "apply", written(tmp_path, GOOD), limits=limits)
     assert (status, "+ rule sunday added" in out) == (0, True)

@@ -71,7 +71,7 @@ def test_a_subscriber_that_keeps_failing_is_paused_and_the_others_are_not(harnes
     assert health(harness, "well").open_until is None
 
 
-def test_after_a_while_one_attempt_shows_whether_it_is_well_again(harness: DeliveryHarness) -> None:
+def test_after_its_pause_one_attempt_shows_whether_the_endpoint_works_again(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500] * (BREAKER_THRESHOLD + 1) + [200]
     fail(harness, BREAKER_THRESHOLD + 3)
@@ -132,7 +132,7 @@ def test_an_answer_within_five_days_begins_them_anew(harness: DeliveryHarness) -
     assert health(harness).failing_since > 1
 
 
-def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(harness: DeliveryHarness) -> None:
+def test_no_subscriber_is_blamed_when_none_can_be_reached(harness: DeliveryHarness) -> None:
     for name, url in (("a", "http://no-such-host.invalid/"), ("b", "http://nor-this-one.invalid/")):
         harness.subscribe(name, url=url)
 

@@ -91,7 +91,7 @@ def test_a_store_left_running_that_cannot_be_reached_is_ended(make: Make, tmp_pa
     assert request(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
 
 
-def test_a_pid_file_of_a_dead_server_harms_nobody(make: Make, tmp_path: Path) -> None:
+def test_a_pid_file_of_a_dead_server_is_ignored(make: Make, tmp_path: Path) -> None:
     bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
         files = StoreFiles.of(tmp_path)

@@ -192,7 +192,7 @@ def test_a_store_without_processes_and_with_a_halt_fails(store_url: str, client:
     assert "reachable" not in findings
 
 
-def test_a_public_url_of_another_installation_fails(store_url: str, client: Client, tmp_path: Path) -> None:
+def test_a_public_url_that_redirects_elsewhere_fails(store_url: str, client: Client, tmp_path: Path) -> None:
     with _somebody_else(301, {"Location": "https://www.example.org/"}) as url:
         settings = Settings(
             data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem(), public_url=url, webhook_token="t"

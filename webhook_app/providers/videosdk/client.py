@@ -56,7 +56,7 @@ class Token:
 
 
 class VideoSDK:
-    """Sends requests, each with a deadline of its own. Nothing is retried here."""
+    """Sends requests, each within its own deadline. Retries nothing."""
 
     def __init__(self, api_url: str, token: Token, proxies: Proxies = DIRECT) -> None:
         self._base = api_url.rstrip("/") + "/v2"
@@ -72,7 +72,7 @@ class VideoSDK:
         webhook_url: str | None = None,
         deadline: float,
     ) -> ApiAnswer:
-        """`POST /v2/hls/start`, `/v2/recordings/start`, `/v2/livestreams/start`; never to be repeated blindly.
+        """`POST /v2/hls/start`, `/v2/recordings/start`, `/v2/livestreams/start`: not idempotent.
 
         `webhook_url` is used unless the body names one, where VideoSDK documents that a start takes one.
         """
@@ -172,7 +172,7 @@ class VideoSDK:
 
 
 def _decoded(raw: bytes) -> Any:
-    """The JSON of a body; its beginning as text where it is none, or is nested too deep for anybody to read."""
+    """The JSON of a body; the beginning of its text when it is not JSON, or is nested too deeply."""
     try:
         return decode_leniently(raw) if raw else None
     except (ValueError, RecursionError):

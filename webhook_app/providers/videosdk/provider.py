@@ -1,6 +1,6 @@
 """VideoSDK as a provider of video rooms.
 
-What only some processes need (signatures, validation, the HTTP client) is imported when it is asked for.
+What only some processes need (signatures, validation, the HTTP client) is imported when it is used.
 """
 
 from dataclasses import dataclass, field

@@ -72,7 +72,7 @@ def read_session(
 
 
 def read_pages(fetch_page: Callable[[int, int | None], ApiAnswer]) -> Roster | None:
-    """All pages that `ask(page, per_page)` gives, as far as the limits allow; None when the first says nothing."""
+    """All pages that `fetch_page(page, per_page)` returns, within the limits; None when the first cannot be read."""
     first: ParticipantPage | None = None
     per_page: int | None = None
     for per_page in PAGE_SIZES:
@@ -104,7 +104,7 @@ def read_pages(fetch_page: Callable[[int, int | None], ApiAnswer]) -> Roster | N
 
 
 def _following(shown: ParticipantPage, page: int, per_page: int | None) -> list[tuple[int, int | None]]:
-    """The next pages to ask for at once; one by one where VideoSDK does not say how many there are."""
+    """The next pages to request together; one at a time when VideoSDK does not say how many there are."""
     last = page + 1 if shown.last_page is None else min(page + PAGES_AT_ONCE, shown.last_page, PAGES_MAX)
     return [(number, per_page) for number in range(page + 1, last + 1)]
 

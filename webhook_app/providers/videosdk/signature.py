@@ -21,11 +21,11 @@ _HASH = hashes.SHA256()
 
 
 class PublicKeyError(ValueError):
-    """A PEM that is no RSA public key we would trust."""
+    """A PEM without an RSA public key that we would trust."""
 
 
 class PublicKey(Protocol):
-    """What verifying needs of a key."""
+    """The part of an RSA public key that verification uses."""
 
     @property
     def key_size(self) -> int:

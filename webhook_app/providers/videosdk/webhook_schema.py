@@ -1,4 +1,4 @@
-"""The shape of a webhook that is ours to fold; a body of any other shape is kept as unreadable."""
+"""The shape of a webhook that Tallylight can process; a body of any other shape is kept as unreadable."""
 
 from marshmallow import Schema, ValidationError, fields, validate
 

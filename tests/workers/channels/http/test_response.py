@@ -110,7 +110,7 @@ def replies_of(*pieces: Any, times: int = 2, body: bytes = b"{}", limits: Any = 
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("rest", ODD_RESTS)
-def test_a_status_line_settles_whatever_follows_it(rest: Any, status: Any) -> None:
+def test_a_status_line_settles_an_attempt_with_any_body(rest: Any, status: Any) -> None:
     for version in (b"HTTP/1.1", b"HTTP/1.0"):
         replies, connections = replies_of(b"%s %d" % (version, status) + ODD_RESTS[rest])
         assert [(reply.status, reply.error) for reply in replies] == [(status, STATUSES[status])] * 2
