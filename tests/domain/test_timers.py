@@ -15,8 +15,8 @@ from webhook_app.domain.timers import (
 )
 
 STORED = {
-    "watch", "ask", "armed", "probe-lost", "call-lost", "capture-lost", "backoff", "start-unknown", "infer-end",
-    "untold", "until", "window", "remind", "late", "empty", "overrun", "max-run", "for", "alarm",
+    "watch", "ask", "armed", "probe-lost", "call-lost", "capture-lost", "transcode", "backoff", "start-unknown",
+    "infer-end", "untold", "until", "window", "remind", "late", "empty", "overrun", "max-run", "for", "alarm",
 }  # fmt: skip
 
 

@@ -105,6 +105,7 @@ class RuleViewSchema(Schema):
     start = fields.Dict()
     recording = fields.Dict()
     rtmp = fields.Dict()
+    mp4 = fields.Boolean()
     timezone = text()
     paused = fields.Boolean()
     from_file = fields.Boolean()

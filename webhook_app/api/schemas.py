@@ -48,14 +48,18 @@ class SnapshotSchema(Schema):
 
 
 class FileSchema(Schema):
-    """A file of a recording. `url` is null when it lies in the customer's own storage."""
+    """A file of a recording, or the MP4 of an HLS stream. `url` is null when it lies in the customer's own storage."""
 
     path = text(null=True)
     url = text(null=True)
 
 
 class StreamSchema(Schema):
-    """A stream: one run of HLS, of a recording or of RTMP. Only HLS has `playable`, only recordings have `files`."""
+    """A stream: one run of HLS, of a recording or of RTMP. Only HLS has `playable`.
+
+    `files` are those of a recording, or the MP4 that a rule with `mp4: true` wants of an HLS stream; `mp4` is how far
+    that has got, and is left out where no rule wants one.
+    """
 
     stream_id = text()
     videosdk_id = text(null=True)
@@ -78,6 +82,7 @@ class StreamSchema(Schema):
     failure = text(null=True)
     snapshot = fields.Nested(SnapshotSchema, allow_none=True)
     files = fields.List(fields.Nested(FileSchema))
+    mp4 = text(enum=["wanted", "requested", "ready", "failed", "unknown"])
 
 
 class ParticipantSchema(Schema):
@@ -217,7 +222,7 @@ class CallSchema(Schema):
     id = text()
     room_id = text()
     room_name = text(null=True)
-    kind = text(enum=["start", "end", "probe", "capture"])
+    kind = text(enum=["start", "end", "probe", "capture", "transcode", "transcode-check"])
     output = output_name()
     because = text()
     state = text(enum=["waiting", "sent", "succeeded", "refused", "unknown", "given-up"])

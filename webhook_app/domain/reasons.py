@@ -145,6 +145,23 @@ class Reason(StrEnum):
     SNAPSHOT_KEPT = "snapshot-kept"
     SNAPSHOT_OVERDUE = "snapshot-overdue"
 
+    # MP4 files of HLS streams
+    MP4_DUE = "mp4-due"
+    MP4_REQUESTED = "mp4-requested"
+    MP4_RETRY = "mp4-retry"
+    MP4_RUNNING = "mp4-running"
+    MP4_NOT_CHECKED = "mp4-not-checked"
+    MP4_READY = "mp4-ready"
+    MP4_FAILED = "mp4-failed"
+    MP4_CANCELLED = "mp4-cancelled"
+    MP4_UNFINISHED = "mp4-unfinished"
+    MP4_UNKNOWN = "mp4-unknown"
+    MP4_UNKNOWN_GIVEN_UP = "mp4-unknown-given-up"
+    MP4_OF_NOTHING = "mp4-of-nothing"
+    MP4_STREAM_UNNAMED = "mp4-stream-unnamed"
+    MP4_NO_CREDENTIALS = "mp4-no-credentials"
+    MP4_TOO_MANY = "mp4-too-many"
+
     # Desired state
     OPERATOR_WANTS_ON = "operator-wants-on"
     OPERATOR_WANTS_OFF = "operator-wants-off"

@@ -53,7 +53,7 @@ from webhook_app.domain.facts.provider import (
     StreamSignal,
     UnreadableWebhook,
 )
-from webhook_app.domain.facts.results import CallResult, CaptureResult, ProbeResult
+from webhook_app.domain.facts.results import CallResult, CaptureResult, ProbeResult, TranscodeResult
 from webhook_app.domain.facts.system import (
     AlarmCleared,
     AlarmRaised,
@@ -75,6 +75,7 @@ from webhook_app.domain.rules.engine import evaluate_rules, evaluate_rules_on_co
 from webhook_app.domain.schedules.windows import monitor_window, reconcile_all_windows
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.system_events import emit_webhook_notice, on_subscriber_command, on_subscriber_disabled
+from webhook_app.domain.transcodings.planning import plan_transcodings
 
 
 def rooms_needed(state: SystemState, event: JournalEvent) -> frozenset[str] | None:
@@ -136,7 +137,7 @@ def _apply_event(state: SystemState, event: JournalEvent, outcome: StepOutcome) 
             clear_when_due(state, payload, outcome)
         case SetOnAir() | ReleaseRoom() | CaptureSnapshot() | UnknownCommand():
             outcome.record_effect(Reason.NO_ROOM)
-        case CallResult() | CaptureResult() | ProbeResult() | ReconcileWindows():
+        case CallResult() | CaptureResult() | TranscodeResult() | ProbeResult() | ReconcileWindows():
             outcome.record_effect(Reason.NO_ROOM)
         case TestSubscriber() | RecoverSubscriber():
             on_subscriber_command(event, payload, outcome)
@@ -215,6 +216,8 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
             monitor_window(context)
             # 6. Control.
             decide_next_call(context)
+        # Still 6: the MP4 files of streams that have ended.
+        plan_transcodings(context)
         # 7. Evaluate what depends on control.
         evaluate_rules_on_control(context)
         for _ in context.each_output():

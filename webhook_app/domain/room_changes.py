@@ -28,6 +28,7 @@ from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReas
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.session import Session, SessionHistory
 from webhook_app.domain.streams.stream import Stream
+from webhook_app.domain.transcodings.transcoding import Transcoding
 
 
 class DesiresChange(TypedDict, total=False):
@@ -51,6 +52,7 @@ class ControlChange(TypedDict, total=False):
     refused_start: RefusedStart | None
     unknown_start: str | None
     given_up_start: GivenUpStart | None
+    transcodings: tuple[Transcoding, ...]
 
 
 class ProbingChange(TypedDict, total=False):

@@ -18,7 +18,7 @@ from webhook_app.domain.facts.provider import (
     StreamSignal,
     UnreadableWebhook,
 )
-from webhook_app.domain.facts.results import CallResult, CaptureResult, ProbeResult
+from webhook_app.domain.facts.results import CallResult, CaptureResult, ProbeResult, TranscodeResult
 from webhook_app.domain.facts.system import ReconcileWindows, TimerFired
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.probing.failure_reasons import on_failure_wait_over
@@ -35,6 +35,14 @@ from webhook_app.domain.sessions.tracking import on_session_webhook
 from webhook_app.domain.streams.inferred_ends import infer_ends
 from webhook_app.domain.streams.tracking import on_stream_signal
 from webhook_app.domain.timers import SubjectTimerName, TimerKind
+from webhook_app.domain.transcodings.results import on_transcode_result
+
+# Timers after which the later stages of the step decide what is due, and that of an alarm, which no room has.
+WITHOUT_ACTION = {
+    TimerKind.BACKOFF: Reason.BACKOFF_OVER,
+    TimerKind.TRANSCODE: Reason.MP4_DUE,
+    TimerKind.ALARM: Reason.STALE_TIMER,
+}
 
 
 def apply_to_room(context: StepContext, fact: RoomFact) -> None:
@@ -60,6 +68,8 @@ def apply_to_room(context: StepContext, fact: RoomFact) -> None:
                 on_call_result(context, fact)
         case CaptureResult():
             on_capture_result(context, fact)
+        case TranscodeResult():
+            on_transcode_result(context, fact)
         case SetOnAir():
             with context.in_output(fact.output):
                 set_operator_desired(context, fact)
@@ -131,8 +141,8 @@ def _on_timer(context: StepContext, fired: TimerFired) -> None:
             on_rule_timer(context, timer.subject)
         case TimerKind.OPERATOR_UNTIL:
             release_operator_desired(context, Reason.OPERATOR_EXPIRED)
-        case TimerKind.BACKOFF:
-            context.record_effect(Reason.BACKOFF_OVER)
+        case TimerKind.BACKOFF | TimerKind.TRANSCODE | TimerKind.ALARM:
+            context.record_effect(WITHOUT_ACTION[timer.kind])
         case TimerKind.INFER_END:
             infer_ends(context)
         case TimerKind.CALL_LOST:
@@ -145,8 +155,6 @@ def _on_timer(context: StepContext, fired: TimerFired) -> None:
             on_capture_overdue(context)
         case TimerKind.PROBE_LOST:
             on_probe_overdue(context)
-        case TimerKind.ALARM:
-            context.record_effect(Reason.STALE_TIMER)
         case _ as never:
             assert_never(never)
 

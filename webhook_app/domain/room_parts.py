@@ -11,6 +11,7 @@ from webhook_app.domain.schedules.open_window import OpenWindow
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.session import SessionHistory
 from webhook_app.domain.streams.stream import Stream
+from webhook_app.domain.transcodings.transcoding import Transcoding
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class ControlState:
     `call` is the start or end under way and `capture` a snapshot under way. `retries` counts failures in a row.
     `waiting_for` is why nothing is called although something is desired. `replace_stream` is the id of a stream (or
     of the call that starts one) to be ended and started again. `unknown_start` is the id of a start whose outcome has
-    been unknown for too long; `given_up_start` is one that nothing will settle.
+    been unknown for too long; `given_up_start` is one that nothing will settle. `transcodings` are the MP4 files that
+    are to be requested of ended streams or are being made.
     """
 
     call: Call | None = None
@@ -99,6 +101,7 @@ class ControlState:
     refused_start: RefusedStart | None = None
     unknown_start: str | None = None
     given_up_start: GivenUpStart | None = None
+    transcodings: tuple[Transcoding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ class TimerKind(StrEnum):
     PROBE_LOST = "probe-lost"  # a probe got no answer
     CALL_LOST = "call-lost"  # a start or an end got no answer
     CAPTURE_LOST = "capture-lost"  # a capture got no answer
+    TRANSCODE = "transcode"  # request the MP4 of a stream, or check how far it is
     BACKOFF = "backoff"  # a call may be tried again
     START_UNKNOWN = "start-unknown"  # the outcome of a start has been unknown for too long
     INFER_END = "infer-end"  # end what cannot be checked

@@ -19,9 +19,9 @@ PARTICIPANTS_SHOWN = 100
 
 
 def stream_view(stream: Stream, now: int, room_name: str | None = None) -> dict[str, Any]:
-    """A stream; `duration_s` counts from started, up to now while it is live."""
+    """A stream; `duration_s` counts from started, up to now while it is live. `mp4` is there if a rule wants one."""
     until = stream.ended_at if stream.ended_at is not None else now
-    return {
+    view = {
         "stream_id": stream.stream_id,
         "videosdk_id": stream.videosdk_id,
         "room_id": stream.room_id,
@@ -44,6 +44,7 @@ def stream_view(stream: Stream, now: int, room_name: str | None = None) -> dict[
         "snapshot": None if stream.snapshot is None else snapshot_view(stream.snapshot),
         "files": [{"path": file.path, "url": file.url} for file in stream.files],
     }
+    return view if stream.mp4 is None else {**view, "mp4": stream.mp4.state.value}
 
 
 def participants_view(session: Session, *, all_hosts: bool = False) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from webhook_app.domain.facts.results import (
     Refusal,
     SessionReport,
     StreamRecord,
+    TranscodeResult,
 )
 from webhook_app.domain.sessions.participants import LISTED_MAX, Present, short_name
 from webhook_app.domain.streams.report import StreamReport
@@ -26,13 +27,16 @@ JSON = Mapping[str, Any]
 OUTCOMES: Mapping[object, CallOutcome] = {outcome.value: outcome for outcome in CallOutcome}
 REFUSALS: Mapping[object, Refusal] = {refusal.value: refusal for refusal in Refusal}
 CALL_KINDS: Mapping[object, CallKind] = {kind.value: kind for kind in CallKind}
+TRANSCODE_KINDS = (CallKind.TRANSCODE, CallKind.TRANSCODE_CHECK)
 BEGINNING = "0-0"  # before every entry of the journal
 
 
-def decode_call_result(data: JSON, translator: Translator) -> CallResult | CaptureResult:
-    """The result of a start, an end or a capture."""
+def decode_call_result(data: JSON, translator: Translator) -> CallResult | CaptureResult | TranscodeResult:
+    """The result of a start, an end, a capture, or of a call about an MP4."""
     if data.get("kind") == CallKind.CAPTURE:
         return _capture_result(data, translator)
+    if data.get("kind") in TRANSCODE_KINDS:
+        return _transcode_result(data, translator)
     deadline_at = data.get("deadline_at")
     return CallResult(
         call_id=data.get("call_id"),
@@ -76,6 +80,19 @@ def _capture_result(data: JSON, translator: Translator) -> CaptureResult:
         picture=translator.picture(picture) if isinstance(picture, Mapping) else None,
         status=translator.status(_whole(data.get("status"))),
         message=data.get("message"),
+    )
+
+
+def _transcode_result(data: JSON, translator: Translator) -> TranscodeResult:
+    shown = data.get("transcoding")
+    return TranscodeResult(
+        call_id=data.get("call_id"),
+        outcome=_outcome(data, CallOutcome.UNKNOWN),
+        report=translator.transcoding(shown) if isinstance(shown, Mapping) else None,
+        status=translator.status(_whole(data.get("status"))),
+        message=data.get("message"),
+        refusal=REFUSALS.get(data.get("refusal")),
+        retry_after_ms=_whole(data.get("retry_after_ms")),
     )
 
 

@@ -25,6 +25,7 @@ def decode_rule(data: Mapping[str, Any]) -> Rule:
         output=Output(data.get("output") or Output.HLS),
         recording=data.get("recording") or {},
         rtmp=data.get("rtmp") or {},
+        mp4=bool(data.get("mp4", False)),
         timezone=str(data.get("timezone") or "UTC"),
         paused=bool(data.get("paused", False)),
         trigger=decode_trigger(data),

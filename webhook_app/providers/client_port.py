@@ -112,6 +112,33 @@ class RoomClient(Protocol):
         """Capture a thumbnail of what is on air."""
         ...
 
+    def check_transcode(self, provider_id: str | None, session_id: str | None, *, deadline: float) -> CallAnswer | None:
+        """Check that no MP4 of a stream has been requested; None when it may be. See `check_start`."""
+        ...
+
+    def transcode(
+        self,
+        provider_id: str | None,
+        session_id: str | None,
+        *,
+        webhook_url: str | None,
+        deadline: float,
+        deadline_at: int,
+    ) -> CallAnswer:
+        """Request an MP4 of an ended HLS stream, by the vendor's id or else by its session; never repeated blindly."""
+        ...
+
+    def check_transcoding(
+        self,
+        transcoding_id: str | None,
+        provider_id: str | None,
+        session_id: str | None,
+        *,
+        deadline: float,
+    ) -> CallAnswer:
+        """Check how far a transcoding is, by its id or else as the newest of the stream."""
+        ...
+
     def probe(self, call: Call) -> tuple[Answer, dict[str, Any]]:
         """Whether a stream is active, and whatever else the probe asks: the first answer, and the findings."""
         ...

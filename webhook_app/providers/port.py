@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from webhook_app.domain.events import Source
 from webhook_app.domain.facts.provider import ProviderFact
-from webhook_app.domain.facts.results import AnswerStatus, Picture, WebhookDeliveries
+from webhook_app.domain.facts.results import AnswerStatus, Picture, TranscodingReport, WebhookDeliveries
 from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import StreamState
@@ -111,6 +111,10 @@ class Translator(Protocol):
 
     def picture(self, shown: JSON) -> Picture | None:
         """The picture that an answer to a capture shows."""
+        ...
+
+    def transcoding(self, shown: JSON) -> TranscodingReport:
+        """What an object says about a transcoding."""
         ...
 
     def deliveries(self, webhooks: JSON) -> Mapping[StreamState, WebhookDeliveries]:

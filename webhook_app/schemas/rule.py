@@ -40,6 +40,7 @@ class RuleSchema(Schema):
     cooldown = Duration(attribute="cooldown_s")
     output = fields.String(validate=is_output)
     timezone = fields.String(validate=is_timezone)
+    mp4 = fields.Boolean()
     paused = fields.Boolean()
 
     @validates_schema(skip_on_field_errors=True)
@@ -66,7 +67,10 @@ class RuleSchema(Schema):
             errors["message"] = ["`message` goes with `do: notify`"]
         if takes_action and data.get("do") not in ("start", "end") and "output" in data:
             errors["output"] = ["`output` goes with `do: start` or `do: end`"]
-        errors = body_errors(data, _started(data, takes_action=takes_action)) | errors
+        started = _started(data, takes_action=takes_action)
+        if data.get("mp4") and Output.HLS not in started:
+            errors["mp4"] = ["`mp4` goes with a rule that starts HLS"]
+        errors = body_errors(data, started) | errors
         if "message" in data:
             errors |= _message_errors(data["message"], with_event=has_event)
         if errors:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from webhook_app.domain.control.call import Call
+from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
@@ -73,8 +73,9 @@ class Calls:
     def mark(self, call: Call) -> tuple[MarkResult, int]:
         """Mark a call just before it is sent; the result, and the store's time in ms."""
         key = keys.call_mark(call.call_id)
+        is_transcode = call.kind is CallKind.TRANSCODE
         code, now = self._mark(
-            keys=[keys.current_calls(call.output), key],
+            keys=[keys.TRANSCODES_CURRENT if is_transcode else keys.current_calls(call.output), key],
             args=[call.room_id, call.call_id, call.created_at, self._too_old_ms, MARK_KEPT_S],
         )
         result = MarkResult(code)

@@ -36,6 +36,8 @@ def rule_view(rule: Rule, state: RuleState, next_window: dict[str, Any] | None =
     for output, name in BODY_FIELDS.items():
         if body := rule.body_of(output):
             view[name] = _shown_body(body)
+    if rule.mp4:
+        view["mp4"] = True
     return view | {
         "cooldown": format_duration(rule.cooldown_s),
         "timezone": rule.timezone,

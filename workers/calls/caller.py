@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, assert_never
 
-from webhook_app.domain.control.call import Call, CallKind, CaptureStream, EndStream, ProbeRoom, StartStream
+from webhook_app.domain.control.call import (
+    Call,
+    CallKind,
+    CaptureStream,
+    CheckTranscoding,
+    EndStream,
+    ProbeRoom,
+    StartStream,
+    TranscodeStream,
+)
 from webhook_app.domain.events import Source
 from webhook_app.domain.facts.results import CallOutcome, ProbeOutcome, Refusal
 from webhook_app.domain.outputs import Output
@@ -20,6 +29,7 @@ from webhook_app.store.journal.journal import Journal, Wake, entry
 from workers.calls.destinations import opened_start, without_destinations
 from workers.calls.prober import ProbeLimits, Prober, rate_limit_observer
 
+Marked = StartStream | EndStream | TranscodeStream  # requests that are never sent twice
 DONE_OUTCOMES = (CallOutcome.SUCCEEDED, CallOutcome.ALREADY)
 SEALED = "its stream key cannot be decrypted: SECRETS_KEY is not the one under which it was stored"
 
@@ -107,7 +117,9 @@ class Caller:
                     self._prober.begin([call])
                 case CaptureStream():
                     self._capture(call)
-                case StartStream() | EndStream() as request:
+                case CheckTranscoding() as request:
+                    self._check_transcoding(call, request)
+                case StartStream() | EndStream() | TranscodeStream() as request:
                     if claimed.marked:
                         self._answer(call, CallOutcome.UNKNOWN, message="its sender left no answer")
                     else:
@@ -119,7 +131,7 @@ class Caller:
                 "call or its result could not be completed; retrying when its lease expires", call=call.call_id
             )
 
-    def _call(self, call: Call, request: StartStream | EndStream) -> None:
+    def _call(self, call: Call, request: Marked) -> None:
         room_client = self._room_client
         if room_client is None:
             self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
@@ -132,12 +144,12 @@ class Caller:
             except WrongKeyError:
                 self._answer(call, CallOutcome.REFUSED, refusal=Refusal.SEALED.value, message=SEALED)
                 return
-            check = room_client.check_start(call.room_id, call.output, deadline=deadline)
-            if check is not None:
-                if check.outcome is not CallOutcome.ALREADY:
-                    self._record_attempt(call, check, self._calls.now_ms())
-                self._answer(call, check.outcome, **check.data)
-                return
+        check = self._check(room_client, call, request, deadline)
+        if check is not None:
+            if check.outcome is not CallOutcome.ALREADY:
+                self._record_attempt(call, check, self._calls.now_ms())
+            self._answer(call, check.outcome, **check.data)
+            return
         result, now = self._calls.mark(call)
         match result:
             case MarkResult.MARKED:
@@ -152,6 +164,32 @@ class Caller:
             case _:
                 assert_never(result)
 
+    def _check(self, room_client: RoomClient, call: Call, request: Marked, deadline: float) -> CallAnswer | None:
+        """Check that what is requested is not there already; None when the request may be sent."""
+        match request:
+            case StartStream():
+                return room_client.check_start(call.room_id, call.output, deadline=deadline)
+            case TranscodeStream(videosdk_id=videosdk_id, session_id=session_id):
+                return room_client.check_transcode(videosdk_id, session_id, deadline=deadline)
+            case EndStream():
+                return None
+            case _:
+                assert_never(request)
+
+    def _check_transcoding(self, call: Call, check: CheckTranscoding) -> None:
+        """Check how far a transcoding is. That changes nothing, so there is no mark."""
+        if self._room_client is None:
+            self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
+            return
+        at, request = self._calls.now_ms(), check.request
+        answer = self._room_client.check_transcoding(
+            check.transcoding_id,
+            request.videosdk_id,
+            request.session_id,
+            deadline=monotonic() + self._limits.deadline_s,
+        )
+        self._complete(call, answer, at)
+
     def _capture(self, call: Call) -> None:
         """Capture a thumbnail. Doing that twice does no harm, so there is no mark, and a lost answer is not probed."""
         if self._room_client is None:
@@ -161,9 +199,7 @@ class Caller:
         answer = self._room_client.capture(call.room_id, deadline=monotonic() + self._limits.deadline_s)
         self._complete(call, answer, at)
 
-    def _send(
-        self, room_client: RoomClient, call: Call, request: StartStream | EndStream, deadline: float, now: int
-    ) -> CallAnswer:
+    def _send(self, room_client: RoomClient, call: Call, request: Marked, deadline: float, now: int) -> CallAnswer:
         deadline_at = now + int(self._limits.deadline_s * 1000)
         room_id, output = call.room_id, call.output
         match request:
@@ -174,6 +210,11 @@ class Caller:
                 )
             case EndStream(videosdk_id=videosdk_id):
                 return room_client.end(room_id, output, videosdk_id, deadline=deadline, deadline_at=deadline_at)
+            case TranscodeStream(videosdk_id=videosdk_id, session_id=session_id):
+                webhook_url = self._options.webhook_url
+                return room_client.transcode(
+                    videosdk_id, session_id, webhook_url=webhook_url, deadline=deadline, deadline_at=deadline_at
+                )
             case _:
                 assert_never(request)
 

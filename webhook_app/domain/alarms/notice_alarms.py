@@ -27,6 +27,8 @@ def record_notice(context: StepContext, domain_event: DomainEvent) -> None:
             context.change_window(late_at=context.event.at)
         case NoticeType.BROADCAST_MISSED, BroadcastReport() as report:
             _missed(context, report)
+        case _, CallRefusal(call) if call.kind is CallKind.TRANSCODE:
+            pass  # no broadcast suffers from it
         case NoticeType.CALL_REFUSED, CallRefusal(call):
             _refused(context, call)
         case NoticeType.CALL_GIVEN_UP, CallRefusal(call):

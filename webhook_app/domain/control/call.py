@@ -20,6 +20,8 @@ class CallKind(StrEnum):
     END = "end"
     PROBE = "probe"
     CAPTURE = "capture"
+    TRANSCODE = "transcode"
+    TRANSCODE_CHECK = "transcode-check"
 
 
 class CallState(StrEnum):
@@ -70,6 +72,32 @@ class CaptureStream:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscodeStream:
+    """Requests an MP4 of an ended HLS stream, by its id at the provider or else by its session."""
+
+    kind: ClassVar = CallKind.TRANSCODE
+    videosdk_id: str | None
+    session_id: str | None
+
+    def body(self) -> Mapping[str, Any]:
+        """The stored form."""
+        return {"id": self.videosdk_id, "session_id": self.session_id}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTranscoding:
+    """Checks how far a transcoding is, by its id or else as the one of the stream that was requested."""
+
+    kind: ClassVar = CallKind.TRANSCODE_CHECK
+    transcoding_id: str | None
+    request: TranscodeStream
+
+    def body(self) -> Mapping[str, Any]:
+        """The stored form."""
+        return {"transcoding_id": self.transcoding_id, **self.request.body()}
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeRoom:
     """Probes the room."""
 
@@ -81,7 +109,7 @@ class ProbeRoom:
         return self.probe.body()
 
 
-CallRequest = StartStream | EndStream | CaptureStream | ProbeRoom
+CallRequest = StartStream | EndStream | CaptureStream | TranscodeStream | CheckTranscoding | ProbeRoom
 
 
 @dataclass(frozen=True)
@@ -120,6 +148,10 @@ class Call:
                 return EndStream(_text(self.body.get("id")))
             case CallKind.CAPTURE:
                 return CaptureStream(_text(self.body.get("stream_id")))
+            case CallKind.TRANSCODE:
+                return self._transcode_request
+            case CallKind.TRANSCODE_CHECK:
+                return CheckTranscoding(_text(self.body.get("transcoding_id")), self._transcode_request)
             case CallKind.PROBE:
                 return ProbeRoom(self.probe_request)
             case _:
@@ -133,6 +165,10 @@ class Call:
     def names_stream(self) -> bool:
         """Whether the call ends a stream by its id."""
         return self.kind is CallKind.END and "id" in self.body
+
+    @property
+    def _transcode_request(self) -> TranscodeStream:
+        return TranscodeStream(_text(self.body.get("id")), _text(self.body.get("session_id")))
 
     @property
     def probe_request(self) -> ProbeRequest:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from webhook_app.domain.control.call import CallKind
 from webhook_app.domain.sessions.participants import Present
 from webhook_app.domain.streams.machine import StreamState
-from webhook_app.domain.streams.report import StreamReport
+from webhook_app.domain.streams.report import File, StreamReport
 
 
 class CallOutcome(StrEnum):
@@ -105,6 +105,38 @@ class CaptureResult:
     message: str | None = None
 
 
+class TranscodingStatus(StrEnum):
+    """How far the provider is with a transcoding."""
+
+    RUNNING = "running"  # also while it waits, and for a status that we do not know
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodingReport:
+    """What an answer says about a transcoding; `failure` is why it failed, if the provider says so."""
+
+    provider_id: str | None
+    status: TranscodingStatus
+    file: File | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodeResult:
+    """The result of a request for an MP4, or of a check how far it is; without `report` nothing is known of it."""
+
+    call_id: str | None
+    outcome: CallOutcome
+    report: TranscodingReport | None
+    status: AnswerStatus = NO_ANSWER
+    message: str | None = None
+    refusal: Refusal | None = None
+    retry_after_ms: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SessionReport:
     """What a probe found of a session; `present` is None when the answer does not say who is there."""
@@ -183,4 +215,4 @@ class ProbeResult:
     listed: tuple[ListedStream, ...] = ()
 
 
-ResultFact = CallResult | CaptureResult | ProbeResult
+ResultFact = CallResult | CaptureResult | TranscodeResult | ProbeResult

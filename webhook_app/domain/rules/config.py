@@ -74,13 +74,14 @@ class RuleIndex:
 class RoomRules:
     """The rules of one room by name, without paused ones, and those that each stage of its step evaluates.
 
-    `on_control` are those `on_state` that may depend on what the controller changes.
+    `on_control` are those `on_state` that may depend on what the controller changes; `with_mp4` want MP4 files.
     """
 
     rules: tuple[Rule, ...]
     on_event: tuple[tuple[Rule, EventTrigger], ...]
     on_state: tuple[tuple[Rule, ConditionTrigger], ...]
     on_control: tuple[tuple[Rule, ConditionTrigger], ...]
+    with_mp4: tuple[Rule, ...]
 
 
 def _room_rules(rules: tuple[Rule, ...]) -> RoomRules:
@@ -97,7 +98,8 @@ def _room_rules(rules: tuple[Rule, ...]) -> RoomRules:
             case _ as never:
                 assert_never(never)
     on_control = tuple((rule, trigger) for rule, trigger in on_state if trigger.depends_on_control)
-    return RoomRules(rules, tuple(on_event), tuple(on_state), on_control)
+    with_mp4 = tuple(rule for rule in rules if rule.mp4)
+    return RoomRules(rules, tuple(on_event), tuple(on_state), on_control, with_mp4)
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,34 @@ from dataclasses import dataclass, field
 from heapq import heappush
 from typing import assert_never
 
-from webhook_app.domain.control.call import Call, CaptureStream, EndStream, ProbeRoom, StartStream
+from webhook_app.domain.control.call import (
+    Call,
+    CaptureStream,
+    CheckTranscoding,
+    EndStream,
+    ProbeRoom,
+    StartStream,
+    TranscodeStream,
+)
 from webhook_app.domain.events import JSON, JournalEvent, Payload, Source
 from webhook_app.domain.facts.provider import StreamSignal
-from webhook_app.domain.facts.results import AnswerStatus, CallOutcome, CallResult, ProbeResult, SessionReport
+from webhook_app.domain.facts.results import (
+    AnswerStatus,
+    CallOutcome,
+    CallResult,
+    ProbeResult,
+    SessionReport,
+    TranscodeResult,
+    TranscodingReport,
+    TranscodingStatus,
+)
 from webhook_app.domain.ids import derive
 from webhook_app.domain.rules.comparison import RuleAction
 from webhook_app.domain.sessions.participants import Present
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.machine import StreamState
-from webhook_app.domain.streams.report import StreamReport, url_key
+from webhook_app.domain.streams.report import File, StreamReport, url_key
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.times import SECOND
 
@@ -66,6 +83,11 @@ def answer(draft: DraftReplay, call: Call, at: int) -> None:
             _probed(draft, call, at)
         case CaptureStream():
             pass  # a snapshot changes nothing
+        case TranscodeStream() | CheckTranscoding():
+            file = File(f"{call.call_id}.mp4", None)
+            report = TranscodingReport(call.call_id, TranscodingStatus.COMPLETED, file)
+            transcoded = TranscodeResult(call.call_id, CallOutcome.SUCCEEDED, report, DONE)
+            _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, transcoded)
         case StartStream():
             stream = StreamReport(videosdk_id=derive("draft-", call.call_id), session_id=session)
             _answered(draft, call, at, stream)

@@ -15,7 +15,7 @@ from webhook_app.domain.facts.configuration import (
     is_configuration_fact,
 )
 from webhook_app.domain.facts.provider import StreamSignal
-from webhook_app.domain.facts.results import CallOutcome, CallResult, CaptureResult, ProbeResult
+from webhook_app.domain.facts.results import CallOutcome, CallResult, CaptureResult, ProbeResult, TranscodeResult
 from webhook_app.domain.facts.system import TimerFired
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.rules.config import Config
@@ -48,7 +48,7 @@ class OwnStreams:
 def is_left_out(event: JournalEvent, own_streams: OwnStreams) -> bool:
     """Whether a recorded event is no part of the draft: a timer, a result of our calls, or a change of rules."""
     match event.payload:
-        case TimerFired() | CallResult() | CaptureResult() | ProbeResult():
+        case TimerFired() | CallResult() | CaptureResult() | TranscodeResult() | ProbeResult():
             return True
         case StreamSignal() as signal:
             return own_streams.include(event, signal)

@@ -17,7 +17,7 @@ class RuleFields:
     """What every rule has, whatever its trigger is.
 
     `output` is what `do: start` or `do: end` is about; `start`, `recording` and `rtmp` are the bodies of the starts of
-    HLS, a recording and an RTMP stream.
+    HLS, a recording and an RTMP stream. `mp4`: an MP4 is made of each HLS stream of the rule once it has ended.
     """
 
     name: str
@@ -32,6 +32,7 @@ class RuleFields:
     output: Output = Output.HLS
     recording: Mapping[str, Any] = field(default_factory=dict)
     rtmp: Mapping[str, Any] = field(default_factory=dict)
+    mp4: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from webhook_app.domain.streams.announcements import announce_stream, with_stop_
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.matching import is_named_by
 from webhook_app.domain.streams.report import StreamReport
-from webhook_app.domain.streams.stream import EndedBy, Stream, with_ids
+from webhook_app.domain.streams.stream import EndedBy, Stream, with_files, with_ids
 
 _RANKS = {state: rank for rank, state in enumerate(StreamState)}
 
@@ -77,6 +77,8 @@ def _united(survivor: Stream, other: Stream) -> Stream:
         provisional=survivor.provisional and other.provisional,
         probed_at=survivor.probed_at or other.probed_at,
         snapshot=survivor.snapshot or other.snapshot,
+        files=with_files(other.files, survivor.files),
+        mp4=survivor.mp4 or other.mp4,
     )
 
 

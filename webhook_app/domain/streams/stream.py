@@ -32,6 +32,24 @@ class Snapshot:
     height: int | None = None
 
 
+class Mp4State(StrEnum):
+    """How far the MP4 of a stream has got. Stored; from REQUESTED on it is never requested again."""
+
+    WANTED = "wanted"  # it is requested once the stream has ended
+    REQUESTED = "requested"
+    READY = "ready"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # VideoSDK may or may not have accepted the request, and nothing will settle it
+
+
+@dataclass(frozen=True, slots=True)
+class Mp4:
+    """The MP4 that a rule wants of a stream: how far it has got, and the rule as a cause."""
+
+    state: Mp4State
+    because: str
+
+
 @dataclass(frozen=True)
 class Stream:
     """One stream. Moments are ms since 1970.
@@ -43,7 +61,8 @@ class Stream:
     `because` and `call_id` say what our start was made for, `end_because` and `end_call_id` the same of our end.
     `end_by_room`: VideoSDK refused an end that named the stream, so that the next one names the room alone.
     `stopped_because` is why it ended (see `end_causes`), `failure` VideoSDK's reason for a failure. `provisional`: it
-    may be late news of another stream and is shown nowhere until confirmed. `files` are what a recording has left.
+    may be late news of another stream and is shown nowhere until confirmed. `files` are what a recording has left,
+    or the MP4 of an HLS stream, which `mp4` is about.
     """
 
     stream_id: str
@@ -77,6 +96,7 @@ class Stream:
     end_by_room: bool = False
     output: Output = Output.HLS
     files: tuple[File, ...] = ()
+    mp4: Mp4 | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -124,11 +144,11 @@ def with_names_from(stream: Stream, report: StreamReport) -> Stream:
         livestream_url=stream.livestream_url or report.livestream_url,
         session_id=stream.session_id or report.session_id,
         videosdk_started_at=stream.videosdk_started_at or report.provider_started_at,
-        files=_with_files(stream.files, report.files) if report.files else stream.files,
+        files=with_files(stream.files, report.files) if report.files else stream.files,
     )
 
 
-def _with_files(files: tuple[File, ...], reported: tuple[File, ...]) -> tuple[File, ...]:
+def with_files(files: tuple[File, ...], reported: tuple[File, ...]) -> tuple[File, ...]:
     """The files together: one that is reported again with its address replaces the one without."""
     paths = {file.path for file in reported}
     older = tuple(file for file in files if file.path not in paths)

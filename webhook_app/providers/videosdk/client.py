@@ -89,6 +89,18 @@ class VideoSDK:
         """`POST /v2/hls/capture`: a thumbnail of what is on air."""
         return self._request("POST", "/hls/capture", {"roomId": room_id}, deadline=deadline)
 
+    def transcode(self, body: Mapping[str, Any], *, deadline: float) -> ApiAnswer:
+        """`POST /v2/transcodings/hls-to-mp4`; never to be repeated blindly."""
+        return self._request("POST", "/transcodings/hls-to-mp4", body, deadline=deadline)
+
+    def transcodings(self, params: Mapping[str, str], *, deadline: float) -> ApiAnswer:
+        """`GET /v2/transcodings`: a page of those of a stream or a session."""
+        return self._request("GET", "/transcodings", None, deadline=deadline, params=params)
+
+    def transcoding(self, transcoding_id: str, *, deadline: float) -> ApiAnswer:
+        """`GET /v2/transcodings/{id}`."""
+        return self._request("GET", f"/transcodings/{_segment(transcoding_id)}", None, deadline=deadline)
+
     def active(self, room_id: str, *, deadline: float) -> ApiAnswer:
         """`GET /v2/hls/{roomId}/active`."""
         return self._request("GET", f"/hls/{_segment(room_id)}/active", None, deadline=deadline)

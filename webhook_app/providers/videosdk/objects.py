@@ -7,7 +7,7 @@ is not of the documented type, counts as not given.
 from collections.abc import Mapping
 from typing import Any
 
-from webhook_app.domain.facts.results import Picture
+from webhook_app.domain.facts.results import Picture, TranscodingReport, TranscodingStatus
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import STATES, StreamState
 from webhook_app.domain.streams.report import File, StreamReport, url_key
@@ -23,6 +23,11 @@ LIVESTREAM_URL_KEY = "livestreamUrl"
 URL_KEYS = (PLAYBACK_URL_KEY, OLD_PLAYBACK_URL_KEY, LIVESTREAM_URL_KEY)
 FAILURE_KEYS = ("error", "reason", "failureReason", "message")
 MODE_MAX_CHARS = 40
+TRANSCODING_STATUSES: Mapping[str, TranscodingStatus] = {
+    "completed": TranscodingStatus.COMPLETED,
+    "failed": TranscodingStatus.FAILED,
+    "cancelled": TranscodingStatus.CANCELLED,
+}
 PREFIXES: Mapping[Output, str] = {Output.HLS: "hls", Output.RECORDING: "recording", Output.RTMP: "livestream"}
 STREAM_WEBHOOKS: Mapping[str, tuple[Output, StreamState]] = {
     f"{PREFIXES[output]}-{state}": (output, state) for output, states in STATES.items() for state in states
@@ -102,6 +107,17 @@ def read_picture(shown: JSON) -> Picture | None:
     meta = shown.get("meta")
     size = meta if isinstance(meta, Mapping) else {}
     return Picture(url, _pixels(size.get("width")), _pixels(size.get("height")))
+
+
+def read_transcoding(shown: JSON) -> TranscodingReport:
+    """How far a transcoding is; `pending`, `processing` and a status that is not documented count as running."""
+    ids = stream_report(shown).ids
+    files = _files(shown)
+    file = files[0] if files else None
+    status = TRANSCODING_STATUSES.get(str(shown.get("status")).lower())
+    if status is None:
+        status = TranscodingStatus.RUNNING if file is None or "status" in shown else TranscodingStatus.COMPLETED
+    return TranscodingReport(ids[0] if ids else None, status, file, failure_text_in(shown))
 
 
 def _files(data: JSON) -> tuple[File, ...]:

@@ -12,6 +12,14 @@ from webhook_app.providers.videosdk.client import VideoSDK
 from webhook_app.providers.videosdk.output_bodies import start_body
 from webhook_app.providers.videosdk.probe_client import ProbeClient
 from webhook_app.providers.videosdk.room_creation import create_room
+from webhook_app.providers.videosdk.transcoding_answers import (
+    read_transcode_answer,
+    read_transcode_check,
+    read_transcoding_answer,
+    read_transcoding_list,
+    transcode_body,
+    transcoding_params,
+)
 
 
 class VideoSDKRoomClient:
@@ -57,6 +65,45 @@ class VideoSDKRoomClient:
         answer = self._videosdk.capture(room_id, deadline=deadline)
         self._observe(answer)
         return read_capture_answer(answer)
+
+    def check_transcode(self, provider_id: str | None, session_id: str | None, *, deadline: float) -> CallAnswer | None:
+        """`GET /v2/transcodings`: whether an MP4 of the stream has been requested already."""
+        params = transcoding_params(provider_id, session_id)
+        answer = self._videosdk.transcodings(params, deadline=deadline)
+        self._observe(answer)
+        return read_transcode_check(answer, provider_id, session_id)
+
+    def transcode(
+        self,
+        provider_id: str | None,
+        session_id: str | None,
+        *,
+        webhook_url: str | None,
+        deadline: float,
+        deadline_at: int,
+    ) -> CallAnswer:
+        """`POST /v2/transcodings/hls-to-mp4`."""
+        body = transcode_body(provider_id, session_id, webhook_url)
+        answer = self._videosdk.transcode(body, deadline=deadline)
+        self._observe(answer)
+        return read_transcode_answer(answer, deadline_at=deadline_at)
+
+    def check_transcoding(
+        self,
+        transcoding_id: str | None,
+        provider_id: str | None,
+        session_id: str | None,
+        *,
+        deadline: float,
+    ) -> CallAnswer:
+        """`GET /v2/transcodings/{id}`, or the list when the id is not known."""
+        if transcoding_id is not None:
+            answer = self._videosdk.transcoding(transcoding_id, deadline=deadline)
+            self._observe(answer)
+            return read_transcoding_answer(answer)
+        answer = self._videosdk.transcodings(transcoding_params(provider_id, session_id), deadline=deadline)
+        self._observe(answer)
+        return read_transcoding_list(answer, provider_id, session_id)
 
     def probe(self, call: Call) -> tuple[ApiAnswer, dict[str, Any]]:
         """Probe one room: the answer to the first request, and the findings."""

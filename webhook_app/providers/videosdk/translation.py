@@ -23,7 +23,7 @@ from webhook_app.domain.facts.provider import (
     StreamSignal,
     UnreadableWebhook,
 )
-from webhook_app.domain.facts.results import Access, AnswerStatus, Picture, WebhookDeliveries
+from webhook_app.domain.facts.results import Access, AnswerStatus, Picture, TranscodingReport, WebhookDeliveries
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.providers.port import UNREADABLE, WebhookBody
@@ -35,6 +35,7 @@ from webhook_app.providers.videosdk.objects import (
     read_participant,
     read_participant_mode,
     read_picture,
+    read_transcoding,
     session_end_texts,
     session_id_in,
     stream_report,
@@ -87,6 +88,10 @@ class VideoSDKTranslator:
     def picture(self, shown: JSON) -> Picture | None:
         """The picture that an answer to `POST /v2/hls/capture` shows."""
         return read_picture(shown)
+
+    def transcoding(self, shown: JSON) -> TranscodingReport:
+        """What an object of `/v2/transcodings` says."""
+        return read_transcoding(shown)
 
     def deliveries(self, webhooks: JSON) -> Mapping[StreamState, WebhookDeliveries]:
         """VideoSDK's record of the webhooks that it sent about a stream."""

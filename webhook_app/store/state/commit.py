@@ -17,6 +17,7 @@ from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.calendars.calendar import encode_calendar
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.timers import alarm_timer
+from webhook_app.domain.transcodings.transcoding import current_transcode
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import time_ms
@@ -74,6 +75,7 @@ def _drop_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
         pipe.srem(keys.ON_AIR, room_id)
         for output in Output:
             pipe.hdel(keys.current_calls(output), room_id)
+        pipe.hdel(keys.TRANSCODES_CURRENT, room_id)
         timers = state.rooms[room_id].all_timers if room_id in state.rooms else {}
         if timers:
             pipe.zrem(keys.TIMERS, *(f"{room_id}|{name}" for name in timers))
@@ -97,6 +99,21 @@ def _write_current_calls(pipe: Client, state: SystemState, batch: Batch) -> None
         pipe.hdel(keys.current_calls(output), *room_ids)
 
 
+def _write_current_transcodes(pipe: Client, state: SystemState, batch: Batch) -> None:
+    calls: dict[str, str] = {}
+    idle: list[str] = []
+    for room_id, room in batch.rooms.items():
+        call = current_transcode(room.control.transcodings)
+        if call is not None:
+            calls[room_id] = call.call_id
+        elif room_id in state.rooms and state.rooms[room_id].control.transcodings:
+            idle.append(room_id)
+    if calls:
+        pipe.hset(keys.TRANSCODES_CURRENT, mapping=calls)
+    if idle:
+        pipe.hdel(keys.TRANSCODES_CURRENT, *idle)
+
+
 def _write_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
     if not batch.rooms:
         return
@@ -118,6 +135,7 @@ def _write_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
     if off_air:
         pipe.srem(keys.ON_AIR, *off_air)
     _write_current_calls(pipe, state, batch)
+    _write_current_transcodes(pipe, state, batch)
     if set_timers:
         pipe.zadd(keys.TIMERS, set_timers)
     if cleared_timers:
