@@ -11,6 +11,8 @@ import click
 
 from webhook_app.config.known_secrets import known_secrets
 from workers.cli import context, options, output
+from workers.cli.commands.conformance import run_conformance
+from workers.doctor.conformance.plan import RunOptions
 from workers.doctor.finding import Finding, Level
 
 if TYPE_CHECKING:
@@ -74,9 +76,14 @@ def doctor(
       tally doctor --replay --json
       tally doctor --conformance abcd-efgh-ijkl --recording
     """
+    run_options = RunOptions(recording, end_session, start_without_session)
     if room is not None:
-        sys.exit(_conformance(again, room, recording, end_session, start_without_session, report, yes, as_json))
-    if recording or end_session or start_without_session or report is not None or yes:
+        if again:
+            raise click.UsageError("--replay and --conformance exclude each other")
+        if start_without_session and not end_session:
+            raise click.UsageError("--start-without-session needs --end-session")
+        sys.exit(run_conformance(room, run_options, is_confirmed=yes, report_path=report, as_json=as_json))
+    if run_options != RunOptions() or report is not None or yes:
         raise click.UsageError(
             "--recording, --end-session, --start-without-session, --report and --yes need --conformance"
         )
@@ -92,27 +99,6 @@ def doctor(
     else:
         click.echo(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed")
     sys.exit(1 if counts["failed"] else 0)
-
-
-def _conformance(
-    again: bool,
-    room: str,
-    recording: bool,
-    end_session: bool,
-    start_without_session: bool,
-    report: Path | None,
-    yes: bool,
-    as_json: bool,
-) -> int:
-    from workers.cli.commands.conformance import run_conformance
-    from workers.doctor.conformance.plan import RunOptions
-
-    if again:
-        raise click.UsageError("--replay and --conformance exclude each other")
-    if start_without_session and not end_session:
-        raise click.UsageError("--start-without-session needs --end-session")
-    run_options = RunOptions(recording, end_session, start_without_session)
-    return run_conformance(room, run_options, is_confirmed=yes, report_path=report, as_json=as_json)
 
 
 def _as_json(finding: Finding) -> dict[str, str | None]:

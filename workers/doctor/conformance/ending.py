@@ -16,7 +16,6 @@ from workers.doctor.conformance.pauses import Pauses
 from workers.doctor.conformance.preconditions import running_session
 from workers.doctor.conformance.state_file import RunRecord, RunState, StartedOutput, StateFileError
 
-READ_EVERY_S = 2.0
 STARTED_EARLY_MS = 2 * 60 * 1000  # clocks of VideoSDK and of this machine differ
 STARTED_LATE_MS = 2 * 60 * 1000
 GONE_TWICE = 2
@@ -74,7 +73,7 @@ class Ending:
                     ended = replace(started, is_end_accepted=True)
                     self._save(record.replace, started, ended)
                     started = ended
-            self._pauses.wait_regardless(READ_EVERY_S)
+            self._pauses.wait_regardless(self._limits.ending_poll_s)
         return False
 
     def _needs_end(self, state: RunState, started: StartedOutput, sight: Sight, *, is_old: bool) -> bool:

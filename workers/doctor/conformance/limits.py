@@ -18,3 +18,4 @@ class Limits:
     poll_s: float = 1.0
     unanswered_s: float = 30.0
     ending_s: float = 120.0
+    ending_poll_s: float = 2.0

@@ -5,9 +5,9 @@ For HLS:
 1. Before: nothing is active; the list without a room; the participants.
 2. Start. While it is starting: `/active`, then an end. If VideoSDK accepts that end, play another stream without it.
 3. Once it is playable: a second start. If VideoSDK accepts it, end both, and play another stream without it. Then
-   `/active`, the list, the stream's object.
+   `/active` and the list.
 4. End, and end again while it is stopping.
-5. Once it has stopped: `/active`, an end, the list.
+5. Once it has stopped: `/active`, an end, the list, the stream's object.
 
 A recording has neither `/active` nor `playable`, and is not ended while it is starting.
 """
@@ -116,8 +116,6 @@ class Player:
         if OUTPUTS[requests.observations.output].has_active_lookup:
             requests.active(Step.ACTIVE_RUNNING)
         requests.list_streams(Step.LIST_RUNNING)
-        if requests.observations.output is Output.HLS:
-            requests.detail(Step.DETAIL)
 
     def _end(self, requests: Requests) -> None:
         output = requests.observations.output
@@ -129,6 +127,8 @@ class Player:
             requests.active(Step.ACTIVE_AFTER)
         requests.end(Step.END_AFTER)
         requests.list_streams(Step.LIST_AFTER)
+        if output is Output.HLS:
+            requests.detail(Step.DETAIL)
 
     def _wait_for_state(self, output: Output, states: tuple[StreamState, ...], limit_s: float) -> None:
         awaited = {kind for kind, (of, state) in STREAM_WEBHOOKS.items() if of is output and state in states}

@@ -11,6 +11,7 @@ from webhook_app.providers.videosdk.objects import COMPOSER_ID_KEY, ID_KEYS, STR
 from workers.doctor.conformance.observations import Observations, ReceivedWebhook, Step
 from workers.doctor.conformance.rows import NO_CONSEQUENCE, Result, Row
 
+STARTED_MAX_S = 60.0
 PLAYABLE_MAX_S = 120.0
 STOPPED_MAX_S = 60.0
 SESSION_ENDED = "session-ended"
@@ -39,12 +40,13 @@ def webhook_rows(observations: Observations) -> Iterator[Row]:
     yield _order(output, expected, stream_webhooks)
     yield _repeats(output, stream_webhooks)
     yield _ids(observations, stream_webhooks)
+    prefix = expected[-1].rpartition("-")[0]
+    yield _delay(output, stream_webhooks, f"{prefix}-starting", f"{prefix}-started", STARTED_MAX_S)
     if output is Output.HLS:
         yield _urls(observations, stream_webhooks)
         yield _delay(output, stream_webhooks, "hls-started", "hls-playable", PLAYABLE_MAX_S)
     if output is Output.RECORDING:
         yield _file(output, stream_webhooks)
-    prefix = expected[-1].rpartition("-")[0]
     yield _delay(output, stream_webhooks, f"{prefix}-stopping", f"{prefix}-stopped", STOPPED_MAX_S)
 
 
