@@ -42,12 +42,12 @@ def hours(occurrence: Occurrence) -> tuple[float, float]:
 def test_a_rule_with_two_outputs_has_an_occurrence_for_each_with_the_same_opening() -> None:
     config = config_of(rule("show", "13:00", "15:00", outputs=BOTH))
     shown = [(occurrence.output, hours(occurrence), occurrence.openings) for occurrence in listed(config, "show")]
-    one, three = NOON + HOUR, NOON + 3 * HOUR
+    at_one, at_three = NOON + HOUR, NOON + 3 * HOUR
     assert shown == [
-        (Output.HLS, (1, 2), (one,)),
-        (Output.RECORDING, (1, 2), (one,)),
-        (Output.HLS, (3, 4), (three,)),
-        (Output.RECORDING, (3, 4), (three,)),
+        (Output.HLS, (1, 2), (at_one,)),
+        (Output.RECORDING, (1, 2), (at_one,)),
+        (Output.HLS, (3, 4), (at_three,)),
+        (Output.RECORDING, (3, 4), (at_three,)),
     ]
 
 
