@@ -49,8 +49,8 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, empty: s
 
 
 def lamp(room: dict[str, Any]) -> Cell:
-    """Return a room's tally lamp as text and colour: red on air, yellow while starting, plain otherwise."""
-    if room["on_air"]:
+    """Return a room's tally lamp as text and colour: red while on air by HLS or RTMP, yellow while starting."""
+    if room["live"]:
         return LAMPS["on air"]
     return LAMPS["starting"] if room["state"] == "starting" else LAMPS["off"]
 

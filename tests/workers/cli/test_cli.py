@@ -161,6 +161,12 @@ def test_a_room_made_here_sends_its_webhooks_here(running: Product) -> None:
     shown = tally(running, "events", "show", started.json["id"])
     assert "start  from operator" in shown.out and explain(Reason.OPERATOR_WANTS_ON).text in shown.out
     assert "decision  controller:" in shown.out
+    recording = tally(running, "start", room, "--output", "recording", "--wait", "30")
+    assert recording.status == 0, recording.err
+    assert f"{room}, output recording: started" in recording.out
+    assert "REC started" in tally(running, "rooms").out
+    assert tally(running, "end", room, "--output", "recording", "--wait", "30").status == 0
+    assert tally(running, "release", room, "--output", "recording").status == 0
     ended = tally(running, "end", room, "--wait", "30")
     assert ended.status == 0 and f"{room}: stopped" in ended.out
     assert tally(running, "release", room).status == 0

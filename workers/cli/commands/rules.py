@@ -213,6 +213,12 @@ def _skip_command(name: str, help_text: str) -> click.Command:
     return run
 
 
+def _action(rule: Json) -> str:
+    """Return what a rule does: `start`, `end recording`, `window hls recording`; HLS alone is not named."""
+    outputs = [rule["output"]] if "output" in rule else rule.get("outputs", [])
+    return " ".join([rule.get("do", "window"), *(outputs if outputs != ["hls"] else [])])
+
+
 def _row(rule: Json) -> list[output.Cell]:
     schedule, opening = rule.get("schedule"), (rule["next"] or {}).get("opens_at")
     if schedule is not None:
@@ -231,7 +237,7 @@ def _row(rule: Json) -> list[output.Cell]:
     return [
         rule["name"],
         trigger.strip(),
-        rule.get("do", "window"),
+        _action(rule),
         " ".join(rule["rooms"]),
         f"open since {output.moment(opening)}"
         if opening and from_rfc3339(opening) <= time() * 1000
