@@ -25,6 +25,7 @@ EXAMPLES: dict[TriggerKind, dict[str, Any]] = {
         **dict.fromkeys(("late_after", "remind", "end_when_empty", "overrun", "max_run"), "10m"),
         "restart": "always",
         "empty_means": "no-hosts",
+        "outputs": ["hls", "recording"],
         "if": "room.on_air",
     },
     TriggerKind.EVENT: {"on": "participant-joined", "if": "room.on_air", "do": "notify"},

@@ -9,6 +9,8 @@ from tests.support.scenario import Scenario
 from tests.support.web_client import ROOM, WebClient, append, configure_room, fold_all
 from tests.web.console.test_console import Visitor, ordered
 from webhook_app.console.components.lamps import Lamp, badges_of, lamp_of, urgency
+from webhook_app.console.components.rule_form import form_of, rule_of
+from webhook_app.console.components.trigger_forms import summarize
 from webhook_app.domain.events import Source
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry
@@ -137,3 +139,46 @@ def test_an_unknown_output_is_refused(client: Client, admin: Visitor) -> None:
     answer = admin.get(f"/rooms/{ROOM}/start?output=video")
     assert answer.status_code == 422
     assert "hls, recording, rtmp" in answer.get_data(as_text=True)
+
+
+def test_the_rule_form_keeps_the_outputs_and_destinations_of_a_rule() -> None:
+    rule: dict[str, Any] = {
+        "name": "service",
+        "rooms": ["*"],
+        "schedule": {"cron": "0 9 * * SUN", "duration": "2h"},
+        "outputs": ["hls", "recording", "rtmp"],
+        "recording": {"fileFormat": "mp4"},
+        "rtmp": {
+            "streams": [{"url": "rtmps://a.example/live", "stream_key": "k 1"}, {"url": "rtmps://b.example/live"}]
+        },
+    }
+    form = form_of(rule)
+    assert form["outputs"] == "hls, recording, rtmp"
+    assert form["rtmp"] == "rtmps://a.example/live k 1\nrtmps://b.example/live"
+    assert rule_of(form, rule) == rule
+    assert rule_of(form | {"outputs": "recording"}, rule).keys() == rule.keys() - {"rtmp"}
+
+
+def test_the_rule_form_keeps_only_the_body_of_the_output_that_is_started() -> None:
+    rule: dict[str, Any] = {"name": "r", "rooms": ["*"], "on": "session.started", "do": "start", "output": "recording"}
+    rule |= {"recording": {"fileFormat": "webm"}}
+    assert rule_of(form_of(rule), rule) == rule
+    assert rule_of(form_of(rule) | {"output": ""}, rule).keys() == rule.keys() - {"recording", "output"}
+    notifying = rule_of(form_of(rule) | {"do": "notify"}, rule)
+    assert notifying.keys() == rule.keys() - {"recording", "output"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "summary"),
+    [
+        ({"on": "session.started", "do": "start", "output": "recording"}, "on session.started: start recording"),
+        ({"on": "session.started", "do": "end", "output": "hls"}, "on session.started: end"),
+        (
+            {"schedule": {"always": True}, "outputs": ["hls", "recording"]},
+            "Always (UTC): hls, recording",
+        ),
+        ({"schedule": {"always": True}, "outputs": ["hls"]}, "Always (UTC)"),
+    ],
+)
+def test_the_summary_of_a_rule_names_outputs_other_than_hls_alone(rule: dict[str, Any], summary: str) -> None:
+    assert summarize(rule) == summary

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook_app.console.components.schedule_summary import summarize_schedule
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.triggers import TriggerKind
 from webhook_app.schemas.trigger_formats import FORMATS, WINDOW_FIELDS
 
-ACTION_FIELDS = ("do", "message", "cooldown")
+ACTION_FIELDS = ("do", "output", "message", "cooldown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +49,35 @@ def form_fields(kind: TriggerKind) -> tuple[str, ...]:
 
 
 def summarize(view: Mapping[str, Any]) -> str:
-    """Summarize a rendered rule: `Sundays 09:00–11:00 (Europe/London)`, `when room.on_air for 5m: notify`."""
+    """Summarize a rendered rule: `Sundays 09:00–11:00 (Europe/London)`, `when room.on_air for 5m: notify`.
+
+    Outputs are named unless HLS is the only one: `…: end recording`, `… (UTC): hls, recording`.
+    """
     return TRIGGER_FORMS[kind_of(view) or TriggerKind.CONDITION].summarize(view)
 
 
+def _action(view: Mapping[str, Any]) -> str:
+    output = view.get("output", Output.HLS)
+    return f"{view['do']}" if output == Output.HLS else f"{view['do']} {output}"
+
+
+def _summarize_schedule(view: Mapping[str, Any]) -> str:
+    outputs = view.get("outputs") or [Output.HLS]
+    summary = summarize_schedule(view)
+    return summary if list(outputs) == [Output.HLS] else f"{summary}: {', '.join(outputs)}"
+
+
 def _summarize_event(view: Mapping[str, Any]) -> str:
-    return f"on {view['on']}" + (f" if {view['if']}" if "if" in view else "") + f": {view['do']}"
+    return f"on {view['on']}" + (f" if {view['if']}" if "if" in view else "") + f": {_action(view)}"
 
 
 def _summarize_condition(view: Mapping[str, Any]) -> str:
     period = f" for {view['for']}" if view.get("for", "0s") != "0s" else ""
-    return f"when {view.get('when')}{period}: {view['do']}"
+    return f"when {view.get('when')}{period}: {_action(view)}"
 
 
 TRIGGER_FORMS: Mapping[TriggerKind, TriggerForm] = {
-    TriggerKind.SCHEDULE: TriggerForm("schedule", summarize_schedule, other_fields=WINDOW_FIELDS),
+    TriggerKind.SCHEDULE: TriggerForm("schedule", _summarize_schedule, other_fields=WINDOW_FIELDS),
     TriggerKind.EVENT: TriggerForm(
         "event",
         _summarize_event,

@@ -11,7 +11,17 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.console.auth import require_admin
 from webhook_app.console.components.rule_feedback import RuleFeedback, validate_text, validated_rule
-from webhook_app.console.components.rule_form import BLANK, CRON_EXAMPLES, LABELS, TRIGGERS, TYPES, form_of, rule_of
+from webhook_app.console.components.rule_form import (
+    BLANK,
+    CRON_EXAMPLES,
+    LABELS,
+    OUTPUT_CHOICES,
+    OUTPUTS_OFFERED,
+    TRIGGERS,
+    TYPES,
+    form_of,
+    rule_of,
+)
 from webhook_app.console.components.rule_text import TextError, as_put, read_rule, write
 from webhook_app.console.components.trigger_forms import TRIGGER_FORMS
 from webhook_app.console.context import ConsoleContext, page
@@ -128,6 +138,8 @@ def _editor(
         positions={kind: position for position, kind in enumerate(TRIGGER_FORMS, 1)},
         types=TYPES,
         crons=CRON_EXAMPLES,
+        output_choices=OUTPUT_CHOICES,
+        outputs_offered=OUTPUTS_OFFERED,
         zones=sorted(available_timezones()),
         room_names=_room_names(console, config),
         refused=refused,
