@@ -24,6 +24,7 @@ PAGES = sorted([*DOCS.rglob("*.md"), *TREE.glob("*.md")])
 EXAMPLES = sorted((DOCS / "examples").glob("*.yaml"))
 VARIABLES = {
     "SLACK_URL": "slack://TAAAAAAAA/BBBBBBBBB/CCCCCCCCCCCCCCCCCCCCCCCC",
+    "STREAM_KEY": "abcd-1234",
     "APP_URL": "https://app.example.org/hook",
     "ON_CALL_URL": "https://on-call.example.org/hook",
 }
