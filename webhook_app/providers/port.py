@@ -125,8 +125,10 @@ class Translator(Protocol):
         """What the status of an answer means."""
         ...
 
-    def stream_webhook(self, state: StreamState, room_id: str, stream: StreamReport) -> tuple[str, JSON]:
-        """The type and data of the webhook that reports a state, for the simulated vendor of a backtest."""
+    def stream_webhook(
+        self, output: Output, state: StreamState, room_id: str, stream: StreamReport
+    ) -> tuple[str, JSON]:
+        """The type and data of the webhook that reports a state of a stream, for the simulated vendor of a backtest."""
         ...
 
     def raw_webhook(self, kind: str, data: JSON) -> JSON:

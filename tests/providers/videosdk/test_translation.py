@@ -134,8 +134,18 @@ def test_a_delivery_record_contains_every_state() -> None:
     assert TRANSLATOR.deliveries({}) == {}
 
 
-@pytest.mark.parametrize("state", [StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPED])
-def test_the_webhook_about_a_state_translates_back(state: StreamState) -> None:
-    stream = StreamReport(videosdk_id="a", session_id="s")
-    kind, data = TRANSLATOR.stream_webhook(state, "room", stream)
-    assert TRANSLATOR.webhook(kind, data) == StreamSignal(state, stream, state is not StreamState.STOPPED)
+@pytest.mark.parametrize(
+    ("output", "state", "stream"),
+    [
+        (Output.HLS, StreamState.STARTED, StreamReport(videosdk_id="a", session_id="s")),
+        (Output.HLS, StreamState.PLAYABLE, StreamReport(videosdk_id="a", session_id="s")),
+        (Output.HLS, StreamState.STOPPED, StreamReport(videosdk_id="a", session_id="s")),
+        (Output.RECORDING, StreamState.STARTED, StreamReport(session_id="s")),
+        (Output.RECORDING, StreamState.STOPPED, StreamReport(session_id="s", files=(File("a.mp4", None),))),
+        (Output.RTMP, StreamState.STARTED, StreamReport(session_id="s")),
+        (Output.RTMP, StreamState.STOPPED, StreamReport(session_id="s")),
+    ],
+)
+def test_the_webhook_about_a_state_translates_back(output: Output, state: StreamState, stream: StreamReport) -> None:
+    kind, data = TRANSLATOR.stream_webhook(output, state, "room", stream)
+    assert TRANSLATOR.webhook(kind, data) == StreamSignal(state, stream, state is not StreamState.STOPPED, output)

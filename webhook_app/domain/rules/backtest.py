@@ -19,7 +19,9 @@ from webhook_app.domain.events import JournalEvent, Source
 from webhook_app.domain.facts.configuration import is_configuration_fact
 from webhook_app.domain.facts.system import ReconcileWindows, TimerFired
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import StepOutcome
+from webhook_app.domain.outputs import OUTPUTS, Output
 from webhook_app.domain.probing.watchdog import SESSION_GONE_MS
 from webhook_app.domain.reducer import apply, poison_outcome, step
 from webhook_app.domain.room import Room
@@ -34,7 +36,7 @@ from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger, Trigger
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.machine import StreamState
-from webhook_app.domain.timers import TimerKind, read_timer
+from webhook_app.domain.timers import TimerKind, read_timer, split_output, timer_of_output
 
 ACTION_NOTICES = ("broadcast.", "rule.")  # types of notices that count as actions of a rule
 NARROWING_ADVICE = "choose a shorter span, fewer rules or rules with fewer windows"
@@ -119,7 +121,7 @@ def _backtest(
             if change is not None:
                 _run_to(draft, change.at)
                 _fold_in_draft(draft, change)
-        elif draft is not None and not is_left_out(event, own_streams):
+        elif draft is not None and not is_left_out(event, own_streams, actual.rooms.get(event.room_id or "")):
             _run_to(draft, event.at)
             _fold_in_draft(draft, event)
         if count % 1_000 == 0:
@@ -154,11 +156,17 @@ def _begin(
 
 
 def _without_desires(room: Room) -> Room:
-    """The room as it was observed, with the operator's desire, and without what rules and controller kept of it."""
+    """The room as it was observed, with operators' desires, and without what rules and controllers kept of it."""
+    for output in room.outputs:
+        room = _without_desire(room.seen_from(output))
+    return room.seen_from(Output.HLS)
+
+
+def _without_desire(room: Room) -> Room:
     return replace(
         room,
         desires=Desires(operator=room.desires.operator),
-        control=replace(room.control, call=None, retries=0, waiting_for=None, replace_stream=None),
+        control=replace(room.control, call=None, retries=0, waiting_for=None, replace_stream=None, given_up_start=None),
         probing=replace(room.probing, probe=None, queue=()),
         rules=RoomRules(),
         schedule=ScheduleState(),
@@ -179,14 +187,15 @@ def _run_to(draft: DraftReplay, moment: int) -> None:
         if event_at is not None and event_at <= moment and (timer_at is None or event_at <= timer_at):
             _fold_in_draft(draft, heappop(draft.events)[2])
         elif timer_at is not None and timer_at <= moment:
-            fires_at, room_id, name, due = heappop(draft.timers)
+            fires_at, room_id, stored_name, due = heappop(draft.timers)
             room = draft.state.rooms.get(room_id)
+            output, name = split_output(stored_name)
             if (
                 room is not None
-                and room.timers.get(name) == due
-                and (draft.folds_all_probes or _may_matter(room, name))
+                and room.all_timers.get(stored_name) == due
+                and (draft.folds_all_probes or _may_matter(room.seen_from(output), name))
             ):
-                fired = TimerFired(read_timer(name), name, due)
+                fired = TimerFired(read_timer(name), name, due, output)
                 _fold_in_draft(
                     draft, make_event(draft, max(fires_at, draft.since), Source.CLOCK, "timer", room_id, fired)
                 )
@@ -195,7 +204,7 @@ def _run_to(draft: DraftReplay, moment: int) -> None:
 
 
 def _may_matter(room: Room, timer: str) -> bool:
-    """Whether a timer can change anything; those that cannot are most of all, and are not folded.
+    """Whether a timer of the output that sees the room can change anything; most cannot, and are not folded.
 
     The draft's VideoSDK shows a probe what the draft's state holds already. So a probe may advance a stream that is
     about to start, and end one whose session is over; other probes find the room as it is.
@@ -203,10 +212,11 @@ def _may_matter(room: Room, timer: str) -> bool:
     if timer == TimerKind.ARMED:
         return False
     is_session_over = room.session is not None and not room.session.live
+    before_its_last = (
+        (StreamState.STARTING, StreamState.STARTED) if OUTPUTS[room.output].has_playable else (StreamState.STARTING,)
+    )
     return (
-        timer != TimerKind.WATCH
-        or is_session_over
-        or any(stream.state in (StreamState.STARTING, StreamState.STARTED) for stream in room.streams)
+        timer != TimerKind.WATCH or is_session_over or any(stream.state in before_its_last for stream in room.streams)
     )
 
 
@@ -228,17 +238,22 @@ def _uses_stream_duration(trigger: Trigger) -> bool:
 def _fold_in_draft(draft: DraftReplay, event: JournalEvent) -> None:
     state = draft.state
     outcome = _outcome(state, event)
-    before = {room_id: state.rooms[room_id].timers for room_id in outcome.rooms if room_id in state.rooms}
+    before = {room_id: state.rooms[room_id].all_timers for room_id in outcome.rooms if room_id in state.rooms}
     apply(state, outcome)
     for room_id, room in outcome.rooms.items():
         old = before.get(room_id, {})
-        for name, due in room.timers.items():
-            if old.get(name) != due:
-                heappush(draft.timers, (due, room_id, name, due))
-        skipped = room.timers.get(TimerKind.WATCH)
-        if skipped is not None and skipped <= event.at and not draft.folds_all_probes and _may_matter(room, "watch"):
-            # The probe was left out while it could change nothing, and now it can.
-            heappush(draft.timers, (event.at + SESSION_GONE_MS, room_id, TimerKind.WATCH, skipped))
+        for stored_name, due in room.all_timers.items():
+            if old.get(stored_name) != due:
+                heappush(draft.timers, (due, room_id, stored_name, due))
+        for output in room.outputs:
+            view = room.seen_from(output)
+            skipped = view.timers.get(TimerKind.WATCH)
+            if skipped is None or skipped > event.at or draft.folds_all_probes:
+                continue
+            if _may_matter(view, TimerKind.WATCH):
+                # The probe was left out while it could change nothing, and now it can.
+                stored_name = timer_of_output(output, TimerKind.WATCH)
+                heappush(draft.timers, (event.at + SESSION_GONE_MS, room_id, stored_name, skipped))
     draft.actions += _actions(outcome, event.at)
     for call in outcome.calls.values():
         if call.state is CallState.WAITING:
@@ -263,13 +278,18 @@ def _outcome(state: SystemState, event: JournalEvent) -> StepOutcome:
 
 def _actions(outcome: StepOutcome, at: int) -> list[RuleAction]:
     calls = [
-        RuleAction(call.created_at, call.room_id, call.kind.value, call.because)
+        RuleAction(call.created_at, call.room_id, call.kind.value, call.because, call.output)
         for call in outcome.calls.values()
         if call.state is CallState.WAITING and call.kind in (CallKind.START, CallKind.END) and call.created_at == at
     ]
     notices = [
-        RuleAction(at, notice.room_id or "", notice.type, notice.because or "")
+        RuleAction(at, notice.room_id or "", notice.type, notice.because or "", _output_of(notice))
         for notice in outcome.notices
         if notice.type.startswith(ACTION_NOTICES)
     ]
     return calls + notices
+
+
+def _output_of(notice: Notice) -> Output:
+    """The output that a notice of a broadcast names; other notices count as HLS's."""
+    return Output(notice.data.get("output", Output.HLS)) if notice.type.startswith("broadcast.") else Output.HLS

@@ -74,7 +74,9 @@ class Condition:
 
     @property
     def uses_stream_duration(self) -> bool:
-        """Whether it depends on how long a stream has been on."""
+        """Whether it depends on how long a stream of any output has been on."""
+        if "outputs" in self.room_paths and (self.room_paths["outputs"] is None or "duration_s" in self.source):
+            return True
         if "stream" not in self.room_paths:
             return False
         inner = self.room_paths["stream"]

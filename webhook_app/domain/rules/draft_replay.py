@@ -20,6 +20,7 @@ from webhook_app.domain.facts.results import (
     AnswerStatus,
     CallOutcome,
     CallResult,
+    ListedStream,
     ProbeResult,
     SessionReport,
     TranscodeResult,
@@ -27,6 +28,7 @@ from webhook_app.domain.facts.results import (
     TranscodingStatus,
 )
 from webhook_app.domain.ids import derive
+from webhook_app.domain.outputs import OUTPUTS, Output
 from webhook_app.domain.rules.comparison import RuleAction
 from webhook_app.domain.sessions.participants import Present
 from webhook_app.domain.sessions.session import Session
@@ -41,8 +43,8 @@ PLAYABLE_AFTER_MS = 7 * SECOND
 ENDED_AFTER_MS = 1 * SECOND
 DONE = AnswerStatus(200, accepted=True)
 NO_DATA: JSON = {}
-# Gives the type and data of the webhook by which the provider reports a stream's state in a room.
-StreamWebhook = Callable[[StreamState, str, StreamReport], tuple[str, JSON]]
+# Gives the type and data of the webhook by which the provider reports the state of an output's stream in a room.
+StreamWebhook = Callable[[Output, StreamState, str, StreamReport], tuple[str, JSON]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ def answer(draft: DraftReplay, call: Call, at: int) -> None:
     room = draft.state.rooms[call.room_id]
     session = room.session.session_id if room.session is not None else None
     match call.request:
+        case ProbeRoom(probe=probe) if probe.listed is not None:
+            _listed(draft, call, at)
         case ProbeRoom():
             _probed(draft, call, at)
         case CaptureStream():
@@ -88,11 +92,19 @@ def answer(draft: DraftReplay, call: Call, at: int) -> None:
             report = TranscodingReport(call.call_id, TranscodingStatus.COMPLETED, file)
             transcoded = TranscodeResult(call.call_id, CallOutcome.SUCCEEDED, report, DONE)
             _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, transcoded)
+        case StartStream() if not OUTPUTS[call.output].has_active_lookup:
+            _answered(draft, call, at, None)
+            _reported(draft, at + STARTED_AFTER_MS, call, StreamState.STARTED, StreamReport(session_id=session))
+        case EndStream() if not OUTPUTS[call.output].has_active_lookup:
+            _answered(draft, call, at, None)
+            files = (File(f"{call.call_id}.mp4", None),) if call.output is Output.RECORDING else ()
+            stream = StreamReport(session_id=session, files=files)
+            _reported(draft, at + ENDED_AFTER_MS, call, StreamState.STOPPED, stream)
         case StartStream():
             stream = StreamReport(videosdk_id=derive("draft-", call.call_id), session_id=session)
             _answered(draft, call, at, stream)
-            _reported(draft, at + STARTED_AFTER_MS, call.room_id, StreamState.STARTED, stream)
-            _reported(draft, at + PLAYABLE_AFTER_MS, call.room_id, StreamState.PLAYABLE, stream)
+            _reported(draft, at + STARTED_AFTER_MS, call, StreamState.STARTED, stream)
+            _reported(draft, at + PLAYABLE_AFTER_MS, call, StreamState.PLAYABLE, stream)
         case EndStream(videosdk_id=videosdk_id):
             # The id of the stream may never have been learned: then its URL names it, or a probe finds it gone.
             live = room.live_streams
@@ -105,22 +117,22 @@ def answer(draft: DraftReplay, call: Call, at: int) -> None:
                 playback_url=playback_url,
             )
             _answered(draft, call, at, stream)
-            _reported(draft, at + ENDED_AFTER_MS, call.room_id, StreamState.STOPPED, stream)
+            _reported(draft, at + ENDED_AFTER_MS, call, StreamState.STOPPED, stream)
         case _ as request:
             assert_never(request)
 
 
-def _answered(draft: DraftReplay, call: Call, at: int, stream: StreamReport) -> None:
-    """Queue the answer that a call succeeded."""
+def _answered(draft: DraftReplay, call: Call, at: int, stream: StreamReport | None) -> None:
+    """Queue the answer that a call succeeded; for recordings and RTMP streams it names no stream."""
     result = CallResult(call.call_id, call.kind, CallOutcome.SUCCEEDED, DONE, stream=stream)
     _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, result)
 
 
-def _reported(draft: DraftReplay, at: int, room_id: str, state: StreamState, stream: StreamReport) -> None:
-    """Queue the webhook about a stream's state."""
-    kind, data = draft.webhook_for(state, room_id, stream)
-    signal = StreamSignal(state, stream, shows_session=state is not StreamState.STOPPED)
-    _later(draft, at, Source.VIDEOSDK, kind, room_id, signal, data)
+def _reported(draft: DraftReplay, at: int, call: Call, state: StreamState, stream: StreamReport) -> None:
+    """Queue the webhook about the state of a stream that a call starts or ends."""
+    kind, data = draft.webhook_for(call.output, state, call.room_id, stream)
+    signal = StreamSignal(state, stream, state is not StreamState.STOPPED, call.output)
+    _later(draft, at, Source.VIDEOSDK, kind, call.room_id, signal, data)
 
 
 def _probed(draft: DraftReplay, call: Call, at: int) -> None:
@@ -137,6 +149,36 @@ def _probed(draft: DraftReplay, call: Call, at: int) -> None:
         asked_at=at,
         active=_as_reported(live[-1]) if live else None,
         session=_session_report(session) if session is not None and session.live else None,
+    )
+    _later(draft, at, Source.PROBE, "probed", call.room_id, result)
+
+
+def _listed(draft: DraftReplay, call: Call, at: int) -> None:
+    """Queue the answer to a probe of an output that only lists show: its live streams, as the draft's state holds them.
+
+    Those of a session that is over have ended.
+    """
+    view = draft.state.rooms[call.room_id].seen_from(call.output)
+    session = view.session
+    ended_session = session.session_id if session is not None and not session.live else ""
+    rows = tuple(
+        ListedStream(
+            StreamReport(
+                videosdk_id=stream.videosdk_id,
+                session_id=stream.session_id,
+                provider_started_at=stream.started_at or stream.opened_at,
+            ),
+            ended=stream.session_id == ended_session,
+        )
+        for stream in view.live_streams
+    )
+    result = ProbeResult(
+        call_id=call.call_id,
+        understood=True,
+        asked_id=f"{at}-{draft.number}",
+        asked_at=at,
+        session=_session_report(session) if session is not None and session.live else None,
+        listed=rows,
     )
     _later(draft, at, Source.PROBE, "probed", call.room_id, result)
 

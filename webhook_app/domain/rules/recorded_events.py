@@ -18,12 +18,18 @@ from webhook_app.domain.facts.provider import StreamSignal
 from webhook_app.domain.facts.results import CallOutcome, CallResult, CaptureResult, ProbeResult, TranscodeResult
 from webhook_app.domain.facts.system import TimerFired
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.outputs import OUTPUTS
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 
 
 class OwnStreams:
-    """The streams that our own starts began, so that their webhooks can be distinguished from those of a person's."""
+    """The streams that our own starts began, so that their webhooks can be distinguished from those of a person's.
+
+    Those of HLS are known by the names that VideoSDK gives them. Recordings and RTMP streams have none: there it is the
+    stream of the actual room that a webhook is about.
+    """
 
     def __init__(self) -> None:
         self._names: set[str] = set()
@@ -38,20 +44,26 @@ class OwnStreams:
             self._names.update(result.stream.names)
             self._rooms.add(event.room_id)
 
-    def include(self, event: JournalEvent, signal: StreamSignal) -> bool:
-        """Whether a webhook is about a stream that one of our starts began."""
+    def include(self, event: JournalEvent, signal: StreamSignal, actual: Room | None) -> bool:
+        """Whether a webhook is about a stream that one of our starts began; `actual` is the room after the webhook."""
+        if not OUTPUTS[signal.output].has_active_lookup:
+            streams = () if actual is None else actual.seen_from(signal.output).streams
+            return any(stream.last_event_id == event.id and stream.call_id is not None for stream in streams)
         if signal.stream.bare:
             return event.room_id in self._rooms
         return not self._names.isdisjoint(signal.stream.names)
 
 
-def is_left_out(event: JournalEvent, own_streams: OwnStreams) -> bool:
-    """Whether a recorded event is no part of the draft: a timer, a result of our calls, or a change of rules."""
+def is_left_out(event: JournalEvent, own_streams: OwnStreams, actual: Room | None) -> bool:
+    """Whether a recorded event is no part of the draft: what our timers and calls brought about, or a change of rules.
+
+    `actual` is the event's room after it.
+    """
     match event.payload:
         case TimerFired() | CallResult() | CaptureResult() | TranscodeResult() | ProbeResult():
             return True
         case StreamSignal() as signal:
-            return own_streams.include(event, signal)
+            return own_streams.include(event, signal, actual)
         case payload:
             return is_configuration_fact(payload) and not isinstance(payload, CalendarFetched)
 

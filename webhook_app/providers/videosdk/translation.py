@@ -24,6 +24,7 @@ from webhook_app.domain.facts.provider import (
     UnreadableWebhook,
 )
 from webhook_app.domain.facts.results import Access, AnswerStatus, Picture, TranscodingReport, WebhookDeliveries
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.providers.port import UNREADABLE, WebhookBody
@@ -31,6 +32,7 @@ from webhook_app.providers.videosdk.answers import RATE_LIMITED, SUCCESS
 from webhook_app.providers.videosdk.delivery_records import read_deliveries
 from webhook_app.providers.videosdk.objects import (
     JSON,
+    PREFIXES,
     STREAM_WEBHOOKS,
     read_participant,
     read_participant_mode,
@@ -106,12 +108,22 @@ class VideoSDKTranslator:
             code, access, accepted=code in SUCCESS, rate_limited=code == RATE_LIMITED, disputable=code in DISPUTABLE
         )
 
-    def stream_webhook(self, state: StreamState, room_id: str, stream: StreamReport) -> tuple[str, JSON]:
-        """The webhook that reports a state of a stream; one about an end carries the stream's address."""
-        data = {"id": stream.videosdk_id, "meetingId": room_id, "sessionId": stream.session_id}
+    def stream_webhook(
+        self, output: Output, state: StreamState, room_id: str, stream: StreamReport
+    ) -> tuple[str, JSON]:
+        """The webhook that reports a state of an output's stream.
+
+        One about an end carries the address of an HLS stream, and the file of a recording. Only those of HLS name it.
+        """
+        data: dict[str, str | None] = {"meetingId": room_id, "sessionId": stream.session_id}
+        if output is Output.HLS:
+            data = {"id": stream.videosdk_id, **data}
         if state is StreamState.STOPPED:
-            data["playbackHlsUrl"] = stream.playback_url
-        return f"hls-{state}", data
+            if output is Output.HLS:
+                data["playbackHlsUrl"] = stream.playback_url
+            for file in stream.files:
+                data |= {"filePath": file.path, "fileUrl": file.url}
+        return f"{PREFIXES[output]}-{state}", data
 
     def raw_webhook(self, kind: str, data: JSON) -> JSON:
         """A webhook as VideoSDK wraps it."""
