@@ -44,8 +44,9 @@ const CASES = {
   "active participants": (sdk) => sdk.sessions.listActiveParticipants("session-1", { page: 2, perPage: 100 }),
   "room create": (sdk) => sdk.rooms.create({ customRoomId: "sunday", webhook: { url: webhookUrl, events: ["*"] } }),
   "public key": (sdk) => sdk.webhooks.getPublicKey(),
-  "hls to mp4": (sdk) => sdk.transcodings.hlsToMp4({ hlsId: "stream-1" }),
-  "transcodings list": (sdk) => sdk.transcodings.list({ hlsId: "stream-1", page: 1, perPage: 20 }),
+  "hls to mp4": (sdk) => sdk.transcodings.hlsToMp4({ hlsId: "stream-1", webhookUrl }),
+  "hls to mp4 by session": (sdk) => sdk.transcodings.hlsToMp4({ sessionId: "session-1" }),
+  "transcodings list": (sdk) => sdk.transcodings.list({ hlsId: "stream-1" }),
   transcoding: (sdk) => sdk.transcodings.get("job-1"),
 };
 

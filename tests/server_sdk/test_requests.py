@@ -22,6 +22,7 @@ from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.providers.videosdk.output_bodies import start_body
 from webhook_app.providers.videosdk.public_key import fetch_from
 from webhook_app.providers.videosdk.room_creation import create_room
+from webhook_app.providers.videosdk.transcoding_answers import transcode_body, transcoding_params
 
 pytestmark = pytest.mark.process
 
@@ -118,7 +119,7 @@ def lists(output: Output) -> Callable[..., Any]:
     )
 
 
-CALLS: dict[str, Callable[[VideoSDK, float], Any]] = {
+CALLS: dict[str, Any] = {  # of a client and a deadline
     "hls start": starts(Output.HLS, {}),
     "hls start with options": starts(
         Output.HLS, {"config": LAYOUT, "transcription": {"enabled": True}, "recording": {"enabled": True}}
@@ -153,6 +154,16 @@ CALLS: dict[str, Callable[[VideoSDK, float], Any]] = {
     "active participants": lambda client, deadline: client.active_participants(
         "session-1", deadline=deadline, page=2, per_page=100
     ),
+    "hls to mp4": lambda client, deadline: client.transcode(
+        transcode_body("stream-1", "session-1", WEBHOOK_URL), deadline=deadline
+    ),
+    "hls to mp4 by session": lambda client, deadline: client.transcode(
+        transcode_body(None, "session-1", None), deadline=deadline
+    ),
+    "transcodings list": lambda client, deadline: client.transcodings(
+        transcoding_params("stream-1", "session-1"), deadline=deadline
+    ),
+    "transcoding": lambda client, deadline: client.transcoding("job-1", deadline=deadline),
     "room create": lambda client, deadline: create_room(client, WEBHOOK_URL, "sunday", deadline=deadline),
 }
 
@@ -172,6 +183,12 @@ def test_a_request_is_the_one_that_the_sdk_sends(recorder: Recorder, case: str) 
     else:
         assert ours.compared == theirs.compared
     assert ours.headers.get("content-type") == theirs.headers.get("content-type")
+
+
+def test_every_request_of_the_client_is_compared() -> None:
+    methods = {name for name in vars(VideoSDK) if not name.startswith("_")}
+    used = {name for call in CALLS.values() for name in call.__code__.co_names}
+    assert methods <= used
 
 
 def test_rtmp_is_sent_no_webhook_url_as_videosdk_documents_none(recorder: Recorder) -> None:
