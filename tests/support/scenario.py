@@ -155,6 +155,8 @@ class Scenario:
         assert call is not None
         shown = rest(run) if run else stream
         data = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, "stream": shown, **more}
+        if call.output is not Output.HLS:
+            data["output"] = call.output.value
         return self.process(Source.CALL, f"{call.kind}-{outcome}", data, after=after)
 
     def probe(

@@ -64,7 +64,7 @@ def apply_to_room(context: StepContext, fact: RoomFact) -> None:
         case ProbeResult():
             _on_probe_result(context, fact)
         case CallResult():
-            with context.in_output(_output_of_call(context.room, fact.call_id)):
+            with context.in_output(fact.output):
                 on_call_result(context, fact)
         case CaptureResult():
             on_capture_result(context, fact)
@@ -96,15 +96,8 @@ def _on_probe_result(context: StepContext, result: ProbeResult) -> None:
         on_presence_verified(context, result)
 
 
-def _output_of_call(room: Room, call_id: str | None) -> Output:
-    """The output whose open call this is; a result that comes too late for any is HLS's."""
-    for output, state in room.others.items():
-        if state.control.call is not None and state.control.call.call_id == call_id:
-            return output
-    return Output.HLS
-
-
 def _output_of_probe(room: Room, call_id: str | None) -> Output:
+    """The output whose probe this is; a result that comes too late for any is HLS's, where it does nothing."""
     for output, state in room.others.items():
         if state.probing.probe is not None and state.probing.probe.call_id == call_id:
             return output

@@ -19,6 +19,7 @@ from webhook_app.domain.facts.results import (
     StreamRecord,
     TranscodeResult,
 )
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.sessions.participants import LISTED_MAX, Present, short_name
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.providers.port import Translator
@@ -28,6 +29,7 @@ OUTCOMES: Mapping[object, CallOutcome] = {outcome.value: outcome for outcome in 
 REFUSALS: Mapping[object, Refusal] = {refusal.value: refusal for refusal in Refusal}
 CALL_KINDS: Mapping[object, CallKind] = {kind.value: kind for kind in CallKind}
 TRANSCODE_KINDS = (CallKind.TRANSCODE, CallKind.TRANSCODE_CHECK)
+OUTPUTS: Mapping[object, Output] = {output.value: output for output in Output}
 BEGINNING = "0-0"  # before every entry of the journal
 
 
@@ -49,6 +51,7 @@ def decode_call_result(data: JSON, translator: Translator) -> CallResult | Captu
         retry_after_ms=_whole(data.get("retry_after_ms")),
         deadline_at=int(deadline_at) if deadline_at else None,
         unreadable=_unreadable(data),
+        output=OUTPUTS.get(data.get("output"), Output.HLS),
     )
 
 

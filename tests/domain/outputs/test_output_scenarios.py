@@ -180,6 +180,18 @@ def test_an_unknown_start_is_settled_by_its_webhook(output: Output) -> None:
 
 
 @OTHERS
+def test_an_answer_that_comes_too_late_is_still_about_its_output(output: Output) -> None:
+    scenario = desired(output)
+    call = scenario.room.control.call
+    scenario.answer("unknown", status=None)
+    scenario.probe(listed=[row(scenario, ended=False)])
+    scenario.answer("already", call=call, status=200, stream=row(scenario, ended=False))
+    assert scenario.reasons == (Reason.CALL_LATE,)
+    assert scenario.states == ["started"]
+    assert scenario.stored_room.streams == ()
+
+
+@OTHERS
 def test_an_account_without_the_output_gets_an_alarm_and_no_storm(output: Output) -> None:
     scenario = desired(output)
     for _ in range(2):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.sessions.participants import Present
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import File, StreamReport
@@ -67,7 +68,7 @@ NO_ANSWER = AnswerStatus()
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The result of a start or an end.
+    """The result of a start or an end of an output.
 
     `stream` is the one that the provider names. `unreadable` quotes an answer in an unknown form. `deadline_at` is
     until when the request was under way, in ms.
@@ -83,6 +84,7 @@ class CallResult:
     retry_after_ms: int | None = None
     deadline_at: int | None = None
     unreadable: str | None = None
+    output: Output = Output.HLS
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def answer(draft: DraftReplay, call: Call, at: int) -> None:
 
 def _answered(draft: DraftReplay, call: Call, at: int, stream: StreamReport | None) -> None:
     """Queue the answer that a call succeeded; for recordings and RTMP streams it names no stream."""
-    result = CallResult(call.call_id, call.kind, CallOutcome.SUCCEEDED, DONE, stream=stream)
+    result = CallResult(call.call_id, call.kind, CallOutcome.SUCCEEDED, DONE, stream=stream, output=call.output)
     _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, result)
 
 
