@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import model
+from sandbox import model, outputs
 from tests.simulation.agenda import SECOND, Agenda, InvariantError
 from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
 from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import Source
+from webhook_app.domain.outputs import Output
 from webhook_app.providers.videosdk.answers import ApiAnswer, classify_refusal
 
 # What the call job holds to, and how late VideoSDK may still act after it gave up.
@@ -73,6 +74,7 @@ class Caller:
     def _look(self, queued: Queued, deadline: int) -> None:
         agenda, call = self.agenda, queued.call
         refused = self.cloud.refusal(call.room_id)
+        running = self._shown_as_running(call)
         if refused is None and agenda.chance(agenda.faults.unreached):
             more = {"unreadable": "418 teapot"} if agenda.now % 2 else None
             agenda.later(max(0, deadline - agenda.now), self._answer, call, "unreached", None, None, None, more)
@@ -80,14 +82,20 @@ class Caller:
             self._answer(call, "unreached", status=refused)
         elif refused is not None:
             self._answer(call, "refused", status=refused)
-        elif self.cloud.running(call.room_id) is not None:
-            self._answer(call, "already", status=200, stream=self.cloud.active(call.room_id))
+        elif running is not None:
+            self._answer(call, "already", status=200, stream=running)
         elif not agenda.dies():
             agenda.later(agenda.rng.choice((0, 20)), self._mark, queued)
 
+    def _shown_as_running(self, call: Call) -> dict[str, Any] | None:
+        """What the check before a start finds."""
+        if call.output is Output.HLS:
+            return self.cloud.active(call.room_id)
+        return next((row for row in self.cloud.listed(call.room_id, call.output, None) if row["end"] is None), None)
+
     def _mark(self, queued: Queued) -> None:
         call = queued.call
-        if self.worker.current.get(call.room_id) != call.call_id:
+        if self.worker.current.get((call.room_id, call.output)) != call.call_id:
             self._answer(call, "dropped", message="superseded")
         elif self.agenda.now - call.created_at > TOO_OLD_MS:
             self._answer(call, "dropped", message="older than 5 s before it could be sent")
@@ -102,11 +110,12 @@ class Caller:
         agenda, room_id, deadline_at = self.agenda, call.room_id, self.agenda.now + DEADLINE_MS
         gone = agenda.dies()  # after it has sent: VideoSDK does it, nobody hears the answer
         refused = self.cloud.refusal(room_id)
-        agenda.count("starts" if call.kind is CallKind.START else "ends")
+        name = "" if call.output is Output.HLS else f" of {call.output}"
+        agenda.count(("starts" if call.kind is CallKind.START else "ends") + name)
         self.sent_at = agenda.now
-        agenda.say("{} {} sent, {}", room_id[:1], call.kind, call.because)
+        agenda.say("{} {}{} sent, {}", room_id[:1], call.kind, name, call.because)
         if call.kind is CallKind.START:
-            self._check_start(room_id)
+            self._check_start(room_id, call.output)
         if refused is not None:
             if not gone:
                 self._answer(call, "unknown" if refused >= 500 else "refused", refused, deadline_at=deadline_at)
@@ -130,30 +139,31 @@ class Caller:
         elif fate == "late" and (call.kind is CallKind.START or call.body.get("id")):
             at = agenda.rng.choice((agenda.rng.randrange(agenda.now + 1, limit), limit - 1))
             if call.kind is CallKind.START:
-                self.cloud.late.setdefault(room_id, []).append(at)
+                self.cloud.late.setdefault((room_id, call.output), []).append(at)
             agenda.later(at - agenda.now, self._do_late, call, at)
 
-    def _check_start(self, room_id: str) -> None:
-        """Never two runs at once for one wish: neither one that runs nor one that may still begin."""
-        if any(at > self.agenda.now for at in self.cloud.late.get(room_id, ())):
-            raise InvariantError(f"{self.agenda.clock()} a second start in {room_id} while the first may still be done")
-        running = self.cloud.running(room_id)
+    def _check_start(self, room_id: str, output: Output) -> None:
+        """Never two runs of an output at once for one desire: neither one that runs nor one that may still begin."""
+        where = f"{self.agenda.clock()} {output} {room_id}"
+        if any(at > self.agenda.now for at in self.cloud.late.get((room_id, output), ())):
+            raise InvariantError(f"{where} a second start while the first may still be done")
+        running = self.cloud.running(room_id, output)
         if running is not None and running.id in self.cloud.ours:
-            raise InvariantError(
-                f"{self.agenda.clock()} a start in {room_id} while one that we started is {running.state}"
-            )
+            raise InvariantError(f"{where} a start while one that we started is {running.state}")
 
     def _do_late(self, call: Call, at: int) -> None:
         if call.kind is CallKind.START:
-            self.cloud.late[call.room_id].remove(at)
+            self.cloud.late[call.room_id, call.output].remove(at)
         self.agenda.say("{} {} done late", call.room_id[:1], call.kind)
         self._do(call)
 
     def _do(self, call: Call) -> tuple[dict[str, Any] | None, int | None]:
         if call.kind is CallKind.END:
-            return None, self.cloud.try_to(model.end, call.room_id, stream_id=call.body.get("id"))
-        refused = self.cloud.start(call.room_id)
-        return (self.cloud.active(call.room_id) if refused is None else None), refused
+            output = outputs.Output(call.output)
+            return None, self.cloud.try_to(model.end, call.room_id, output=output, stream_id=call.body.get("id"))
+        refused = self.cloud.start(call.room_id, call.output)
+        names_stream = refused is None and call.output is Output.HLS  # the others are answered with a string
+        return (self.cloud.active(call.room_id) if names_stream else None), refused
 
     def _probe(self, call: Call, asked_id: str, asked_at: int) -> None:
         agenda = self.agenda
@@ -188,8 +198,12 @@ class Caller:
         failed = self.cloud.world.streams.get((call.body.get("failed") or {}).get("id") or "")
         if reached and failed is not None:
             answer["failed"] = {"id": failed.id, "reason": failed.reason}
-        active = self.cloud.active(call.room_id) if reached else None
-        more = {**answer, "active": active}
+        request = call.probe_request
+        if request.listed is None:
+            more = {**answer, "active": self.cloud.active(call.room_id) if reached else None}
+        else:
+            rows = self.cloud.listed(call.room_id, request.listed, request.session_id) if reached else None
+            more = {**answer, "listed": rows}
         agenda.later(agenda.latency(), self._answer, call, "probed", refused, None, None, more)
 
     def _answer(
@@ -210,6 +224,8 @@ class Caller:
         data: dict[str, Any] = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, **(more or {})}
         result = {"status": status, "stream": stream, "deadline_at": deadline_at, "message": message}
         data |= {name: value for name, value in result.items() if value is not None}
+        if call.output is not Output.HLS:
+            data["output"] = call.output.value
         refusal = classify_refusal(ApiAnswer(status, None), start=call.kind is CallKind.START)
         if outcome == "refused" and refusal is not None:
             data["refusal"] = refusal.value

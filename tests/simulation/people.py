@@ -3,6 +3,7 @@
 from typing import Any
 
 from sandbox import model
+from sandbox.outputs import Output
 from tests.simulation.agenda import DAY, HOUR, MINUTE, SECOND, Agenda
 from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
@@ -15,6 +16,8 @@ ACTS = (*("join",) * 8, *("leave",) * 3, *("start", "stop", "stop") * 2, *("fail
 MISHAPS = ("fail", "fail", "stop", "close", "start", "say", "leave", "rule")
 ZONES = ("UTC", "Europe/London", "America/New_York", "Asia/Kathmandu")
 EMPTY = "room.on_air && room.session.participant_count == 0"
+EMPTY_RECORDING = "room.recording && room.session.participant_count == 0"
+OUTPUTS = (*(Output.HLS,) * 2, Output.RECORDING, Output.RTMP)
 WINDOWS_A_DAY = 8
 
 
@@ -109,12 +112,14 @@ class People:
             case "leave":
                 self._leave(room_id, rng.choice(NAMES))
             case "start":
-                if not self.cloud.late.get(room_id):  # two at once would be no doing of ours
-                    self.cloud.try_to(model.start, room_id)
+                output = rng.choice(OUTPUTS)
+                if not self.cloud.late.get((room_id, output)):  # two at once would be no doing of ours
+                    self.cloud.try_to(model.start, room_id, output=output)
             case "stop":
-                self.cloud.try_to(model.end, room_id)
+                self.cloud.try_to(model.end, room_id, output=rng.choice(OUTPUTS))
             case "fail":
-                self.cloud.try_to(model.fail, room_id, reason=rng.choice((None, "encoder crashed")))
+                reason = rng.choice((None, "encoder crashed"))
+                self.cloud.try_to(model.fail, room_id, output=rng.choice(OUTPUTS), reason=reason)
             case "close":
                 self.cloud.try_to(model.end_session, room_id)
             case "say":
@@ -164,20 +169,22 @@ class People:
     def _say(self, room_id: str) -> None:
         rng = self.agenda.rng
         command = rng.choice(("start", "end", "release"))
-        data: dict[str, Any] = {}
+        output = rng.choice(OUTPUTS)
+        data: dict[str, Any] = {} if output is Output.HLS else {"output": output.value}
         if command != "release" and rng.random() < 0.5:
             data["until"] = self.agenda.now + rng.randrange(MINUTE, HOUR)
         self.agenda.say("{} operator: {} {}", room_id[:1], command, data)
         self.worker.append(Source.OPERATOR, command, room_id, data)
         if self.daily and command == "start":  # nobody leaves a room on air for days
             later = rng.randrange(MINUTE, 3 * HOUR)
-            self.agenda.later(later, self.worker.append, Source.OPERATOR, "release", room_id, {})
+            released = {name: value for name, value in data.items() if name == "output"}
+            self.agenda.later(later, self.worker.append, Source.OPERATOR, "release", room_id, released)
 
     # Rules
 
     def _change_rule(self, room_id: str) -> None:
         rng = self.agenda.rng
-        name = f"{rng.choice(('show', 'choir', 'in', 'out', 'empty'))}-{_short(room_id)}"
+        name = f"{rng.choice(('show', 'choir', 'in', 'out', 'empty', 'nobody'))}-{_short(room_id)}"
         what = rng.choice(("put", "put", "rule-paused", "rule-resumed", "rule-resumed", "rule-skip-next", "drop"))
         if what == "put":
             self._put_rules(room_id, only=name)
@@ -192,9 +199,10 @@ class People:
         rules = [
             {"name": f"show-{letter}", "schedule": schedule(), **self._options()},
             {"name": f"choir-{letter}", "schedule": schedule(), **self._options()},
-            {"name": f"in-{letter}", "on": "participant-joined", "do": "start"},
-            {"name": f"out-{letter}", "on": "participant-left", "do": "end"},
+            {"name": f"in-{letter}", "on": "participant-joined", "do": "start", **self._output()},
+            {"name": f"out-{letter}", "on": "participant-left", "do": "end", **self._output()},
             {"name": f"empty-{letter}", "when": EMPTY, "for_s": 120, "do": "end"},
+            {"name": f"nobody-{letter}", "when": EMPTY_RECORDING, "for_s": 60, "do": "end", "output": "recording"},
         ]
         for rule in rules:
             if rule["name"] == only or (only is None and self.agenda.rng.random() < 0.6):
@@ -242,9 +250,16 @@ class People:
             "restart": self.agenda.rng.choice(("always", "never", "on-failure")),
             "if": 'room.session.participants.exists(p, p.name.startsWith("Host"))',
             "start": {"config": {"quality": "high"}},
+            "recording": {"config": {"quality": "low"}},
             "empty_means": self.agenda.rng.choice(("nobody", "no-hosts")),
         }
-        return {name: value for name, value in drawn.items() if self.agenda.rng.random() < 0.3}
+        options = {name: value for name, value in drawn.items() if self.agenda.rng.random() < 0.3}
+        outputs = [output.value for output in Output if self.agenda.rng.random() < 0.5]
+        return options | ({"outputs": outputs} if outputs else {})
+
+    def _output(self) -> dict[str, Any]:
+        output = self.agenda.rng.choice(OUTPUTS)
+        return {} if output is Output.HLS else {"output": output.value}
 
 
 def _short(room_id: str) -> str:

@@ -8,6 +8,7 @@ from sandbox import model
 from sandbox.json_views import stream_json, webhook_json
 from sandbox.model import Outcome, RefusedError, StreamState
 from sandbox.open_points import Forms, SessionEnd
+from sandbox.outputs import Output
 from tests.simulation.agenda import SECOND, Agenda
 
 OnWebhook = Callable[[str, str, dict[str, Any]], None]
@@ -16,10 +17,12 @@ ON_AIR = (StreamState.STARTED, StreamState.PLAYABLE)
 OTHER_ID = "composer-"
 LATE_MAX_MS = 30 * SECOND
 REFUSALS = (409, 429, 400, 503)
+LISTED_MAX = 8
+RoomOutput = tuple[str, str]  # a room's id and the name of an output
 
 
 class Cloud:
-    """The model; `late` are starts that it was sent and may still do, by room, until when."""
+    """The model; `late` are starts that it was sent and may still do, by room and output, until when."""
 
     def __init__(self, agenda: Agenda, on_webhook: OnWebhook) -> None:
         self.agenda = agenda
@@ -30,22 +33,25 @@ class Cloud:
             second_start=forms.choice(("409", "400")),
             no_session=forms.choice(("400", "402", "404", "409")),
             composer_ids=forms.random() < 0.3,
+            running_listed=forms.random() < 0.7,
+            own_storage=forms.random() < 0.3,
         )
         self.with_ids = agenda.rng.random() < 0.5
         # Webhooks may carry another id than REST does; equal addresses mean the same stream.
         self.other_ids = agenda.seed % 3 == 0
-        self.late: dict[str, list[int]] = {}
+        self.late: dict[RoomOutput, list[int]] = {}
         self.ours: set[str] = set()  # streams that our starts began
         self.announced: set[str] = set()  # streams of which a webhook has arrived
-        self.limited: dict[str, int] = {}  # when a run last came to VideoSDK's own limit, by room
+        self.announced_started: set[str] = set()  # streams whose start a webhook has announced
+        self.limited: dict[RoomOutput, int] = {}  # when a run last came to VideoSDK's own limit
         self.token_ok = True
         self.forbidden: set[str] = set()
         self._on_webhook = on_webhook
 
-    def running(self, room_id: str) -> model.Stream | None:
-        """The run that is not over."""
+    def running(self, room_id: str, output: str = Output.HLS) -> model.Stream | None:
+        """The run of an output that is not over."""
         room = self.world.rooms.get(room_id)
-        return None if room is None else model.running_stream(self.world, room)
+        return None if room is None else model.running_stream(self.world, room, Output(output))
 
     def session(self, room_id: str) -> model.Session | None:
         """The session that is going on."""
@@ -59,19 +65,35 @@ class Cloud:
         folder = (url_key or "").rpartition("/")[2]
         return next((stream for stream in self.world.streams.values() if folder and stream.folder == folder), None)
 
-    def runs_of(self, session_id: str | None) -> int:
-        """How many runs a session has had."""
-        return sum(1 for stream in self.world.streams.values() if stream.session_id == session_id)
+    def runs_of(self, session_id: str | None, output: str = Output.HLS) -> int:
+        """How many runs of an output a session has had."""
+        streams = self.world.streams.values()
+        return sum(1 for stream in streams if stream.session_id == session_id and stream.output == output)
 
-    def on_air(self, room_id: str) -> bool:
-        """Whether a run is on air."""
-        running = self.running(room_id)
+    def on_air(self, room_id: str, output: str = Output.HLS) -> bool:
+        """Whether a run of an output is on air."""
+        running = self.running(room_id, output)
         return running is not None and running.state in ON_AIR
 
     def active(self, room_id: str) -> dict[str, Any] | None:
         """What REST shows of the run that is not over."""
         running = self.running(room_id)
         return None if running is None else stream_json(running, "https://api.example")
+
+    def listed(self, room_id: str, output: str, session_id: str | None) -> list[dict[str, Any]]:
+        """The rows that REST lists of an output, newest first; what runs is shown as `running_listed` says."""
+        return [
+            stream_json(stream, "https://api.example")
+            for stream in reversed(self.world.streams.values())
+            if (stream.room_id, stream.output) == (room_id, output)
+            and session_id in (None, stream.session_id)
+            and (stream.over or self.world.forms.running_listed)
+        ][:LISTED_MAX]
+
+    def is_known_started(self, stream: model.Stream) -> bool:
+        """Whether anybody can know that a run has started: REST shows it while it runs, or a webhook has said so."""
+        is_shown = stream.output is Output.HLS or self.world.forms.running_listed
+        return is_shown or stream.id in self.announced_started
 
     def refusal(self, room_id: str) -> int | None:
         """The status with which it refuses whatever it is asked now."""
@@ -90,10 +112,10 @@ class Cloud:
         self._played(result[-1])
         return None
 
-    def start(self, room_id: str) -> int | None:
+    def start(self, room_id: str, output: str = Output.HLS) -> int | None:
         """A start of ours is done."""
-        refused = self.try_to(model.start, room_id)
-        running = self.running(room_id)
+        refused = self.try_to(model.start, room_id, output=Output(output))
+        running = self.running(room_id, output)
         if refused is None and running is not None:
             self.ours.add(running.id)
         return refused
@@ -114,12 +136,15 @@ class Cloud:
 
     def _happen(self, due: model.ScheduledStep) -> None:
         outcome = model.advance(self.world, self.agenda.now, due)
-        if due.step is model.Step.TOO_LONG:
-            self.limited |= {webhook.room_id: self.agenda.now for webhook in outcome.webhooks}
+        stream = self.world.streams.get(due.stream_id)
+        if due.step is model.Step.TOO_LONG and stream is not None and outcome.webhooks:
+            self.limited[stream.room_id, stream.output] = self.agenda.now
         self._played(outcome)
 
     def _arrive(self, room_id: str, body: dict[str, Any], stream_id: str | None) -> None:
         if stream_id is not None:
             self.announced.add(stream_id)
+            if body["webhookType"].endswith("-started"):
+                self.announced_started.add(stream_id)
         self.agenda.say("{} {} arrives", room_id[:1], body["webhookType"])
         self._on_webhook(room_id, body["webhookType"], body["data"])

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.simulation.agenda import SECOND, Agenda, InvariantError
+from tests.simulation.videosdk import RoomOutput
 from webhook_app.domain.control.call import Call, CallState
 from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import StepOutcome
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config, Settings, make_config
@@ -34,9 +36,9 @@ class Worker:
         self.effects: list[EFFECT] = []  # of each event, what it came to
         self.last_id = "0-0"
         self.timers: dict[tuple[str, str], int] = {}
-        self.current: dict[str, str] = {}
-        self.edges: dict[str, int] = {}  # when what is wanted of a room last changed
-        self.closed: dict[str, int] = {}  # when a room's window closed that nothing on air has followed
+        self.current: dict[RoomOutput, str] = {}
+        self.edges: dict[RoomOutput, int] = {}  # when what is wanted of a room's output last changed
+        self.closed: dict[RoomOutput, int] = {}  # when a window of it closed that nothing on air has followed
         self.on_call: Callable[[Call], None] = lambda call: None
         self.on_notice: Callable[[Notice], None] = lambda notice: None
         self.on_run: Callable[[Room, Stream], None] = lambda room, run: None
@@ -110,29 +112,35 @@ class Worker:
             self._publish(event, outcome)
         for room_id in touched:
             old, room = before.rooms.get(room_id) or Room(room_id), after.rooms[room_id]
-            if old.timers != room.timers:
-                for name in old.timers.keys() - room.timers.keys():
+            old_timers, timers = old.all_timers, room.all_timers
+            if old_timers != timers:
+                for name in old_timers.keys() - timers.keys():
                     self.timers.pop((room_id, name), None)
-                for name, due in room.timers.items():
-                    if old.timers.get(name) != due:
+                for name, due in timers.items():
+                    if old_timers.get(name) != due:
                         self.timers[room_id, name] = due
                         self.agenda.later(max(0, due - now), self._tell_timer, room_id, name, due)
-            if room.control.call is not None:
-                self.current[room_id] = room.control.call.call_id
-            else:
-                self.current.pop(room_id, None)
-            if (old.schedule.window is None) != (room.schedule.window is None) or old.desired != room.desired:
-                self.edges[room_id] = now
-            self._see_close(old, room)
+            for output in Output:
+                self._see_output(old.seen_from(output), room.seen_from(output))
+
+    def _see_output(self, old: Room, room: Room) -> None:
+        key = (room.room_id, room.output)
+        if room.control.call is not None:
+            self.current[key] = room.control.call.call_id
+        else:
+            self.current.pop(key, None)
+        if (old.schedule.window is None) != (room.schedule.window is None) or old.desired != room.desired:
+            self.edges[key] = self.agenda.now
+        self._see_close(old, room)
 
     def _see_close(self, old: Room, room: Room) -> None:
-        window = old.schedule.window
+        key, window = (room.room_id, room.output), old.schedule.window
         if room.desired is not None and room.desired.on_air:
-            self.closed.pop(room.room_id, None)
+            self.closed.pop(key, None)
         elif window is not None and room.schedule.window is None and self.agenda.now >= window.closes_at:
             # Before its close it is a rule that is gone or paused, which leaves the stream alone, as held ones are.
             is_suppressed = window.suppressed not in (None, SuppressionReason.EMPTY)
-            self.closed |= {} if is_suppressed else {room.room_id: self.agenda.now}
+            self.closed |= {} if is_suppressed else {key: self.agenda.now}
 
     def _publish(self, event: Event, outcome: StepOutcome) -> None:
         for call in outcome.calls.values():
@@ -142,7 +150,7 @@ class Worker:
             elif call.state is CallState.WAITING and call.created_at == event.at:
                 raise InvariantError(f"call {call.call_id} is decided twice")
         for run in outcome.streams.values():
-            self.on_run(outcome.rooms[run.room_id], run)
+            self.on_run(outcome.rooms[run.room_id].seen_from(run.output), run)
         for notice in outcome.notices:
             if notice.notice_id in self._notices:
                 raise InvariantError(f"notice {notice.notice_id} is told by two events: {notice}")
