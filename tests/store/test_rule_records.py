@@ -103,6 +103,20 @@ def test_a_rule_is_stored_in_the_bytes_of_earlier_versions(trigger: str) -> None
     assert codec.rules_of(codec.encode_rules({"r": rule})) == {"r": rule}
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"mp4": True},
+        {"outputs": ["recording"], "recording": {"fileFormat": "mp4"}},
+    ],
+)
+def test_the_fields_of_later_versions_are_stored_where_a_rule_has_them(later: dict[str, Any]) -> None:
+    rule = rule_of({"schedule": {"always": True}, **later})
+    record = json.loads(codec.encode_rule(rule))
+    assert {name: record[name] for name in later} == later
+    assert codec.rule_of(codec.encode_rule(rule)) == rule
+
+
 def test_a_rule_of_an_earlier_version_without_some_fields_has_their_defaults() -> None:
     raw = b'{"name":"r","rooms":["*"],"do":"notify","on":"stream.failed"}'
     assert codec.rule_of(raw) == Rule("r", ("*",), "notify", trigger=EventTrigger("stream.failed"))

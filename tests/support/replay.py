@@ -12,6 +12,7 @@ from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import Decision
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.stream import Stream
+from webhook_app.domain.transcodings.transcoding import current_transcode
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
@@ -76,6 +77,11 @@ def differences(client: Client, refolded: Refolded) -> list[str]:
         if alarm.clears_at is not None and alarm.cleared_at is None
     }
     current = {room_id: room.control.call.call_id for room_id, room in rooms.items() if room.control.call is not None}
+    transcodes = {
+        room_id: call.call_id
+        for room_id, room in rooms.items()
+        if (call := current_transcode(room.control.transcodings)) is not None
+    }
     timelines = {room_id: _timeline(client, room_id) for room_id in refolded.timelines}
     lines = [
         *_differ(
@@ -92,6 +98,7 @@ def differences(client: Client, refolded: Refolded) -> list[str]:
         *_differ("call", calls, _as_stored(refolded.calls, codec.call_of)),
         *_differ("timeline of", timelines, refolded.timelines),
         *_differ("current call of", _fields(client, keys.CALLS_CURRENT), current),
+        *_differ("current request for an MP4 of", _fields(client, keys.TRANSCODES_CURRENT), transcodes),
         *_differ("on air", _flags(client.smembers(keys.ON_AIR)), {room: True for room in rooms if rooms[room].on_air}),
     ]
     if state.cursor() == Journal(client).last_id():  # else a timer or an answer may wait in the journal

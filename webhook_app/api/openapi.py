@@ -15,7 +15,8 @@ RULE = "/api/v1/rules/{name}"
 OPTIONAL = {
     "RuleView": {"on", "if", "when", "for", "do", "message", "schedule", "start", "late_after", "remind"}
     | {"end_when_empty", "overrun", "max_run", "restart", "empty_means", "warnings"}
-    | {"output", "outputs", "recording", "rtmp"},
+    | {"output", "outputs", "recording", "rtmp", "mp4"},
+    "Stream": {"mp4"},
     "Subscriber": {"health"},
     "NewSubscriber": {"health"},
     "Problem": {"errors"},

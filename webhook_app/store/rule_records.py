@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.rule import Rule, RuleFields
 from webhook_app.domain.rules.triggers import (
     NO_TRIGGER,
@@ -27,13 +28,22 @@ _ORDER = (
     *("start", "timezone", "paused", "from_file", "schedule"),
 )
 
+# Fields of later versions, stored with another value than their default alone.
+_LATER: Mapping[str, Any] = {
+    "output": Output.HLS,
+    "outputs": (Output.HLS,),
+    "recording": {},
+    "rtmp": {},
+    "mp4": False,
+}
+
 
 def rule_record(rule: Rule) -> dict[str, Any]:
     """The stored form of a rule."""
     record = {field.name: getattr(rule, field.name) for field in fields(RuleFields)}
     record |= _DEFAULTS | {field.name: getattr(rule.trigger, field.name) for field in fields(rule.trigger)}
     first = {name: record[name] for name in _ORDER}
-    return first | record
+    return {name: value for name, value in (first | record).items() if name not in _LATER or value != _LATER[name]}
 
 
 def rule_from_record(record: Mapping[str, Any]) -> Rule:

@@ -1,14 +1,21 @@
 """The MP4 of a stream is looked for, marked and requested at most once, and then followed."""
 
 import json
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from tests.support.product import webhook
+from tests.support.call_harness import room_of
+from tests.support.product import API_KEY, SECRET, webhook
 from tests.support.web_client import ROOM, fold_all
 from webhook_app.domain.control.call import CallState
+from webhook_app.domain.facts.results import CallOutcome
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.stream import Mp4State
+from webhook_app.providers.videosdk.client import Token, VideoSDK
+from webhook_app.providers.videosdk.objects import read_transcoding
+from webhook_app.providers.videosdk.room_client import VideoSDKRoomClient
 from webhook_app.store import codec, keys
 from webhook_app.store.calls import Calls, MarkResult
 from webhook_app.store.connection.server_time import now_ms
@@ -195,6 +202,29 @@ def test_an_unknown_outcome_is_settled_by_the_list(harness: Any, stub: Any, tran
     fold_all(harness.client)
     assert stream(harness).mp4.state is Mp4State.READY
     assert len([method for method, _ in requests_of(stub) if method == "POST"]) == 1
+
+
+def test_the_sandbox_makes_one_of_a_stream_that_has_ended(sandbox: Any, request: pytest.FixtureRequest) -> None:
+    room = room_of(request)
+    session = sandbox.join(room)
+    connected = VideoSDKRoomClient(
+        VideoSDK(sandbox.url, Token(API_KEY, SECRET)), on_rate_limit=lambda _: None, probe_deadline_s=5
+    )
+    deadline = monotonic() + 30
+    started = connected.start(room, Output.HLS, {}, webhook_url=None, deadline=deadline, deadline_at=0)
+    hls_id = started.data["stream"]["id"]
+    early = connected.transcode(hls_id, None, webhook_url=None, deadline=deadline, deadline_at=0)
+    assert early.outcome is CallOutcome.REFUSED
+    connected.end(room, Output.HLS, hls_id, deadline=deadline, deadline_at=0)
+    assert connected.check_transcode(hls_id, None, deadline=deadline) is None
+    requested = connected.transcode(hls_id, None, webhook_url=None, deadline=deadline, deadline_at=0)
+    transcoding_id = requested.data["transcoding"]["id"]
+    found = connected.check_transcode(hls_id, None, deadline=deadline)
+    assert found is not None and (found.outcome, found.data["transcoding"]["id"]) == ("already", transcoding_id)
+    by_session = connected.check_transcoding(None, None, session, deadline=deadline)
+    by_id = connected.check_transcoding(transcoding_id, None, None, deadline=deadline)
+    assert by_session.data["transcoding"]["id"] == by_id.data["transcoding"]["id"] == transcoding_id
+    assert read_transcoding(by_id.data["transcoding"]).provider_id == transcoding_id
 
 
 @pytest.mark.parametrize(
