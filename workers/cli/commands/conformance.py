@@ -8,6 +8,7 @@ import click
 
 from webhook_app.config.known_secrets import known_secrets
 from webhook_app.config.settings import Settings
+from webhook_app.masking.masking import masked
 from workers.cli import context, output
 from workers.cli.api_client import ApiClient, find_product
 from workers.cli.context import CommandError
@@ -125,7 +126,7 @@ def _report(target: "Target", outcome: "RunOutcome", settings: Settings, *, vers
     private = (*known_secrets(settings).values, *private_texts(target, outcome.observations))
     return Report(
         rows=rows_of(outcome.observations, private),
-        api_url=settings.videosdk_api_url,
+        api_url=masked(settings.videosdk_api_url),
         version=version,
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         is_sandbox=settings.sandbox_url is not None,
