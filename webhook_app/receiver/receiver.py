@@ -160,7 +160,7 @@ class Receiver:
             return refuse(401, "Invalid signature under VideoSDK's newest key.")
         if check is SignatureCheck.UNDECIDED:
             self.count("unknown", "no-key")
-            return refuse(503, "VideoSDK's public key is being fetched. Retry.")
+            return refuse(503, "VideoSDK's newest public key is not known yet. Retry.")
         received = self._reader.receive(body)
         if received.room_id is not None and not self._is_ours(received.room_id):
             self.count(received.type, "not-ours", received.room_id)
