@@ -233,6 +233,13 @@ def test_apprise_knows_and_masks_the_usual_ones() -> None:
             {"alarm": {"name": "max-streams", "since": "x"}},
             f"{ROOM}: Resolved: All streams are in use",
         ),
+        ("broadcast.late", {"output": "hls"}, f"{ROOM} is late"),
+        ("broadcast.late", {"output": "recording"}, f"{ROOM} (recording) is late"),
+        (
+            "call.refused",
+            {"call": {"kind": "start", "output": "rtmp"}},
+            f"{ROOM} (RTMP stream): VideoSDK refused to start",
+        ),
         ("rule.slow", {"message": "too slow"}, "too slow"),
         ("something.new", {}, f"{ROOM}: something.new"),
     ],
@@ -251,6 +258,25 @@ def test_what_is_counted_is_said_each_time_and_a_state_only_once() -> None:
         present(announced_state(notice("stream.playable", stream={"stream_id": stream_id}))) for stream_id in ("a", "b")
     )
     assert first[0] == second[0] and first[1] != second[1]
+
+
+def test_the_same_state_of_each_output_is_announced_by_itself() -> None:
+    window = {"rule": "sunday-service", "opens_at": "2026-11-22T10:00:00.000Z"}
+    late = [announced_state(notice("broadcast.late", **window, **more)) for more in ({}, {"output": "hls"})]
+    assert late[0] == late[1] == (f"{ROOM}|broadcast", "broadcast.late sunday-service 2026-11-22T10:00:00.000Z")
+    of_recording = present(announced_state(notice("broadcast.late", **window, output="recording")))
+    assert of_recording[0] == f"{ROOM}|broadcast|recording"
+    stopped = announced_state(notice("recording.stopped", stream={"stream_id": "a"}))
+    assert stopped == (f"{ROOM}|recording", "recording.stopped a")
+
+
+def test_a_recording_that_is_ready_names_its_files() -> None:
+    files = [{"path": "a.mp4", "url": "https://cdn.example/a.mp4"}, {"path": "own/b.mp4", "url": None}]
+    stream = STREAM | {"output": "recording", "playback_url": None, "ended_at": "x", "duration_s": 61, "files": files}
+    text = render_notice(notice("recording.ready", stream=stream), room_name=None, base_url=None)
+    assert text.title == f"{ROOM}: recording is ready"
+    assert "File: https://cdn.example/a.mp4\nFile: own/b.mp4" in text.body
+    assert "ran for 1 min 1 s" in text.body
 
 
 def test_a_channel_that_hangs_is_given_up_after_its_time(harness: Any) -> None:

@@ -3,7 +3,7 @@
 The fields have the names of the JSON, with texts in place of explanations; a field that is missing is None.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -23,6 +23,8 @@ class StreamContent:
     ended_at: str | None = None
     duration_s: float | None = None
     playback_url: str | None = None
+    output: str | None = None
+    files: Sequence[Mapping[str, Any]] | None = None
     stopped_because: str | None = None
     failure: str | None = None
 
@@ -49,6 +51,7 @@ class CallContent:
     """The refused call, and VideoSDK's message."""
 
     kind: str | None = None
+    output: str | None = None
     message: str | None = None
 
 
@@ -75,6 +78,7 @@ class NoticeContent:
     call: CallContent | None = None
     alarm: AlarmContent | None = None
     rule: str | None = None
+    output: str | None = None
     opens_at: str | None = None
     closes_at: str | None = None
     reason: str | None = None
@@ -91,6 +95,7 @@ def content_of(notice: Notice) -> NoticeContent:
         call=_part(CallContent, data.get("call")),
         alarm=_alarm(data.get("alarm")),
         rule=data.get("rule"),
+        output=data.get("output"),
         opens_at=data.get("opens_at"),
         closes_at=data.get("closes_at"),
         reason=data.get("reason"),

@@ -9,8 +9,10 @@ from urllib.parse import quote
 from webhook_app.domain.alarms.titles import ALARM_TITLES
 from webhook_app.domain.notices.content import NoticeContent, ParticipantContent, StreamContent, content_of
 from webhook_app.domain.notices.notice import Notice, family
-from webhook_app.domain.notices.types import NOTICES, NoticeType
+from webhook_app.domain.notices.types import NOTICES, STREAM_NOTICES, NoticeType
+from webhook_app.domain.outputs import OTHER_OUTPUTS, OUTPUTS, Output
 from webhook_app.domain.streams.end_causes import StopCause
+from webhook_app.domain.streams.machine import ENDED
 from webhook_app.domain.times import MINUTE, from_rfc3339, rfc3339
 
 STOP_CAUSE_TEXTS: Mapping[str, str] = {
@@ -24,6 +26,8 @@ STOP_CAUSE_TEXTS: Mapping[str, str] = {
 STALE_TEXT = "Delayed message: newer updates were already sent"
 TITLE_MAX_CHARS = 150
 LINE_MAX_CHARS = 1_000
+_STREAM_FAMILIES = frozenset(spec.notices for spec in OUTPUTS.values())
+_OVER = frozenset(kind for (_, state), kind in STREAM_NOTICES.items() if state in ENDED)
 # What chats read as a call to everybody, or as a mention.
 _MENTIONS = re.compile(r"@(?=everyone|here|channel|all\b)|<(?=[!@#])", re.IGNORECASE)
 
@@ -70,12 +74,14 @@ def announced_state(notice: Notice) -> tuple[str, str] | None:
     """
     content, kind = content_of(notice), family(notice.type)
     match kind:
-        case "stream":
+        case "stream" | "recording" | "rtmp":
             subject = content.stream.stream_id if content.stream is not None else None
         case "session":
             subject = content.session.session_id if content.session is not None else None
         case "broadcast":
             subject = f"{content.rule} {content.opens_at}"
+            if content.output in OTHER_OUTPUTS:
+                kind = f"{kind}|{content.output}"
         case "alarm":
             alarm = content.alarm
             if alarm is None:
@@ -109,6 +115,9 @@ def _headline(notice: Notice, content: NoticeContent, where: str) -> str:
         return f"{where}: {content.message or notice.type}"
     if head == "alarm" and notice.room_id is None:
         headline = headline.removeprefix("{where}: ")
+    output = content.call.output if content.call is not None else content.output
+    if output in OTHER_OUTPUTS:
+        where = f"{where} ({OUTPUTS[Output(output)].label})"
     participant = content.participant or ParticipantContent()
     alarm_name = str(content.alarm.name if content.alarm is not None else None)
     return headline.format(
@@ -158,6 +167,8 @@ def _stream_details(stream: StreamContent) -> list[str]:
         lines.append(f"VideoSDK: {stream.failure}")
     if stream.playback_url and not stream.ended_at:
         lines.append(f"Watch: {stream.playback_url}")
+    for file in stream.files or ():
+        lines.append(f"File: {file.get('url') or file.get('path')}")
     return lines
 
 
@@ -165,11 +176,13 @@ def _cause(notice: Notice, stream: StreamContent | None) -> list[str]:
     """Lines that say what ended a stream, and who started it."""
     lines = []
     stop_cause = stream.stopped_because if stream is not None else None
-    is_over = notice.type in (NoticeType.STREAM_STOPPED, NoticeType.STREAM_FAILED)
+    is_over = notice.type in _OVER
     if is_over and isinstance(stop_cause, str) and stop_cause != StopCause.FAILED:
         lines.append(stop_cause_text(stop_cause))
     if notice.because == "operator":
-        lines.append("Started by an operator" if family(notice.type) == "stream" else "Requested by an operator")
+        lines.append(
+            "Started by an operator" if family(notice.type) in _STREAM_FAMILIES else "Requested by an operator"
+        )
     elif notice.because is not None:
         rule = notice.because.partition(":")[2] or notice.because
         lines.append(f"Started by rule {rule}" if is_over else f"Rule: {rule}")
@@ -187,4 +200,5 @@ def _length(stream: StreamContent) -> str:
     if not isinstance(seconds, int | float):
         return "ended"
     minutes, left = divmod(int(seconds), 60)
-    return f"on air for {minutes} min {left} s" if minutes else f"on air for {left} s"
+    verb = "ran" if stream.output in OTHER_OUTPUTS else "on air"
+    return f"{verb} for {minutes} min {left} s" if minutes else f"{verb} for {left} s"
