@@ -1,5 +1,6 @@
 """The console shows each output of a room, and starts, ends and releases each by itself."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.support.product import webhook
 from tests.support.scenario import Scenario
 from tests.support.web_client import ROOM, WebClient, append, configure_room, fold_all
-from tests.web.console.test_console import Visitor, ordered
+from tests.web.console.test_console import Visitor, ordered, put
 from webhook_app.console.components.lamps import Lamp, badges_of, lamp_of, urgency
 from webhook_app.console.components.rule_form import form_of, rule_of
 from webhook_app.console.components.trigger_forms import summarize
@@ -182,3 +183,15 @@ def test_the_rule_form_keeps_only_the_body_of_the_output_that_is_started() -> No
 )
 def test_the_summary_of_a_rule_names_outputs_other_than_hls_alone(rule: dict[str, Any], summary: str) -> None:
     assert summarize(rule) == summary
+
+
+def test_the_schedule_and_the_rule_name_the_outputs_of_a_window(client: Client, admin: Visitor) -> None:
+    opens = datetime.now(UTC) + timedelta(hours=5)
+    schedule = {"at": opens.strftime("%Y-%m-%dT%H:%M"), "duration": "1h"}
+    put(client, name="talk", rooms=[ROOM], schedule=schedule)
+    assert '<span class="tag">REC</span>' not in admin.page("/schedule")
+    put(client, name="talk", rooms=[ROOM], schedule=schedule, outputs=["hls", "recording"])
+    page = admin.page("/schedule")
+    assert '<span class="tag">HLS</span>' in page
+    assert '<span class="tag">REC</span>' in page
+    assert ">recording</span>" in admin.page("/rules/talk")

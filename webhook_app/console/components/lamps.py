@@ -34,7 +34,7 @@ LABELS: Mapping[Lamp, str] = {
 ON_AIR_OUTPUTS = (Output.HLS, Output.RTMP)
 # What the lamp of another output says beside its name while it is not simply on.
 _BADGE_WORDS: Mapping[Lamp, str] = {Lamp.ON: "", Lamp.FAILED: "failed", Lamp.STARTING: "starting", Lamp.ARMED: "armed"}
-_BADGE_NAMES: Mapping[Output, str] = {Output.HLS: "HLS", Output.RECORDING: "REC", Output.RTMP: "RTMP"}
+BADGE_NAMES: Mapping[Output, str] = {Output.HLS: "HLS", Output.RECORDING: "REC", Output.RTMP: "RTMP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def badge_of(room: Room) -> Badge:
     if lamp is Lamp.ON and stream is not None and stream.state is StreamState.STOPPING:
         words.append("stopping")
     note = ", ".join(word for word in words if word)
-    return Badge(room.output, lamp, _BADGE_NAMES[room.output], note, is_late)
+    return Badge(room.output, lamp, BADGE_NAMES[room.output], note, is_late)
 
 
 def _views(room: Room, outputs: tuple[Output, ...]) -> Iterator[Room]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from webhook_app.console.components.lamps import BADGE_NAMES
 from webhook_app.console.components.quota import Overlaps, Quota
 from webhook_app.console.components.week import AHEAD_MS, PAST_MS, PlannedWindow, WindowStatus, week
 from webhook_app.console.components.week_picture import picture, scale
@@ -14,6 +15,7 @@ from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.console.formatting import day, moment_of
 from webhook_app.console.pages.skips import skip_choices
 from webhook_app.console.pages.wall import read_list_filter
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.times import MINUTE
@@ -58,11 +60,11 @@ def _page_values(console: ConsoleContext, quota: Quota) -> dict[str, Any]:
     return {
         "weeks": [(room_week, picture(room_week, drawn_at)) for room_week in weeks],
         "scale": scale(drawn_at),
-        "upcoming": _by_day([_line(planned, names, now, overlaps) for planned in upcoming[:WINDOWS_LISTED]]),
+        "upcoming": _by_day([_line(planned, names, now, overlaps, config) for planned in upcoming[:WINDOWS_LISTED]]),
         "overlaps": overlaps,
         "max_streams": context.max_streams,
         "more": max(0, len(upcoming) - WINDOWS_LISTED),
-        "past": _by_day([_line(planned, names, now, None) for planned in past[:WINDOWS_LISTED]]),
+        "past": _by_day([_line(planned, names, now, None, config) for planned in past[:WINDOWS_LISTED]]),
         "without_data": len(closed) - len(past),
         "counts": {
             status: sum(planned.status is status for planned in past)
@@ -94,8 +96,13 @@ def _by_day(lines: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, A
     return [(heading, list(group)) for heading, group in groupby(lines, key=lambda line: str(line["day"]))]
 
 
-def _line(planned: PlannedWindow, names: dict[str, str], now: int, overlaps: Overlaps | None) -> dict[str, Any]:
+def _line(
+    planned: PlannedWindow, names: dict[str, str], now: int, overlaps: Overlaps | None, config: Config
+) -> dict[str, Any]:
     window, status = planned.window, planned.status
+    rules = [config.rules[name] for name in window.rules if name in config.rules]
+    outputs = {output for rule in rules for output in rule.window_outputs}
+    takes_a_stream = status in TAKES_A_STREAM and Output.HLS in outputs
     heading, hours = _heading_and_hours(planned, now)
     return {
         "day": heading,
@@ -105,7 +112,8 @@ def _line(planned: PlannedWindow, names: dict[str, str], now: int, overlaps: Ove
         "rules": window.rules,
         "status": status,
         "late": planned.late,
-        "overlapping": overlaps.during(window) if overlaps is not None and status in TAKES_A_STREAM else None,
+        "outputs": [] if outputs <= {Output.HLS} else [BADGE_NAMES[output] for output in Output if output in outputs],
+        "overlapping": overlaps.during(window) if overlaps is not None and takes_a_stream else None,
         "skips": skip_choices(planned.openings, now, skipped=status is WindowStatus.SKIPPED),
     }
 
