@@ -181,7 +181,7 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
     3. Evaluate the rules: `on` against the webhook and the domain events of stage 1, `when` against the changed room.
     4. A room that no event has named before: reconcile its windows with the calendars.
     5. Monitor the open window: its `if`, whether viewers can watch, who is there, the stream's length.
-    6. Control: compare desired with observed, and decide the next call, or to wait.
+    6. Control: compare desired with observed, and decide the next call, or to wait. The same for the room's MP4 files.
     7. Evaluate those `when` again that depend on what stage 6 changed; they decide no second call.
     8. Schedule the watchdog: the next probe that the room's state calls for.
     9. Update the room's alarms.
@@ -216,8 +216,7 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
             monitor_window(context)
             # 6. Control.
             decide_next_call(context)
-        # Still 6: the MP4 files of streams that have ended.
-        plan_transcodings(context)
+        plan_transcodings(context)  # 6, for the MP4 files of streams that have ended
         # 7. Evaluate what depends on control.
         evaluate_rules_on_control(context)
         for _ in context.each_output():

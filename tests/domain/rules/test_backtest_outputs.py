@@ -158,3 +158,10 @@ def test_actions_of_different_outputs_do_not_pair() -> None:
     result = compare([of_hls], [of_recording])
     assert (result.only_would, result.only_did) == ((of_hls,), (of_recording,))
     assert action_view(of_recording)["output"] == "recording"
+
+
+def test_a_backtest_makes_the_mp4_of_a_draft_at_once_so_that_rules_on_its_file_act() -> None:
+    on_file = {"name": "file", "on": "recording.ready", "do": "notify", "message": "{event.data.stream.mp4}"}
+    result = tried(in_session(), hourly("hls") | {"mp4": True}, on_file)
+    [action] = [action for action in result.would if action.kind == "rule.file"]
+    assert ONE + HOUR + MINUTE <= action.at <= ONE + HOUR + 2 * MINUTE

@@ -7,6 +7,7 @@ import pytest
 from tests.support.scenario import MINUTE, NOON, SECOND, SESSION, Scenario, url
 from webhook_app.domain.control.call import Call, CallKind, CallState, CheckTranscoding, TranscodeStream
 from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import STREAMS_KEPT
 from webhook_app.domain.streams.report import File
 from webhook_app.domain.streams.stream import Mp4State, Stream
 from webhook_app.domain.times import HOUR, rfc3339
@@ -269,6 +270,24 @@ def test_a_paused_rule_still_gets_the_mp4_of_the_stream_that_it_had_started() ->
     scenario.hls("stopped", id="run-1")
     scenario.wait(2 * MINUTE)
     assert len(scenario.requests) == 1
+
+
+def test_a_file_is_kept_and_announced_although_the_room_has_dropped_the_stream() -> None:
+    scenario = requested()
+    scenario.transcoding("succeeded", job("processing"))
+    for number in range(STREAMS_KEPT):
+        name = f"later-{number}"
+        scenario.hls("starting", "started", "stopped", id=name, url=url(name))
+    assert "run-1" not in [stream.videosdk_id for stream in scenario.room.streams]
+    scenario.answer(
+        "succeeded",
+        call=scenario.checks[0],
+        transcoding=job("completed", file=FILE),
+        status=200,
+    )
+    [notice] = [notice for notice in scenario.announced if notice.type == "recording.ready"]
+    assert notice.data["stream"]["videosdk_id"] == "run-1"
+    assert [stream.files for stream in scenario.last.streams.values()] == [(File(FILE["filePath"], FILE["fileUrl"]),)]
 
 
 def test_each_stream_of_a_window_gets_its_own_one_after_the_other() -> None:

@@ -14,7 +14,7 @@ from webhook_app.console.components.rule_form import form_of, rule_of
 from webhook_app.console.components.trigger_forms import summarize
 from webhook_app.domain.events import Source
 from webhook_app.store.connection.clients import Client
-from webhook_app.store.journal.journal import Entry
+from webhook_app.store.journal.journal import Entry, entry
 
 FILE = "https://cdn.example/run.mp4"
 
@@ -195,3 +195,17 @@ def test_the_schedule_and_the_rule_name_the_outputs_of_a_window(client: Client, 
     assert '<span class="tag">HLS</span>' in page
     assert '<span class="tag">REC</span>' in page
     assert ">recording</span>" in admin.page("/rules/talk")
+
+
+def test_a_room_shows_how_far_the_mp4_of_its_stream_is(client: Client, admin: Visitor) -> None:
+    rule = {"name": "cut", "rooms": [ROOM], "schedule": {"always": True, "given": {}}, "mp4": True}
+    append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
+    receive(client, "session-started", "hls-started")
+    assert "requested after the end of the stream" in admin.page(f"/rooms/{ROOM}")
+
+
+def test_the_rule_form_keeps_mp4_where_the_rule_still_starts_hls() -> None:
+    base = {"name": "r", "rooms": ["*"], "on": "session.started", "do": "start", "mp4": True}
+    form = {"name": "r", "rooms": "*", "trigger": "on", "on": "session.started"}
+    assert rule_of(form | {"do": "start"}, base)["mp4"] is True
+    assert "mp4" not in rule_of(form | {"do": "notify", "message": "hi"}, base)

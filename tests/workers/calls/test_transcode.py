@@ -219,8 +219,9 @@ def test_the_sandbox_makes_one_of_a_stream_that_has_ended(sandbox: Any, request:
     assert connected.check_transcode(hls_id, None, deadline=deadline) is None
     requested = connected.transcode(hls_id, None, webhook_url=None, deadline=deadline, deadline_at=0)
     transcoding_id = requested.data["transcoding"]["id"]
-    found = connected.check_transcode(hls_id, None, deadline=deadline)
-    assert found is not None and (found.outcome, found.data["transcoding"]["id"]) == ("already", transcoding_id)
+    existing = connected.check_transcode(hls_id, None, deadline=deadline)
+    assert existing is not None
+    assert (existing.outcome, existing.data["transcoding"]["id"]) == ("already", transcoding_id)
     by_session = connected.check_transcoding(None, None, session, deadline=deadline)
     by_id = connected.check_transcoding(transcoding_id, None, None, deadline=deadline)
     assert by_session.data["transcoding"]["id"] == by_id.data["transcoding"]["id"] == transcoding_id

@@ -116,6 +116,8 @@ def rule_of(form: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
     other_fields = {name: value for name, value in base.items() if name not in shown}
     for output in BODY_FIELDS.keys() - _started(rule):
         other_fields.pop(BODY_FIELDS[output], None)
+    if Output.HLS not in _started(rule):
+        other_fields.pop("mp4", None)
     if Output.RTMP in _started(rule) and "rtmp" in values:
         base_rtmp = base.get("rtmp")
         rule["rtmp"] = (dict(base_rtmp) if isinstance(base_rtmp, Mapping) else {}) | {
