@@ -91,6 +91,37 @@ STORED: dict[str, dict[str, Any]] = {
 }
 
 
+# Rules of this version: their own fields follow those of earlier versions.
+RECORDED = {"config": {"layout": {"type": "GRID", "priority": "SPEAKER"}}}
+DESTINATION = {"streams": [{"url": "rtmps://live.example/app", "stream_key": "k"}]}
+OF_OUTPUTS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "an event for a recording": (
+        {"on": "participant-joined", "do": "start", "output": "recording", "recording": RECORDED},
+        {"on": "participant-joined"},
+        {"output": "recording", "recording": RECORDED},
+    ),
+    "an end of an RTMP stream": (
+        {"on": "participant-left", "do": "end", "output": "rtmp"},
+        {"on": "participant-left", "do": "end"},
+        {"output": "rtmp"},
+    ),
+    "a schedule for all outputs": (
+        {
+            "schedule": {"cron": "0 9 * * SUN", "duration": "2h"},
+            "outputs": ["rtmp", "hls", "recording"],
+            "recording": RECORDED,
+            "rtmp": DESTINATION,
+            "mp4": True,
+        },
+        {
+            "schedule": {**NO_SCHEDULE, "duration_s": 7200, "cron": "0 9 * * SUN"},
+            "given": {"cron": "0 9 * * SUN", "duration": "2h"},
+        },
+        {"recording": RECORDED, "rtmp": DESTINATION, "mp4": True, "outputs": ["hls", "recording", "rtmp"]},
+    ),
+}
+
+
 def rule_of(written: dict[str, Any]) -> Rule:
     return decode_rule(RuleSchema().load({"name": "r", "rooms": ["*"], **written}))
 
@@ -114,6 +145,15 @@ def test_the_fields_of_later_versions_are_stored_where_a_rule_has_them(later: di
     rule = rule_of({"schedule": {"always": True}, **later})
     record = json.loads(codec.encode_rule(rule))
     assert {name: record[name] for name in later} == later
+    assert codec.rule_of(codec.encode_rule(rule)) == rule
+
+
+@pytest.mark.parametrize("what", OF_OUTPUTS)
+def test_a_rule_with_outputs_is_stored_with_the_fields_that_it_uses(what: str) -> None:
+    written, earlier_fields, own_fields = OF_OUTPUTS[what]
+    rule = rule_of(written)
+    stored = json.loads(codec.encode_rule(rule))
+    assert stored == BLANK | earlier_fields | own_fields
     assert codec.rule_of(codec.encode_rule(rule)) == rule
 
 

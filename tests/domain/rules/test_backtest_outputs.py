@@ -112,15 +112,13 @@ def test_a_draft_recording_is_ready_after_its_end() -> None:
 
 
 @OTHERS
-def test_a_desire_of_the_recorded_rules_is_dropped_where_the_draft_begins(output: Output) -> None:
+def test_a_call_that_was_under_way_where_the_draft_begins_does_not_hold_up_the_draft(output: Output) -> None:
     scenario = in_session(output)
     scenario.put_rule({"name": "on", "on": "participant-joined", "do": "start", "output": output.value})
     scenario.joined("bob")
-    scenario.answer("refused", status=429, message="slow down")
-    since = scenario.now + 1
-    scenario.left("bob", after=10 * MINUTE)
-    result = tried(scenario, hourly("hls"), since=since)
-    assert {action.output for action in result.would} == {Output.HLS}
+    assert [call.output for call in scenario.starts] == [output]
+    result = tried(scenario, hourly(output.value), since=scenario.now + 1)
+    assert acts(result.would)[0] == ("start", output, ONE)
 
 
 @OTHERS
