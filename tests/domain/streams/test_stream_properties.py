@@ -170,19 +170,21 @@ json = st.recursive(
 names_or_nonsense = st.one_of(st.sampled_from(["a", "b", "s1", "s2", ""]), json)
 any_data = st.dictionaries(
     st.sampled_from(
-        ["id", "sessionId", "playbackHlsUrl", "downstreamUrl", "livestreamUrl", "participantId", "participantName"]
+        [
+            *("id", "sessionId", "playbackHlsUrl", "downstreamUrl", "livestreamUrl", "participantId"),
+            *("participantName", "filePath", "fileUrl", "file"),
+        ]
     ),
     names_or_nonsense,
 ) | st.dictionaries(st.text(max_size=6), json, max_size=4)
 any_type = st.one_of(
     st.sampled_from(
         [
-            *(f"hls-{state}" for state in STATES),
+            *(f"{prefix}-{state}" for prefix in ("hls", "recording", "livestream") for state in STATES),
             "session-started",
             "session-ended",
             "participant-joined",
             "participant-left",
-            "recording-started",
             "unreadable",
         ]
     ),
@@ -191,6 +193,9 @@ any_type = st.one_of(
 RULES: list[dict[str, Any]] = [
     {"name": "host", "on": "participant-joined", "if": "event.data.participantName == 'a'", "do": "start"},
     {"name": "empty", "when": "room.on_air && room.session.participant_count == 0", "for_s": 5, "do": "end"},
+    {"name": "record", "on": "participant-joined", "do": "start", "output": "recording"},
+    {"name": "sent", "when": "room.outputs.rtmp.live && room.recording", "for_s": 5, "do": "end", "output": "rtmp"},
+    {"name": "ready", "on": "recording.ready", "do": "notify", "message": "{event.data.stream.files[0].path}"},
     {"name": "say", "on": "stream.stopped", "do": "notify", "message": "{room.room_id}: {event.data.stream.state}"},
 ]
 
@@ -239,6 +244,7 @@ def test_a_step_is_the_same_each_time_and_leaves_its_world_alone(bodies: Any, is
 
 
 TIMERS = ["watch", "ask:settle", "ask:again", "armed", "for:empty", "until", "backoff", "call-lost", "probe-lost", "x"]
+TIMERS += [f"{output}/{timer}" for output in ("recording", "rtmp") for timer in ("watch", "ask:settle", "until", "x")]
 
 
 @few
