@@ -58,7 +58,10 @@ def _another_output(output: Output) -> list[Notice]:
     """A recording or an RTMP stream that goes well, and one that fails."""
     scenario = Scenario(output=output)
     scenario.webhook("session-started")
-    scenario.operator("start")
+    is_rtmp = output is Output.RTMP
+    url = "rtmps://a.rtmps.youtube.com/live2"
+    command: dict[str, Any] = {"start": {"streams": [{"url": url, "stream_key": "sealed:…"}]}} if is_rtmp else {}
+    scenario.operator("start", **command)
     scenario.answer("succeeded", status=200)
     scenario.output_webhooks("started")
     scenario.operator("end")
@@ -66,7 +69,8 @@ def _another_output(output: Output) -> list[Notice]:
     scenario.output_webhooks("stopping")
     file = {"filePath": "/recordings/a.mp4", "fileUrl": "https://cdn.example/recordings/a.mp4"}
     scenario.output_webhooks("stopped", **(file if output is Output.RECORDING else {}))
-    scenario.output_webhooks("starting", "failed", reason="the destination closed the connection")
+    reason = f"{url} closed the connection" if is_rtmp else "the storage is full"
+    scenario.output_webhooks("starting", "failed", reason=reason, **({"outputs": [{"url": url}]} if is_rtmp else {}))
     return scenario.announced
 
 

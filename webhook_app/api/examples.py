@@ -25,6 +25,7 @@ STREAM: dict[str, Any] = {
     "failure": None,
     "snapshot": None,
     "files": [],
+    "destinations": [],
 }
 RECORDING: dict[str, Any] = {
     **STREAM,

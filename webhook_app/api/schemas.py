@@ -54,8 +54,15 @@ class FileSchema(Schema):
     url = text(null=True)
 
 
+class DestinationSchema(Schema):
+    """Where an RTMP stream is sent: the masked URL, and whether VideoSDK's reason for a failure names it."""
+
+    url = text()
+    failed = fields.Boolean()
+
+
 class StreamSchema(Schema):
-    """A stream: one run of HLS, of a recording or of RTMP. Only HLS has `playable`.
+    """A stream: one run of HLS, of a recording or of RTMP. Only HLS has `playable`, only RTMP has `destinations`.
 
     `files` are those of a recording, or the MP4 that a rule with `mp4: true` wants of an HLS stream; `mp4` is how far
     that has got, and is left out where no rule wants one.
@@ -83,6 +90,7 @@ class StreamSchema(Schema):
     snapshot = fields.Nested(SnapshotSchema, allow_none=True)
     files = fields.List(fields.Nested(FileSchema))
     mp4 = text(enum=["wanted", "requested", "ready", "failed", "unknown"])
+    destinations = fields.List(fields.Nested(DestinationSchema))
 
 
 class ParticipantSchema(Schema):

@@ -55,7 +55,8 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
     # A stream that went through every state has every moment.
     for state in (StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPING, StreamState.FAILED):
         stream = advance(stream, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
-    stream = replace(stream, failure="failed", stopped_because="operator", files=(File("/a.mp4", "https://x/a.mp4"),))
+    file, destination = File("/a.mp4", "https://x/a.mp4"), "rtmp://x/live"
+    stream = replace(stream, failure="failed", stopped_because="operator", files=(file,), destinations=(destination,))
     others = {
         output: OutputState(streams=(replace(stream, output=output),), desires=desires) for output in OTHER_OUTPUTS
     }

@@ -12,6 +12,7 @@ from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.participants import Role, role_of
 from webhook_app.domain.sessions.session import Session
+from webhook_app.domain.streams.destinations import failed_destinations
 from webhook_app.domain.streams.stream import Snapshot, Stream
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 
@@ -21,6 +22,7 @@ PARTICIPANTS_SHOWN = 100
 def stream_view(stream: Stream, now: int, room_name: str | None = None) -> dict[str, Any]:
     """A stream; `duration_s` counts from started, up to now while it is live. `mp4` is there if a rule wants one."""
     until = stream.ended_at if stream.ended_at is not None else now
+    failed = failed_destinations(stream) if stream.destinations else frozenset()
     view = {
         "stream_id": stream.stream_id,
         "videosdk_id": stream.videosdk_id,
@@ -43,6 +45,7 @@ def stream_view(stream: Stream, now: int, room_name: str | None = None) -> dict[
         "failure": stream.failure,
         "snapshot": None if stream.snapshot is None else snapshot_view(stream.snapshot),
         "files": [{"path": file.path, "url": file.url} for file in stream.files],
+        "destinations": [{"url": url, "failed": url in failed} for url in stream.destinations],
     }
     return view if stream.mp4 is None else {**view, "mp4": stream.mp4.state.value}
 

@@ -1,6 +1,6 @@
 """Destinations of RTMP streams as they are journaled and stored: the address masked, the rest sealed.
 
-Whoever knows a destination's stream key can send to it, and its URL may hold a password or a key too. So the journal,
+A stream key is all that is needed to send to a destination, and its URL may hold a key or a password. So the journal,
 rules, desires and calls hold `{"url": <masked>, "stream_key": "sealed:…"}`, in which URL and key are sealed together.
 Equal destinations give equal texts: the reducer compares bodies. A sealed text is of no use beside another address.
 """

@@ -7,6 +7,7 @@ import pytest
 from tests.support.scenario import MINUTE, ROOM, SECOND, SESSION, Scenario, on_air, url
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.events import Source
+from webhook_app.domain.notices.text import render_notice
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.times import rfc3339
@@ -415,3 +416,41 @@ def test_a_start_whose_stream_key_cannot_be_opened_is_given_up_until_the_key_is_
     assert len(scenario.starts) == 1
     scenario.put_rule(rule | {"rtmp": {"streams": [{"url": "rtmp://h.example/app", "stream_key": "sealed:two"}]}})
     assert len(scenario.starts) == 2
+
+
+YOUTUBE, OWN = "rtmps://a.rtmps.youtube.com/live2", "rtmp://****@live.example/app/****"
+DESTINATIONS = {"streams": [{"url": url, "stream_key": "sealed:x"} for url in (YOUTUBE, OWN)]}
+
+
+@pytest.mark.parametrize(
+    ("reason", "failed"),
+    [
+        (None, []),
+        ("the encoder crashed", []),
+        (f"cannot publish to {YOUTUBE}/****", [YOUTUBE]),
+        ("live.example refused the handshake", [OWN]),
+        (f"{YOUTUBE} and {OWN} refused", [YOUTUBE, OWN]),
+    ],
+)
+@pytest.mark.parametrize("early", [True, False], ids=["webhook-before-answer", "answer-before-webhook"])
+def test_a_failure_of_rtmp_lists_its_destinations_and_which_failed(
+    reason: str | None, failed: list[str], early: bool
+) -> None:
+    scenario = in_session(Output.RTMP)
+    scenario.operator("start", start=DESTINATIONS)
+    if early:
+        scenario.output_webhooks("starting")
+    scenario.answer("succeeded", status=200)
+    scenario.output_webhooks("failed", **({"error": reason} if reason else {}))
+    scenario.wait(5 * SECOND)
+    [notice] = [notice for notice in scenario.announced if notice.type == "rtmp.failed"]
+    shown = [{"url": url, "failed": url in failed} for url in (YOUTUBE, OWN)]
+    assert notice.data["stream"]["destinations"] == shown
+    line = ", ".join(f"{url} (failed)" if url in failed else url for url in (YOUTUBE, OWN))
+    assert f"Sent to: {line}\n" in render_notice(notice, room_name=None, base_url=None).body
+
+
+def test_the_destinations_of_an_rtmp_stream_that_others_started_are_those_that_videosdk_shows() -> None:
+    scenario = in_session(Output.RTMP)
+    scenario.output_webhooks("started", outputs=[{"url": "rtmp://h.example/app/key", "streamKey": "x"}, "odd", {}])
+    assert scenario.runs[0].destinations == ("rtmp://h.example/app/****",)

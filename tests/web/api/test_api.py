@@ -32,7 +32,7 @@ WEBHOOK_TOKEN = "webhook-token-of-the-doors"
 STREAM = set(
     "stream_id videosdk_id room_id room_name session_id state playback_url livestream_url starting_at started_at "
     "playable_at stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot output "
-    "files".split()
+    "files destinations".split()
 )
 ROOM_KEYS = set(
     "room_id name groups on_air watchable live recording state stream session desired armed late_since next_window "

@@ -162,6 +162,13 @@ class Call:
         return self.kind is CallKind.START and dict(self.body) == dict(options)
 
     @property
+    def destinations(self) -> tuple[str, ...]:
+        """The masked URLs to which a start of RTMP sends; none for any other call."""
+        if self.kind is not CallKind.START or self.output is not Output.RTMP:
+            return ()
+        return tuple(str(stream.get("url")) for stream in self.body.get("streams") or ())
+
+    @property
     def names_stream(self) -> bool:
         """Whether the call ends a stream by its id."""
         return self.kind is CallKind.END and "id" in self.body

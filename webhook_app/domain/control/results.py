@@ -125,7 +125,11 @@ def _adopt_started_stream(context: StepContext, call: Call, answered: StreamRepo
         open_stream(context, StreamState.STARTING, report)
         return
     adopted = replace(
-        with_names_from(stream, report), last_event_id=context.event.id, call_id=call.call_id, because=call.because
+        with_names_from(stream, report),
+        last_event_id=context.event.id,
+        call_id=call.call_id,
+        because=call.because,
+        destinations=call.destinations or stream.destinations,
     )
     if adopted.provisional:
         adopted = replace(adopted, provisional=False)

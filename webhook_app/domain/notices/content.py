@@ -27,6 +27,7 @@ class StreamContent:
     files: Sequence[Mapping[str, Any]] | None = None
     stopped_because: str | None = None
     failure: str | None = None
+    destinations: Sequence[Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

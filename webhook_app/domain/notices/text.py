@@ -165,11 +165,17 @@ def _stream_details(stream: StreamContent) -> list[str]:
         lines.append(f"Started: {_moment(str(since))}" + (f", {_length(stream)}" if stream.ended_at else ""))
     if stream.failure:
         lines.append(f"VideoSDK: {stream.failure}")
+    if stream.destinations:
+        lines.append(f"Sent to: {', '.join(_destination(destination) for destination in stream.destinations)}")
     if stream.playback_url and not stream.ended_at:
         lines.append(f"Watch: {stream.playback_url}")
     for file in stream.files or ():
         lines.append(f"File: {file.get('url') or file.get('path')}")
     return lines
+
+
+def _destination(destination: Mapping[str, Any]) -> str:
+    return f"{destination.get('url')}{' (failed)' if destination.get('failed') else ''}"
 
 
 def _cause(notice: Notice, stream: StreamContent | None) -> list[str]:

@@ -70,6 +70,7 @@ def _united(survivor: Stream, other: Stream) -> Stream:
         ended_event_id=furthest.ended_event_id,
         stopped_because=furthest.stopped_because,
         failure=survivor.failure or other.failure,
+        destinations=survivor.destinations or other.destinations,
         because=survivor.because or other.because,
         call_id=survivor.call_id or other.call_id,
         end_call_id=end_call.end_call_id,

@@ -16,7 +16,7 @@ class StreamReport:
     """The names and addresses of one stream, its files, and why it failed; any of them may be missing.
 
     `provider_started_at` is the provider's own time of the start in ms since 1970, which only its REST API gives.
-    `aliases` are further ids of the same stream.
+    `aliases` are further ids of the same stream. `destinations` are the masked URLs to which RTMP is sent.
     """
 
     videosdk_id: str | None = None
@@ -28,6 +28,7 @@ class StreamReport:
     files: tuple[File, ...] = ()
     provider_started_at: int | None = None
     aliases: tuple[str, ...] = ()
+    destinations: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -62,7 +62,8 @@ class Stream:
     `end_by_room`: VideoSDK refused an end that named the stream, so that the next one names the room alone.
     `stopped_because` is why it ended (see `end_causes`), `failure` VideoSDK's reason for a failure. `provisional`: it
     may be late news of another stream and is shown nowhere until confirmed. `files` are what a recording has left,
-    or the MP4 of an HLS stream, which `mp4` is about.
+    or the MP4 of an HLS stream, which `mp4` is about. `destinations` are the masked URLs to which an RTMP stream is
+    sent, as far as they are known.
     """
 
     stream_id: str
@@ -97,6 +98,7 @@ class Stream:
     output: Output = Output.HLS
     files: tuple[File, ...] = ()
     mp4: Mp4 | None = None
+    destinations: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -145,6 +147,7 @@ def with_names_from(stream: Stream, report: StreamReport) -> Stream:
         session_id=stream.session_id or report.session_id,
         videosdk_started_at=stream.videosdk_started_at or report.provider_started_at,
         files=with_files(stream.files, report.files) if report.files else stream.files,
+        destinations=stream.destinations or report.destinations,
     )
 
 

@@ -187,7 +187,8 @@ def _with_start_call(context: StepContext, stream: Stream) -> Stream:
         return stream
     if call.state not in (CallState.WAITING, CallState.SENT, CallState.UNKNOWN):
         return stream
-    return replace(stream, because=call.because, call_id=call.call_id)
+    destinations = call.destinations or stream.destinations
+    return replace(stream, because=call.because, call_id=call.call_id, destinations=destinations)
 
 
 def _close_older_streams(context: StepContext, new: Stream) -> None:

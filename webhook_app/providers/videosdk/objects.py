@@ -12,6 +12,7 @@ from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import STATES, StreamState
 from webhook_app.domain.streams.report import File, StreamReport, url_key
 from webhook_app.domain.times import from_rfc3339
+from webhook_app.masking.url_masking import shown_url
 
 JSON = Mapping[str, Any]
 TEXT_MAX = 2_000
@@ -28,6 +29,7 @@ TRANSCODING_STATUSES: Mapping[str, TranscodingStatus] = {
     "failed": TranscodingStatus.FAILED,
     "cancelled": TranscodingStatus.CANCELLED,
 }
+DESTINATIONS_MAX = 10
 PREFIXES: Mapping[Output, str] = {Output.HLS: "hls", Output.RECORDING: "recording", Output.RTMP: "livestream"}
 STREAM_WEBHOOKS: Mapping[str, tuple[Output, StreamState]] = {
     f"{PREFIXES[output]}-{state}": (output, state) for output, states in STATES.items() for state in states
@@ -53,6 +55,7 @@ def stream_report(data: JSON) -> StreamReport:
         files=_files(data),
         provider_started_at=_moment(data, "start"),
         aliases=tuple(aliases),
+        destinations=_destinations(data) if "outputs" in data else (),
     )
 
 
@@ -126,6 +129,15 @@ def _files(data: JSON) -> tuple[File, ...]:
     source = nested if isinstance(nested, Mapping) else data
     path, url = _text(source, "filePath"), _text(source, "fileUrl")
     return () if path is None and url is None else (File(path, url),)
+
+
+def _destinations(data: JSON) -> tuple[str, ...]:
+    """The masked URLs of the outputs of an RTMP stream."""
+    outputs = data["outputs"]
+    if not isinstance(outputs, list):
+        return ()
+    urls = [_text(output, "url") for output in outputs[:DESTINATIONS_MAX] if isinstance(output, Mapping)]
+    return tuple(shown_url(url) for url in urls if url is not None)
 
 
 def _explanation(data: JSON, key: str) -> str | None:
