@@ -25,7 +25,7 @@ METRICS_TAIL = """
 - `tallylight_event_to_state_seconds` counts every event once, from the store's time of its append to the store's time of the transaction that processed it.
 - `tallylight_notice_to_delivered_seconds` counts each delivery answered with 2xx, from the notice's time.
 - `tallylight_webhooks_total`: `outcome` is `kept`, `not-ours` (see `ROOMS`), `unsigned`, `wrong-signature`, `no-key` (the newest public key is not known yet), `too-large` or `store-unavailable`. A killed process loses the counts of its last two seconds.
-- `tallylight_calls_total`: `outcome` is `succeeded`, `refused`, `unknown` (no response), `already` (it was on air already), `dropped` (no longer wanted, or too old to be sent), `unreached`, `given-up` or `other`; `kind` is `start`, `end` or `probe`.
+- `tallylight_calls_total`: `outcome` is `succeeded`, `refused`, `unknown` (no response), `already` (it was on air already), `dropped` (no longer wanted, or too old to be sent), `unreached`, `given-up` or `other`; `kind` is `start`, `end`, `probe`, `transcode` or `transcode-check`.
 - `tallylight_broadcasts_total`: one for each `broadcast.*` notice; `outcome` is the second part of its type.
 - `tallylight_repairs_total` increases when a probe finds a change that no webhook reported.
 - `tallylight_next_opening_timestamp_seconds` comes from the rooms' state and not from the calendar: if processing stops, it stays in the past, which an alert can detect.

@@ -197,11 +197,13 @@ def test_calls_and_repairs_are_counted_as_they_are_folded(client: Client, web_cl
     refused = {"call_id": "c", "kind": "start", "outcome": "refused"}
     append(client, entry(Source.CALL, "start-refused", "room-a", refused))
     append(client, entry(Source.CALL, "start-refused", "room-a", refused | {"output": "recording"}))
+    append(client, entry(Source.CALL, "transcode-refused", "room-a", refused | {"kind": "transcode"}))
     append(client, entry(Source.PROBE, "probed", "room-a", {"call_id": "c", "kind": "probe", "outcome": "made-up"}))
     fold_all(client)
     scrape = Scrape(web_client)
     assert scrape.value("tallylight_calls_total", kind="start", outcome="refused", output="hls") == 1
     assert scrape.value("tallylight_calls_total", kind="start", outcome="refused", output="recording") == 1
+    assert scrape.value("tallylight_calls_total", kind="transcode", outcome="refused", output="hls") == 1
     assert scrape.value("tallylight_calls_total", kind="probe", outcome="other", output="hls") == 1
     assert scrape.value("tallylight_repairs_total") == 0
 

@@ -27,7 +27,7 @@ BOUNDS_MS: Mapping[str, tuple[int, ...]] = {
 }
 CALLS, BROADCASTS, REPAIRS = "calls", "broadcasts", "repairs"
 RESULT_SOURCES = frozenset({Source.CALL, Source.PROBE})
-CALL_KINDS = ("start", "end", "probe")
+CALL_KINDS = ("start", "end", "probe", "transcode", "transcode-check")
 CALL_OUTCOMES = ("succeeded", "refused", "unknown", "already", "dropped", "unreached", "given-up", "other")
 STREAM_FAMILIES = frozenset(spec.notices for spec in OUTPUTS.values())
 _INFINITE = "inf"
