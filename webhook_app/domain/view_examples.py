@@ -21,7 +21,7 @@ from webhook_app.domain.sessions.participants import HOST_MODES, VIEWER_MODES
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import File, StreamReport
-from webhook_app.domain.streams.stream import EndedBy, Snapshot, advance, new_stream
+from webhook_app.domain.streams.stream import EndedBy, Mp4, Mp4State, Snapshot, advance, new_stream
 from webhook_app.domain.view_shape import ViewShape, shape_of
 from webhook_app.domain.views import event_view, room_view
 
@@ -57,6 +57,7 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
         stream = advance(stream, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
     file, destination = File("/a.mp4", "https://x/a.mp4"), "rtmp://x/live"
     stream = replace(stream, failure="failed", stopped_because="operator", files=(file,), destinations=(destination,))
+    stream = replace(stream, mp4=Mp4(Mp4State.READY, "rule:service"))
     others = {
         output: OutputState(streams=(replace(stream, output=output),), desires=desires) for output in OTHER_OUTPUTS
     }
