@@ -46,7 +46,7 @@ def test_timers_and_state_of_an_output_are_kept_when_the_room_is_seen_from_anoth
     webhooks: list[tuple[Output | None, str]], output: Output
 ) -> None:
     room = folded(webhooks).stored_room
-    seen = room.seen_from(output)
-    assert seen.seen_from(Output.HLS) == room
+    view = room.seen_from(output)
+    assert view.seen_from(Output.HLS) == room
     for other in Output:
-        assert seen.seen_from(other) == room.seen_from(other)
+        assert view.seen_from(other) == room.seen_from(other)
