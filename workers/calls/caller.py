@@ -146,6 +146,7 @@ class Caller:
                 return
         check = self._check(room_client, call, request, deadline)
         if check is not None:
+            check = without_destinations(check, destinations)
             if check.outcome is not CallOutcome.ALREADY:
                 self._record_attempt(call, check, self._calls.now_ms())
             self._answer(call, check.outcome, **check.data)

@@ -14,6 +14,7 @@ from webhook_app.secrets.encryption import SecretBox
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
+from webhook_app.store.queries.calls import progress_of_calls
 from webhook_app.usecases.stream_keys import sealed_override
 
 KEY = "wxyz-9876-tuvw-5432-qrst"
@@ -108,3 +109,12 @@ def test_a_key_that_cannot_be_opened_is_not_sent_and_given_up_at_once(harness: A
     assert harness.call().state is CallState.GIVEN_UP
     [alarm] = [codec.alarm_of(raw) for raw in harness.client.hvals(keys.ALARMS)]
     assert alarm.name == "start-refused" and "give the key again" in str(alarm.summary_text)
+
+
+def test_a_failed_check_that_quotes_the_key_does_not_bring_it_into_the_journal(harness: Any, rtmp: Any) -> None:
+    rtmp.listed = (403, {"message": f"not yours: {KEY}"})
+    decided_start(harness)
+    harness.work()
+    assert harness.answer()["message"] == "the check before it failed: not yours: ****"
+    [attempt] = progress_of_calls(harness.client, [harness.call().call_id])[0].attempts
+    assert attempt["message"] == "check: not yours: ****"
