@@ -302,3 +302,14 @@ def test_each_stream_of_a_window_gets_its_own_one_after_the_other() -> None:
     scenario.transcoding("succeeded", job("completed", file=FILE))
     scenario.wait(2 * SECOND)
     assert [call.body["id"] for call in scenario.requests] == ["run-1", "run-2"]
+
+
+@pytest.mark.parametrize("stream", ["room.stream", "room.outputs.hls.stream"])
+def test_a_condition_can_go_by_the_mp4_of_the_stream(stream: str) -> None:
+    scenario = Mp4Scenario()
+    when = f'{stream}.mp4 == "ready"'
+    scenario.put_rule({"name": "done", "when": when, "for_s": 0, "do": "notify", "message": "done"})
+    requested(scenario)
+    assert "rule.done" not in scenario.notices
+    scenario.transcoding("succeeded", job("completed", file=FILE))
+    assert scenario.notices.count("rule.done") == 1

@@ -225,7 +225,7 @@ def _variables(
         for name, inner in condition.room_paths.items():
             value = room(name, inner)
             if inner is not None and isinstance(value, dict):
-                value = {inner_name: value[inner_name] for inner_name in inner}
+                value = {inner_name: value.get(inner_name) for inner_name in inner}
             fields[name] = value
         variables["room"] = fields
     if condition.uses_event and event is not None:
@@ -265,7 +265,7 @@ def _key_of(condition: Condition, room: RoomFieldReader, event: Mapping[str, Any
         if is_whole:
             parts.append(value)
         else:
-            parts += value.values() if inner is None else [value[inner_name] for inner_name in inner]
+            parts += value.values() if inner is None else [value.get(inner_name) for inner_name in inner]
     for part in parts:
         if part.__class__ not in SCALAR_TYPES:
             return None
