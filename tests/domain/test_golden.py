@@ -15,7 +15,7 @@ def assert_folds_as_recorded(journal: list[list[str]], expected: list[dict[str, 
         assert actual == golden, event
 
 
-@pytest.mark.parametrize("name", ["history-1", "history-2", "rush", "weeks"])
+@pytest.mark.parametrize("name", ["history-1", "history-2", "rush", "weeks", "outputs"])
 def test_a_recorded_journal_folds_as_recorded(name: str) -> None:
     recording = load(RECORDINGS / f"{name}.json.gz")
     assert_folds_as_recorded(recording["journal"], recording["records"])

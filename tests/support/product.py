@@ -160,9 +160,10 @@ class Sandbox:
     def end_session(self, room: str) -> None:
         self._control("POST", f"/sandbox/rooms/{room}/end-session", None)
 
-    def fail(self, room: str, reason: str | None = None) -> None:
-        """The room's stream breaks."""
-        self._control("POST", f"/sandbox/rooms/{room}/fail", {"reason": reason} if reason else {})
+    def fail(self, room: str, reason: str | None = None, output: str = "hls") -> None:
+        """The room's stream of an output breaks."""
+        body = {"output": output} | ({"reason": reason} if reason else {})
+        self._control("POST", f"/sandbox/rooms/{room}/fail", body)
 
     def faults(self, **faults: Any) -> None:
         """Replace all faults; none end them."""
