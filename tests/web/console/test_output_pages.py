@@ -1,20 +1,25 @@
 """The console shows each output of a room, and starts, ends and releases each by itself."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.support.product import webhook
-from tests.support.scenario import Scenario
+from tests.support.scenario import MINUTE, Scenario
 from tests.support.web_client import ROOM, WebClient, append, configure_room, fold_all
 from tests.web.console.test_console import Visitor, ordered, put
 from webhook_app.console.components.lamps import Lamp, badges_of, lamp_of, urgency
 from webhook_app.console.components.rule_form import form_of, rule_of
 from webhook_app.console.components.trigger_forms import summarize
 from webhook_app.domain.events import Source
+from webhook_app.domain.outputs import Output
+from webhook_app.domain.times import rfc3339
+from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.state.batch import notice_refs
 
 FILE = "https://cdn.example/run.mp4"
 
@@ -209,3 +214,27 @@ def test_the_rule_form_keeps_mp4_where_the_rule_still_starts_hls() -> None:
     form = {"name": "r", "rooms": "*", "trigger": "on", "on": "session.started"}
     assert rule_of(form | {"do": "start"}, base)["mp4"] is True
     assert "mp4" not in rule_of(form | {"do": "notify", "message": "hi"}, base)
+
+
+def test_a_missed_recording_does_not_mark_the_stream_of_its_window(client: Client, admin: Any) -> None:
+    opened = (datetime.now(UTC) - timedelta(hours=3)).replace(second=0, microsecond=0)
+    schedule = {"at": opened.strftime("%Y-%m-%dT%H:%M"), "duration": "1h"}
+    put(client, name="talk", rooms=[ROOM], schedule=schedule, outputs=["hls", "recording"])
+    client.delete(keys.timeline(ROOM))
+    closed, opens_at = (int((opened + timedelta(hours=hours)).timestamp() * 1000) for hours in (1, 0))
+    references = [
+        ["msg_1", "broadcast.completed", rfc3339(opens_at)],
+        ["msg_2", "broadcast.missed", rfc3339(opens_at), "recording"],
+    ]
+    client.xadd(keys.timeline(ROOM), {"e": "", "d": b"", "n": codec.encode(references)}, id=f"{closed}-0")
+    assert sorted(re.findall(r'class="plan (\w+)"', admin.page("/schedule"))) == ["done", "missed"]
+
+
+def test_a_broadcast_is_referred_to_with_its_output() -> None:
+    scenario = Scenario(output=Output.RECORDING)
+    scenario.joined("ada")
+    scenario.put_rule({"name": "talk", "schedule": {"always": True}, "outputs": ["hls", "recording"]})
+    scenario.wait(2 * MINUTE)
+    late = [notice for notice in scenario.announced if notice.type == "broadcast.late"]
+    references = notice_refs(late, ROOM)[scenario.room_id]
+    assert [reference[3:] for reference in references] == [(), ("recording",)]

@@ -1,16 +1,18 @@
 """A room's week: the windows of its schedules, and when it actually was on air."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from webhook_app.console.components.lamps import ON_AIR_OUTPUTS
+from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.broadcast_results import WindowNotice, match_notices
 from webhook_app.domain.schedules.errors import ScheduleError
-from webhook_app.domain.schedules.schedule import RoomWindow, merge_windows, next_windows
+from webhook_app.domain.schedules.schedule import RoomWindow, Window, merge_windows, next_windows
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.times import DAY, HOUR, from_rfc3339
 from webhook_app.store import codec
@@ -40,7 +42,7 @@ class WindowStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedWindow:
-    """A window with its status; `late` when it started late and has another status.
+    """A window of one or several outputs with its status; `late` when it started late and has another status.
 
     `openings` are the occurrences in it that can be skipped or unskipped: pairs of a rule's name and a time in ms.
     """
@@ -50,6 +52,7 @@ class PlannedWindow:
     status: WindowStatus
     late: bool = False
     openings: Sequence[tuple[str, int]] = ()
+    outputs: tuple[Output, ...] = (Output.HLS,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Week:
 def week(context: AppContext, config: Config, room_id: str, rules: Iterable[Rule], now: int) -> Week:
     """Build a room's week. Past windows are those of the current rules; their status comes from recorded notices."""
     since, until = now - PAST_MS, now + AHEAD_MS
-    requested = []
+    requested: dict[Output, list[tuple[str, Mapping[str, Any], Window]]] = {}
     unmerged: list[PlannedWindow] = []
     for rule in rules:
         trigger = rule.schedule_trigger
@@ -88,25 +91,41 @@ def week(context: AppContext, config: Config, room_id: str, rules: Iterable[Rule
             own = RoomWindow(window.opens_at, window.closes_at, (rule.name,))
             if window.opens_at in trigger.skipped:
                 openings = [(rule.name, window.opens_at)] if window.closes_at > now else []
-                unmerged.append(PlannedWindow(room_id, own, WindowStatus.SKIPPED, openings=openings))
+                skipped = PlannedWindow(room_id, own, WindowStatus.SKIPPED, False, openings, rule.window_outputs)
+                unmerged.append(skipped)
             elif rule.paused:
                 if window.closes_at > now:
-                    unmerged.append(PlannedWindow(room_id, own, WindowStatus.PAUSED))
+                    unmerged.append(PlannedWindow(room_id, own, WindowStatus.PAUSED, outputs=rule.window_outputs))
             else:
-                requested.append((rule.name, rule.start, window))
-    merged = merge_windows(requested)
-    types_by_window = match_notices(merged, _window_notices(context, room_id, now))
-    openings_in = _openings(merged, [(name, window.opens_at) for name, _, window in requested])
-    planned = unmerged + [
-        _with_status(room_id, window, notice_types, now, inside)
-        for window, notice_types, inside in zip(merged, types_by_window, openings_in, strict=True)
-    ]
+                for output in rule.window_outputs:
+                    requested.setdefault(output, []).append((rule.name, rule.body_of(output), window))
+    notices = _window_notices(context, room_id, now)
+    planned = list(unmerged)
+    for output, windows_of_output in sorted(requested.items()):
+        merged = merge_windows(windows_of_output)
+        types_by_window = match_notices(merged, [notice for notice in notices if notice.output is output])
+        openings_in = _openings(merged, [(name, window.opens_at) for name, _, window in windows_of_output])
+        planned += [
+            replace(_with_status(room_id, window, notice_types, now, inside), outputs=(output,))
+            for window, notice_types, inside in zip(merged, types_by_window, openings_in, strict=True)
+        ]
     return Week(
         room_id=room_id,
         name=config.room_name(room_id) or room_id,
-        planned=sorted(planned, key=lambda window: window.window.opens_at),
+        planned=sorted(_united(planned), key=lambda window: window.window.opens_at),
         on_air=[_on_air(stream, now) for stream in _streams(context, room_id) if _seen_since(stream, since)],
     )
+
+
+def _united(planned: Iterable[PlannedWindow]) -> list[PlannedWindow]:
+    """The windows with those of several outputs that are alike in one."""
+    united: dict[tuple[Any, ...], PlannedWindow] = {}
+    for item in planned:
+        window = item.window
+        key = (window.opens_at, window.closes_at, window.rules, item.status, item.late)
+        same = united.get(key)
+        united[key] = item if same is None else replace(same, outputs=(*same.outputs, *item.outputs))
+    return list(united.values())
 
 
 def _openings(merged: Sequence[RoomWindow], requested: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
@@ -144,9 +163,11 @@ def _window_notices(context: AppContext, room_id: str, now: int) -> list[WindowN
     notices = []
     for entry in outline.read(context.client, room_id, before=None, count=ENTRIES_MAX, since=since):
         at = int(entry.event_id.partition("-")[0])
-        for _, kind, *opens_at in codec.decode(entry.notices) if entry.notices else ():
+        for _, kind, *window in codec.decode(entry.notices) if entry.notices else ():
             if kind.startswith("broadcast."):
-                notices.append(WindowNotice(at, kind, from_rfc3339(opens_at[0]) if opens_at else None))
+                opens_at = from_rfc3339(window[0]) if window else None
+                output = Output(window[1]) if len(window) > 1 and window[1] in OTHER_OUTPUTS else Output.HLS
+                notices.append(WindowNotice(at, kind, opens_at, output))
     return notices
 
 

@@ -60,11 +60,11 @@ def _page_values(console: ConsoleContext, quota: Quota) -> dict[str, Any]:
     return {
         "weeks": [(room_week, picture(room_week, drawn_at)) for room_week in weeks],
         "scale": scale(drawn_at),
-        "upcoming": _by_day([_line(planned, names, now, overlaps, config) for planned in upcoming[:WINDOWS_LISTED]]),
+        "upcoming": _by_day([_line(planned, names, now, overlaps) for planned in upcoming[:WINDOWS_LISTED]]),
         "overlaps": overlaps,
         "max_streams": context.max_streams,
         "more": max(0, len(upcoming) - WINDOWS_LISTED),
-        "past": _by_day([_line(planned, names, now, None, config) for planned in past[:WINDOWS_LISTED]]),
+        "past": _by_day([_line(planned, names, now, None) for planned in past[:WINDOWS_LISTED]]),
         "without_data": len(closed) - len(past),
         "counts": {
             status: sum(planned.status is status for planned in past)
@@ -96,12 +96,9 @@ def _by_day(lines: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, A
     return [(heading, list(group)) for heading, group in groupby(lines, key=lambda line: str(line["day"]))]
 
 
-def _line(
-    planned: PlannedWindow, names: dict[str, str], now: int, overlaps: Overlaps | None, config: Config
-) -> dict[str, Any]:
+def _line(planned: PlannedWindow, names: dict[str, str], now: int, overlaps: Overlaps | None) -> dict[str, Any]:
     window, status = planned.window, planned.status
-    rules = [config.rules[name] for name in window.rules if name in config.rules]
-    outputs = {output for rule in rules for output in rule.window_outputs}
+    outputs = set(planned.outputs)
     takes_a_stream = status in TAKES_A_STREAM and Output.HLS in outputs
     heading, hours = _heading_and_hours(planned, now)
     return {

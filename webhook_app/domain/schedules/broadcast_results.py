@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from webhook_app.domain.notices.types import NoticeType
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.schedules.schedule import RoomWindow
 
 # A close is announced when its timer fires, or later if a process was down: this long after a close, a notice is its.
@@ -14,7 +15,8 @@ ENDINGS = frozenset({NoticeType.BROADCAST_MISSED, NoticeType.BROADCAST_COMPLETED
 
 @dataclass(frozen=True, slots=True)
 class WindowNotice:
-    """A `broadcast.*` notice: when it was made (ms), its type, and when the window that it names opens (ms).
+    """A `broadcast.*` notice: when it was made (ms), its type, and when the window that it names opens (ms), of which
+    output.
 
     `opens_at` is None in what earlier versions stored.
     """
@@ -22,6 +24,7 @@ class WindowNotice:
     at: int
     type: str
     opens_at: int | None = None
+    output: Output = Output.HLS
 
 
 def match_notices(windows: Sequence[RoomWindow], notices: Iterable[WindowNotice]) -> list[frozenset[str]]:

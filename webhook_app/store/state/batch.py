@@ -11,6 +11,7 @@ from webhook_app.domain.explanations import Explanation, joined_text
 from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.outcome import Decision, StepOutcome
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.overlay import Overlay
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
@@ -18,7 +19,8 @@ from webhook_app.domain.rules.rule import RuleState
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.store.operations import metrics
 
-NoticeRef = tuple[str, ...]  # a notice's id and type, and the opening time of the window that it names, if any
+# A notice's id and type; if it names a window, when that opens; and the window's output unless that is HLS.
+NoticeRef = tuple[str, ...]
 
 
 @fast_init
@@ -75,7 +77,7 @@ class Batch:
         """Add the outcome of one event."""
         self.events.append(event)
         home = event.room_id or ""
-        refs = _notice_refs(outcome.notices, home)
+        refs = notice_refs(outcome.notices, home)
         decisions_at_home = outcome.decisions.get(home, ())
         self.effects.append(
             Effect(event.id, home, outcome.effects, decisions_at_home, refs.get(home, ()), outcome.unchanged)
@@ -109,11 +111,13 @@ class Batch:
         self.rules_reset = sorted(name for name in states.removed if name not in states.changed and name in states.base)
 
 
-def _notice_refs(notices: Iterable[Notice], home: str) -> dict[str, list[NoticeRef]]:
+def notice_refs(notices: Iterable[Notice], home: str) -> dict[str, list[NoticeRef]]:
     """References to notices by their room, or by the event's for a notice without one."""
     refs: dict[str, list[NoticeRef]] = {}
     for notice in notices:
-        opens_at = notice.data.get("opens_at")
-        ref = (notice.notice_id, notice.type, str(opens_at)) if opens_at else (notice.notice_id, notice.type)
+        ref: NoticeRef = (notice.notice_id, notice.type)
+        opens_at, output = notice.data.get("opens_at"), notice.data.get("output")
+        if opens_at:
+            ref = (*ref, str(opens_at)) if output in (None, Output.HLS) else (*ref, str(opens_at), str(output))
         refs.setdefault(notice.room_id or home, []).append(ref)
     return refs
