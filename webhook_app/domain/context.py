@@ -236,9 +236,10 @@ class StepContext:
         return notice.notice_id
 
     def new_call(self, request: CallRequest, because: str) -> Call:
-        """A call to be made; its id derives from the event, the kind and the cause and the output alone."""
+        """A call to be made; its id derives from the event, the kind, the cause and the output alone."""
+        parts = () if self.output is Output.HLS else (self.output.value,)
         call = Call(
-            call_id=derive("call_", self.event.id, self.room.room_id, request.kind, because, *self._output_name()),
+            call_id=derive("call_", self.event.id, self.room.room_id, request.kind, because, *parts),
             room_id=self.room.room_id,
             kind=request.kind,
             because=because,
@@ -250,9 +251,6 @@ class StepContext:
         )
         self.outcome.calls[call.call_id] = call
         return call
-
-    def _output_name(self) -> tuple[str, ...]:
-        return () if self.output is Output.HLS else (self.output.value,)
 
     def memory(self, rule_name: str) -> RuleState:
         """What a rule has done so far."""

@@ -19,7 +19,6 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     FOLD_ERROR = "fold-error"
     STALE_TIMER = "stale-timer"
-
     # Streams
     HELD_BACK = "held-back"
     STILL_HELD_BACK = "still-held-back"
@@ -59,7 +58,6 @@ class Reason(StrEnum):
     FAILURE_REASON_FOUND = "failure-reason-found"
     FAILURE_REASON_UNREACHED = "failure-reason-unreached"
     FAILURE_ALL_EXPLAINED = "failure-all-explained"
-
     # Sessions and participants
     SESSION_STARTED = "session-started"
     SESSION_ENDED = "session-ended"
@@ -75,7 +73,6 @@ class Reason(StrEnum):
     PARTICIPANT_ABSENT = "participant-absent"
     PARTICIPANT_UNNAMED = "participant-unnamed"
     PARTICIPANTS_SEEN = "participants-seen"
-
     # Probes
     PROBE_DUE = "probe-due"
     PROBE_NO_CHANGE = "probe-no-change"
@@ -92,7 +89,6 @@ class Reason(StrEnum):
     WEBHOOKS_NOT_RECORDED = "webhooks-not-recorded"
     PROBE_LOST = "probe-lost"
     PROBE_LATE = "probe-late"
-
     # Calls
     START_SENT = "start-sent"
     END_SENT = "end-sent"
@@ -132,7 +128,6 @@ class Reason(StrEnum):
     WAITING_FOR_SESSION = "waiting-for-session"
     CHECKING_SESSION = "checking-session"
     STILL_WAITING_FOR_SESSION = "still-waiting-for-session"
-
     # Snapshots
     SNAPSHOT_REQUESTED = "snapshot-requested"
     SNAPSHOT_SENT = "snapshot-sent"
@@ -144,7 +139,6 @@ class Reason(StrEnum):
     SNAPSHOT_STREAM_GONE = "snapshot-stream-gone"
     SNAPSHOT_KEPT = "snapshot-kept"
     SNAPSHOT_OVERDUE = "snapshot-overdue"
-
     # MP4 files of HLS streams
     MP4_DUE = "mp4-due"
     MP4_REQUESTED = "mp4-requested"
@@ -161,7 +155,6 @@ class Reason(StrEnum):
     MP4_STREAM_UNNAMED = "mp4-stream-unnamed"
     MP4_NO_CREDENTIALS = "mp4-no-credentials"
     MP4_TOO_MANY = "mp4-too-many"
-
     # Desired state
     OPERATOR_WANTS_ON = "operator-wants-on"
     OPERATOR_WANTS_OFF = "operator-wants-off"
@@ -181,7 +174,6 @@ class Reason(StrEnum):
     STOPPED_BY_SOMEBODY_IN_WINDOW = "stopped-by-somebody-in-window"
     WINDOW_START_REJECTED = "window-start-rejected"
     NOT_RESTARTED = "not-restarted"
-
     # Rules
     RULE_MATCHED = "rule-matched"
     RULE_NOTIFIED = "rule-notified"
@@ -203,7 +195,6 @@ class Reason(StrEnum):
     RULE_TOO_OFTEN = "rule-too-often"
     RULE_MESSAGE_ERROR = "rule-message-error"
     CONDITION_ERROR = "condition-error"
-
     # Schedules
     SCHEDULE_NOT_COMPUTED = "schedule-not-computed"
     WINDOW_OPENED = "window-opened"
@@ -230,7 +221,6 @@ class Reason(StrEnum):
     WINDOW_SOMEBODY_BACK = "window-somebody-back"
     STREAM_RENEWED = "stream-renewed"
     STREAM_NONE_TO_RENEW = "stream-none-to-renew"
-
     # Why a window is not on air
     OPERATOR_OFF = "operator-off"
     NO_CREDENTIALS = "no-credentials"
@@ -244,7 +234,6 @@ class Reason(StrEnum):
     START_REJECTED = "start-rejected"
     VIDEOSDK_UNREADABLE = "videosdk-unreadable"
     VIDEOSDK_UNREACHED = "videosdk-unreached"
-
     # Configuration
     RULE_ADDED = "rule-added"
     RULE_CHANGED = "rule-changed"
@@ -278,7 +267,6 @@ class Reason(StrEnum):
     CALENDAR_UNCHANGED = "calendar-unchanged"
     SETTINGS_CHANGED = "settings-changed"
     SETTINGS_UNCHANGED = "settings-unchanged"
-
     # System
     ALARM_RAISED = "alarm-raised"
     ALARM_CLEARED = "alarm-cleared"
