@@ -454,3 +454,21 @@ def test_the_destinations_of_an_rtmp_stream_that_others_started_are_those_that_v
     scenario = in_session(Output.RTMP)
     scenario.output_webhooks("started", outputs=[{"url": "rtmp://h.example/app/key", "streamKey": "x"}, "odd", {}])
     assert scenario.runs[0].destinations == ("rtmp://h.example/app/****",)
+
+
+@OTHERS
+def test_a_starting_that_is_repeated_after_the_stop_makes_no_stream(output: Output) -> None:
+    scenario = running(output)
+    scenario.output_webhooks("failed", "starting", "starting")
+    assert scenario.states == ["failed"]
+    scenario.wait(15 * SECOND)
+    scenario.probe(listed=[])
+    assert not any(stream.provisional for stream in scenario.room.streams)
+    assert len(scenario.starts) == 2
+
+
+@OTHERS
+def test_a_second_run_that_fails_at_once_is_seen(output: Output) -> None:
+    scenario = in_session(output)
+    scenario.output_webhooks("starting", "started", "stopped", "starting", "failed")
+    assert scenario.states == ["stopped", "failed"]

@@ -27,8 +27,11 @@ rows come first:
 | bare signal | streams in its session | match |
 |---|---|---|
 | stopping, stopped, failed | none yet | a new stream |
-| starting | the newest has ended or is stopping | a new stream |
+| | the newest is provisional | that stream |
+| starting | the newest is stopping | a new stream |
 | any | the newest has ended, and a start of ours is under way | a new stream |
+
+A provisional stream is confirmed by its next signal: a late `starting` alone makes no stream.
 
 Unsettled ends do nothing by themselves. Without credentials there are no probes: `inferred_ends` decides then.
 """
@@ -91,8 +94,11 @@ def match_stream(room: Room, signal: StreamState, report: StreamReport) -> Strea
 def _match_bare(room: Room, signal: StreamState, report: StreamReport) -> StreamMatch:
     streams = [stream for stream in room.streams if stream.session_id == report.session_id]
     history = history_of(room, report.session_id)
-    if not OUTPUTS[room.output].has_active_lookup and _is_new_without_lookup(room, signal, streams, history):
-        return StreamMatch(MatchKind.NEW)
+    if not OUTPUTS[room.output].has_active_lookup:
+        if _is_new_without_lookup(room, signal, streams, history):
+            return StreamMatch(MatchKind.NEW)
+        if streams and streams[-1].provisional:
+            return StreamMatch(MatchKind.KNOWN, streams[-1])
     if signal in ENDING:
         if history.stream_count == 1 and len(streams) == 1:
             return StreamMatch(MatchKind.KNOWN, streams[0])
@@ -111,8 +117,8 @@ def _is_new_without_lookup(room: Room, signal: StreamState, streams: Sequence[St
     if not streams:
         return signal in ENDING and history.stream_count == 0
     newest = streams[-1]
-    if signal is StreamState.STARTING:
-        return newest.state in ENDING
+    if signal is StreamState.STARTING and newest.state is StreamState.STOPPING:
+        return True
     call = room.control.call
     return not newest.live and call is not None and call.kind is CallKind.START
 

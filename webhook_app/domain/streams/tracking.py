@@ -7,6 +7,7 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import CallKind, CallState
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.outputs import OUTPUTS
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import STREAMS_KEPT, Room
@@ -112,7 +113,8 @@ def apply_signal(
     moved = advance(named, signal, at=event.at, event_id=event.id, by=by)
     if signal in ENDING and report.failure and moved.failure is None:
         moved = replace(moved, failure=report.failure)
-    if moved.provisional and not report.bare:
+    is_second_signal = signal is not stream.state and not OUTPUTS[stream.output].has_active_lookup
+    if moved.provisional and (not report.bare or is_second_signal):
         moved = replace(moved, provisional=False)
         context.record_effect(Reason.CONFIRMED)
     stop_reported = by is not EndedBy.PROBE and signal in (StreamState.STOPPING, StreamState.STOPPED)
