@@ -9,6 +9,7 @@ from tests.simulation.agenda import DAY, InvariantError
 from tests.simulation.life import RUSH_EVERY, Life, simulate
 from tests.simulation.worker import Worker
 from webhook_app.domain.control.call import Call
+from webhook_app.domain.outputs import OTHER_OUTPUTS
 
 WEEKS = [seed for seed in range(1, 16) if seed % RUSH_EVERY]
 RUSHES = range(0, 8 * RUSH_EVERY, RUSH_EVERY)
@@ -39,8 +40,10 @@ def test_the_seeds_have_calls_crashes_and_streams_on_air_in_them() -> None:
         for name, number in simulate(seed, rounds=1).items():
             totals[name] = totals.get(name, 0) + number
     assert totals["ms"] > 20 * DAY
-    assert min(totals.values()) > 5
-    assert {"events", "starts", "ends", "crashes", "checks", "checks on air", "attempts"} < totals.keys()
+    common = {"events", "starts", "ends", "crashes", "checks", "checks on air", "attempts"}
+    assert min(totals.get(name, 0) for name in common) > 5
+    assert min(totals.values()) > 0
+    assert {f"starts of {output}" for output in OTHER_OUTPUTS} < totals.keys()
 
 
 def test_a_worker_that_skips_an_event_when_it_dies_is_found_out() -> None:

@@ -221,14 +221,31 @@ def test_one_that_never_reports_its_start_can_be_ended(output: Output) -> None:
 
 
 @OTHERS
-def test_an_end_that_is_refused_while_nothing_shows_it_counts_as_ended(output: Output) -> None:
+def test_an_end_that_is_refused_twice_while_nothing_shows_it_counts_as_ended(output: Output) -> None:
     scenario = running(output)
     scenario.operator("end")
-    scenario.answer("refused", status=400, refusal="conflict")
-    scenario.probe(listed=[])
+    for _ in range(2):
+        assert scenario.states == ["started"]
+        scenario.answer("refused", status=400, refusal="conflict")
+        scenario.probe(listed=[])
+        scenario.wait(6 * SECOND)
     assert scenario.states == ["stopped"]
     assert scenario.runs[0].ended_by == "inferred"
     scenario.wait(30 * MINUTE)
+    assert len(scenario.ends) == 2
+
+
+@OTHERS
+def test_an_end_that_is_refused_while_it_stops_waits_for_the_stop(output: Output) -> None:
+    scenario = running(output)
+    scenario.operator("end")
+    scenario.output_webhooks("stopping")
+    scenario.answer("refused", status=409, refusal="conflict")
+    scenario.probe(listed=[])
+    assert scenario.states == ["stopping"]
+    scenario.wait(2 * MINUTE)
+    scenario.probe(listed=[])
+    assert scenario.states == ["stopped"]
     assert len(scenario.ends) == 1
 
 

@@ -34,7 +34,7 @@ def running(client: Client, retention: Any, scenario: Any) -> None:
     stop = threading.Event()
     limits = ClockLimits(retention_every_s=0.0)
     clock = Clock(client, NoWakeups(), Loops(LoopPauses(first_s=0.01)), retention=retention, limits=limits)
-    thread = threading.Thread(target=clock.run, args=(stop,))
+    thread = threading.Thread(target=clock.run, args=(stop,), daemon=True)
     thread.start()
     try:
         scenario()
@@ -89,7 +89,7 @@ def test_timers_are_popped_after_any_exception_of_a_tick(client: Client) -> None
 
     stop = threading.Event()
     clock = Clock(client, Failing(), Loops())
-    thread = threading.Thread(target=clock.run, args=(stop,))
+    thread = threading.Thread(target=clock.run, args=(stop,), daemon=True)
     with capture_logs():
         thread.start()
         for count in (1, 2):

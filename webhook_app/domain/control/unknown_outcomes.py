@@ -25,6 +25,7 @@ from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.schedules.window_state import suppress_window
 from webhook_app.domain.streams.announcements import end_stream
+from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.stream import EndedBy
 from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import SECOND
@@ -118,7 +119,10 @@ def _settle_start(context: StepContext, call: Call, probe: ProbeResult, *, is_ac
 
 
 def _settle_by_list(context: StepContext, call: Call, probe: ProbeResult) -> None:
-    """Settle a call by what a list shows. That it shows nothing proves nothing: then a webhook is waited for."""
+    """Settle a call by what a list shows. That it shows nothing proves nothing: then a webhook is waited for.
+
+    An end that is refused twice while nothing shows the stream running: it does not run.
+    """
     if not is_after(probe.asked_id, call.event_id):
         return
     has_effect = shows_effect_of(probe, call.created_at)
@@ -126,7 +130,9 @@ def _settle_by_list(context: StepContext, call: Call, probe: ProbeResult) -> Non
     if call.kind is CallKind.END:
         if target is None or not target.live:
             _close_as_succeeded(context, call, Reason.END_TOOK_EFFECT)
-        elif call.refusal is not None and not has_effect:
+        elif call.refusal is not None and not has_effect and target.state is StreamState.STOPPING:
+            _close_as_succeeded(context, call, Reason.END_NOT_NEEDED)
+        elif call.refusal is not None and not has_effect and context.room.control.retries:
             _close_as_succeeded(context, call, Reason.END_NOT_NEEDED)
             end_stream(context, target, Reason.STREAM_NOT_RUNNING, by=EndedBy.INFERRED)
         else:

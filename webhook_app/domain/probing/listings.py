@@ -5,9 +5,10 @@ Whether a list shows what is running is not documented. So only what it does sho
 1. A row that has not ended: it runs.
 2. A row that has ended and can only be a live stream of ours: that has ended.
 3. A row's files belong to the stream that it is about.
-4. A stream that was held back until something confirms it, and that no row shows, is dropped.
+4. A stream that was held back until something confirms it, and that no row shows, is dropped. One that has been
+   stopping for two minutes, and that no row shows running, has stopped.
 
-Nothing is concluded from what is missing.
+Nothing else is concluded from what is missing.
 """
 
 from collections.abc import Sequence
@@ -18,10 +19,12 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.streams.announcements import announce_files, end_stream
+from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.observations import observe_active
 from webhook_app.domain.streams.stream import EndedBy, Stream, with_names_from
 from webhook_app.domain.times import MINUTE
 
+STOPPING_MAX_MS = 2 * MINUTE
 STARTED_NEAR_MS = 2 * MINUTE  # between VideoSDK's time of a start and the moment at which we learned of it
 
 
@@ -41,6 +44,8 @@ def conclude_from_list(context: StepContext, result: ProbeResult) -> None:
         if stream.provisional and stream.stream_id not in shown:
             context.drop_stream(stream)
             context.record_effect(Reason.HELD_BACK_DROPPED)
+        elif stream.stream_id not in shown and _should_have_stopped(stream, context.event.at):
+            end_stream(context, stream, Reason.STREAM_NOT_RUNNING, by=EndedBy.INFERRED)
     if any(stream.live and stream.stream_id not in shown for stream in context.room.streams):
         context.record_effect(Reason.LIST_INCONCLUSIVE)
     at = context.event.at
@@ -80,6 +85,11 @@ def _stream_of(streams: Sequence[Stream], row: ListedStream, at: int) -> Stream 
         and abs(_began_at(stream) - started_at) <= STARTED_NEAR_MS
     ]
     return min(unnamed, key=lambda stream: abs(_began_at(stream) - started_at), default=None)
+
+
+def _should_have_stopped(stream: Stream, at: int) -> bool:
+    is_stopping = stream.state is StreamState.STOPPING
+    return is_stopping and at - (stream.stopping_at or stream.opened_at) >= STOPPING_MAX_MS
 
 
 def _began_at(stream: Stream) -> int:
