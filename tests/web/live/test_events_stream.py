@@ -462,6 +462,11 @@ class Resuming:
 def test_who_resumes_sees_every_event_once_though_web_and_store_are_killed(tmp_path: Path) -> None:
     with product(tmp_path, pinned=True) as instance:
         viewer = Resuming(instance.url, instance.token)
+
+        def is_connected() -> bool:
+            return viewer.answers > 0
+
+        wait_until(is_connected, 30, "the viewer's first answer")
         for at in range(60):
             if at in (20, 40):
                 instance.kill(instance.pids()["web" if at == 20 else "store"])
