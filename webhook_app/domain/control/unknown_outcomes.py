@@ -26,7 +26,7 @@ from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.schedules.window_state import suppress_window
 from webhook_app.domain.streams.announcements import end_stream
 from webhook_app.domain.streams.machine import StreamState
-from webhook_app.domain.streams.stream import EndedBy
+from webhook_app.domain.streams.stream import EndedBy, Stream
 from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import SECOND
 
@@ -82,18 +82,21 @@ def settle_unknown_call(context: StepContext, probe: ProbeResult) -> None:
     call = context.room.control.call
     if call is None or call.state is not CallState.UNKNOWN or not probe.understood:
         return
+    is_disputed = call.refusal is not None
+    is_late_enough = (
+        not is_after(call.answer_event_id, probe.asked_id) if is_disputed else is_after(probe.asked_id, call.event_id)
+    )
+    is_active = probe.active is not None
+    if not is_late_enough:
+        return
     if not OUTPUTS[context.output].has_active_lookup:
         _settle_by_list(context, call, probe)
-        return
-    is_active = probe.active is not None
-    if call.refusal is not None:
-        if not is_after(call.answer_event_id, probe.asked_id):
-            _settle_dispute(context, call, probe, is_active=is_active)
-    elif is_after(probe.asked_id, call.event_id):
-        if call.kind is CallKind.END:
-            _settle_end(context, call, is_active=is_active)
-        else:
-            _settle_start(context, call, probe, is_active=is_active)
+    elif is_disputed:
+        _settle_dispute(context, call, probe, is_active=is_active)
+    elif call.kind is CallKind.END:
+        _settle_end(context, call, is_active=is_active)
+    else:
+        _settle_start(context, call, probe, is_active=is_active)
 
 
 def _settle_end(context: StepContext, call: Call, *, is_active: bool) -> None:
@@ -119,34 +122,33 @@ def _settle_start(context: StepContext, call: Call, probe: ProbeResult, *, is_ac
 
 
 def _settle_by_list(context: StepContext, call: Call, probe: ProbeResult) -> None:
-    """Settle a call by what a list shows. That it shows nothing proves nothing: then a webhook is waited for.
-
-    An end that is refused twice while nothing shows the stream running: it does not run.
-    """
-    if not is_after(probe.asked_id, call.event_id):
-        return
-    has_effect = shows_effect_of(probe, call.created_at)
-    target = next((stream for stream in context.room.streams if stream.end_call_id == call.call_id), None)
+    """Settle a call by what a list shows. That it shows nothing proves nothing: then a webhook is waited for."""
     if call.kind is CallKind.END:
-        if target is None or not target.live:
-            _close_as_succeeded(context, call, Reason.END_TOOK_EFFECT)
-        elif call.refusal is not None and not has_effect and target.state is StreamState.STOPPING:
-            _close_as_succeeded(context, call, Reason.END_NOT_NEEDED)
-        elif call.refusal is not None and not has_effect and context.room.control.retries:
-            _close_as_succeeded(context, call, Reason.END_NOT_NEEDED)
-            end_stream(context, target, Reason.STREAM_NOT_RUNNING, by=EndedBy.INFERRED)
-        else:
-            close_call(context, replace(call, state=CallState.REFUSED if call.refusal else CallState.UNKNOWN))
-            forget_end_call(context, call)
-            back_off(context, Reason.RETRY_NO_EFFECT)
-    elif has_effect:
+        _settle_end_by_list(context, call, probe)
+    elif shows_effect_of(probe, call.created_at):
         reason = Reason.START_TOOK_EFFECT if call.refusal is None else Reason.START_NOT_NEEDED
         _close_as_succeeded(context, call, reason)
     elif call.refusal is not None:
         _settle_dispute(context, call, probe, is_active=False)
     else:
-        keep_call_open(context, replace(call, negatives=call.negatives + 1))
         context.set_timer(probe_timer(ProbeSubject.UNKNOWN), context.event.at + LIST_AGAIN_MS)
+
+
+def _settle_end_by_list(context: StepContext, call: Call, probe: ProbeResult) -> None:
+    """Settle an end by a list. One that is refused twice while no row shows the stream running: it does not run."""
+    target = _target_of(context, call)
+    is_refused_idle = call.refusal is not None and not any(row.is_running for row in probe.listed)
+    if target is None or not target.live:
+        _close_as_succeeded(context, call, Reason.END_TOOK_EFFECT)
+    elif is_refused_idle and target.state is StreamState.STOPPING:
+        _close_as_succeeded(context, call, Reason.END_NOT_NEEDED)
+    elif is_refused_idle and context.room.control.retries:
+        _close_as_succeeded(context, call, Reason.END_NOT_NEEDED)
+        end_stream(context, target, Reason.STREAM_NOT_RUNNING, by=EndedBy.INFERRED)
+    else:
+        close_call(context, replace(call, state=CallState.REFUSED if call.refusal else CallState.UNKNOWN))
+        forget_end_call(context, call)
+        back_off(context, Reason.RETRY_NO_EFFECT)
 
 
 def on_start_unknown_timer(context: StepContext) -> None:
@@ -203,7 +205,7 @@ def _settle_dispute(context: StepContext, call: Call, probe: ProbeResult, *, is_
 
 
 def _settle_disputed_end(context: StepContext, call: Call, *, is_active: bool) -> None:
-    target = next((stream for stream in context.room.streams if stream.end_call_id == call.call_id), None)
+    target = _target_of(context, call)
     if is_active and target is not None and target.live:
         context.put_stream(replace(target, end_by_room=call.names_stream))
         on_refusal(context, call, NO_ANSWER, None, None)
@@ -211,6 +213,11 @@ def _settle_disputed_end(context: StepContext, call: Call, *, is_active: bool) -
     close_call(context, replace(call, state=CallState.SUCCEEDED))
     context.set_timer(TimerKind.BACKOFF, context.event.at + END_SETTLE_MS)
     context.record_decision(Reason.END_NOT_NEEDED, call_id=call.call_id, rule=rule_of(call.because))
+
+
+def _target_of(context: StepContext, call: Call) -> Stream | None:
+    """The stream that an end is to end."""
+    return next((stream for stream in context.room.streams if stream.end_call_id == call.call_id), None)
 
 
 def _close_as_succeeded(context: StepContext, call: Call, reason: Reason) -> None:

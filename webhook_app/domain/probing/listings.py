@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.facts.results import ListedStream, ProbeResult
-from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.streams.announcements import announce_files, end_stream
@@ -35,7 +34,7 @@ def conclude_from_list(context: StepContext, result: ProbeResult) -> None:
         if row.is_running:
             stream = observe_active(context, row.stream, result.asked_id, playable=False)
         else:
-            stream = _stream_of(context.room.streams, row, context.event.at)
+            stream = _stream_of(context.room.streams, row)
         if stream is None:
             continue
         shown.add(stream.stream_id)
@@ -48,9 +47,6 @@ def conclude_from_list(context: StepContext, result: ProbeResult) -> None:
             end_stream(context, stream, Reason.STREAM_NOT_RUNNING, by=EndedBy.INFERRED)
     if any(stream.live and stream.stream_id not in shown for stream in context.room.streams):
         context.record_effect(Reason.LIST_INCONCLUSIVE)
-    at = context.event.at
-    streams = context.room.streams
-    context.change(streams=tuple(replace(stream, probed_at=at) if stream.live else stream for stream in streams))
 
 
 def shows_effect_of(result: ProbeResult, since: int) -> bool:
@@ -69,7 +65,7 @@ def _apply_row(context: StepContext, stream: Stream, row: ListedStream, asked_id
         end_stream(context, named, Reason.STREAM_ENDED_IN_LIST, by=EndedBy.PROBE)
 
 
-def _stream_of(streams: Sequence[Stream], row: ListedStream, at: int) -> Stream | None:
+def _stream_of(streams: Sequence[Stream], row: ListedStream) -> Stream | None:
     """The stream that a row is about: by its id, else the one of its session that began closest to the row's start."""
     for stream in streams:
         if not set(stream.ids).isdisjoint(row.stream.ids):

@@ -68,6 +68,8 @@ def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
             conclude_from_list(context, result)
         else:
             _conclude(context, result, about=request.subject)
+        streams, at = context.room.streams, context.event.at
+        context.change(streams=tuple(replace(stream, probed_at=at) if stream.live else stream for stream in streams))
         if result.session is not None:
             with context.in_output(Output.HLS):
                 _observe_session(context, result.session, result.asked_id)
@@ -138,10 +140,6 @@ def _conclude(context: StepContext, result: ProbeResult, *, about: ProbeSubject)
     record_delivery_records(context, before, result.records)
     if is_outdated:
         context.set_timer(probe_timer(ProbeSubject.AGAIN), context.event.at + REPROBE_MS)
-    streams = context.room.streams
-    context.change(
-        streams=tuple(replace(stream, probed_at=context.event.at) if stream.live else stream for stream in streams)
-    )
 
 
 def _is_playable_overdue(context: StepContext) -> bool:
