@@ -12,7 +12,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.support.polling import scaled_limit
-from tests.support.product import TREE, free_ports
+from tests.support.ports import free_ports
+from tests.support.product import TREE
 from tests.support.web_client import WebClient
 from webhook_app.store.connection.clients import Client
 from workers.cli.main import main

@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.support import paths
 from tests.support.polling import last_lines, scaled_limit, wait_until
+from tests.support.ports import free_ports
 
 ADMIN_TOKEN = "the-token-of-the-whole-product-test"
 API_KEY, SECRET = "the-key-of-the-test", "the-secret-of-the-test-of-32-bytes-or-more"
@@ -37,7 +37,6 @@ LOOK_EVERY_S = 0.05
 TREE = paths.ROOT
 MARK = "TALLY_TEST_RUN"
 _LOCK = threading.Lock()
-_PORTS_GIVEN: set[int] = set()
 
 Json = dict[str, Any]
 
@@ -66,25 +65,6 @@ def webhook(kind: str, room: str, session: str | None = "s1", **more: Any) -> by
     """A webhook's body as VideoSDK writes it."""
     data = {"meetingId": room} | ({} if session is None else {"sessionId": session}) | more
     return json.dumps({"webhookType": kind, "data": data}).encode()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on, each after the one before; no port is returned twice."""
-    for _ in range(100):
-        with _LOCK, contextlib.ExitStack() as sockets:
-            first = sockets.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                for offset in range(1, count):
-                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", port + offset))
-            except (OSError, OverflowError):
-                continue
-            ports = set(range(port, port + count))
-            if not ports & _PORTS_GIVEN:
-                _PORTS_GIVEN.update(ports)
-                return sorted(ports)
-    raise AssertionError(f"no {count} ports in a row are free")
 
 
 @dataclass(frozen=True)

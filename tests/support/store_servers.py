@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.support.polling import wait_until
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 from webhook_app.store.connection.clients import Client, connect
 from workers.dev.embedded_store.server import EmbeddedStore
 

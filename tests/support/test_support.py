@@ -1,9 +1,14 @@
 """What the tests themselves rely on: waits that explain themselves, and failures that fit a screen."""
 
+import socket
+import subprocess
+import sys
+
 import pytest
 
 from tests.support import paths
 from tests.support.polling import last_lines, scaled_limit, wait_until
+from tests.support.ports import PORTS, free_ports
 
 pytest_plugins = ["pytester"]
 
@@ -75,3 +80,46 @@ def test_a_failure_fits_a_screen(reporting: pytest.Pytester) -> None:
     assert len(result.outlines) < 160
     assert len(result.stdout.str()) < 100_000
     assert "line 9999" in result.stdout.str()
+
+
+PICK_TWO = """
+import sys
+from tests.support.ports import free_ports
+print(*(free_ports(1, range(*map(int, sys.argv[1:])))[0] for _ in range(2)), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_test_processes_pick_different_ports() -> None:
+    four = range((ports := free_ports(4))[0], ports[-1] + 1)
+    with pytest.raises(AssertionError, match="no 1 ports in a row are free"):
+        free_ports(1, four)
+    six = next(block for first in PORTS[::6] if _all_free(block := range(first, first + 6)))
+    command = [sys.executable, "-c", PICK_TWO, str(six.start), str(six.stop)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=paths.ROOT) as other:
+        assert other.stdout is not None
+        theirs = {int(port) for port in other.stdout.readline().split()}
+        ours = {port for _ in range(4) for port in free_ports(1, six)}
+        other.communicate()
+    assert (len(theirs), len(ours)) == (2, 4)
+    assert not theirs & ours
+
+
+def test_a_port_that_a_server_listens_on_is_not_picked() -> None:
+    three = next(block for first in PORTS[::3] if _all_free(block := range(first, first + 3)))
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", three[1]))
+        server.listen()
+        assert {port for _ in range(2) for port in free_ports(1, three)} == {three[0], three[2]}
+
+
+def _all_free(ports: range) -> bool:
+    """Whether neither a server nor a test process has one of the ports."""
+    for port in ports:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(type=kind) as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    return False
+    return True

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tests.support import paths
 from tests.support.polling import scaled_limit, wait_until
-from tests.support.product import ask, free_ports, public_pem
+from tests.support.ports import free_ports
+from tests.support.product import ask, public_pem
 
 TREE = paths.ROOT
 ADMIN_TOKEN = "the-admin-token-of-the-swarm"

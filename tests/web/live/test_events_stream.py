@@ -20,7 +20,8 @@ import pytest
 from tests.support import paths
 from tests.support.pauses import assert_holds_for
 from tests.support.polling import scaled_limit, wait_until
-from tests.support.product import ask, free_ports, product, public_pem, signature, webhook
+from tests.support.ports import free_ports
+from tests.support.product import ask, product, public_pem, signature, webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, NullWake, WebClient, append, fold_all, folding
 from webhook_app.app import WebLimits
 from webhook_app.config.settings import VIEWERS_HELD

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.polling import scaled_limit, wait_until
-from tests.support.product import TREE, ask, free_ports, signature, webhook
+from tests.support.ports import free_ports
+from tests.support.product import TREE, ask, signature, webhook
 from tests.support.web_process import STARTED_USUALLY_S, Swarm, is_up, serving
 from tests.web.server.test_swarm import ANSWERED_WITHIN_S, HONEST, KINDS, PEERS
 from webhook_app.store.connection.clients import Client

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.call_harness import CallHarness, Stub
 from tests.support.polling import scaled_limit, wait_until
-from tests.support.product import Sandbox, free_ports
+from tests.support.ports import free_ports
+from tests.support.product import Sandbox
 from webhook_app.store.connection.clients import Client
 
 

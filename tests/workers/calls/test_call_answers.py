@@ -9,7 +9,7 @@ import pytest
 from tests.support.call_harness import CallHarness, room_of
 from tests.support.pauses import drip
 from tests.support.polling import scaled_limit
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 from tests.support.web_client import ROOM, fold_all
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client

@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.pauses import drip
 from tests.support.polling import scaled_limit
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 from tests.support.values import present
 from tests.support.web_client import ROOM, WebClient
 from webhook_app.config.values import networks

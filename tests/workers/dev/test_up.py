@@ -16,6 +16,7 @@ import pytest
 
 from tests.support import paths
 from tests.support.polling import scaled_limit
+from tests.support.ports import free_ports
 from workers.child_process import runs, wait_until
 from workers.dev.embedded_store.server import EmbeddedStore
 
@@ -109,16 +110,7 @@ def up(home: Path, **environ: str) -> Iterator[Up]:
 @pytest.fixture
 def port() -> int:
     """A port that is free, and the next one too."""
-    for _ in range(50):
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
-    raise AssertionError("no two ports in a row are free")
+    return free_ports(2)[0]
 
 
 def test_without_credentials_the_sandbox_runs_on_a_store_of_its_own(tmp_path: Path, port: int) -> None:
@@ -201,7 +193,7 @@ def test_nothing_lives_on_when_the_supervisor_is_killed(tmp_path: Path, port: in
 def test_a_second_run_beside_a_running_one_says_so(tmp_path: Path, port: int) -> None:
     with up(tmp_path, PORT=str(port)) as instance:
         assert instance.wait_for_output("ready after")
-        with up(tmp_path, PORT=str(port + 2)) as two:
+        with up(tmp_path, PORT=str(free_ports(1)[0])) as two:
             assert two.process.wait(LIMIT_S) == 1
             assert two.text().startswith("tally: Tallylight is already running here (process ")
             assert two.text().count("\n") == 1

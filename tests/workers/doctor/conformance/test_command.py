@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.support.product import free_ports
+from tests.support.ports import free_ports
 from webhook_app.domain.outputs import Output
 from webhook_app.providers.videosdk.client import Token, VideoSDK
 from workers.cli.main import main
