@@ -59,6 +59,8 @@ OCCURRENCE: dict[str, Any] = {
     "skipped": False,
     "warning": None,
 }
+NO_WINDOWS: dict[str, Any] = {"armed": False, "late_since": None, "next_window": None}
+WINDOWS: dict[str, Any] = {**NO_WINDOWS, "next_window": OCCURRENCE}
 ROOM: dict[str, Any] = {
     "room_id": "abcd-efgh-ijkl",
     "name": "main-hall",
@@ -79,13 +81,11 @@ ROOM: dict[str, Any] = {
         "ended_error": None,
     },
     "desired": DESIRED,
-    "armed": False,
-    "late_since": None,
-    "next_window": OCCURRENCE,
+    **WINDOWS,
     "outputs": {
-        "hls": {"state": "playable", "live": True, "stream": STREAM, "desired": DESIRED},
-        "recording": {"state": "stopped", "live": False, "stream": RECORDING, "desired": None},
-        "rtmp": {"state": "idle", "live": False, "stream": None, "desired": None},
+        "hls": {"state": "playable", "live": True, "stream": STREAM, "desired": DESIRED, **WINDOWS},
+        "recording": {"state": "stopped", "live": False, "stream": RECORDING, "desired": None, **WINDOWS},
+        "rtmp": {"state": "idle", "live": False, "stream": None, "desired": None, **NO_WINDOWS},
     },
     "sequence": 12,
     "updated_at": AT,

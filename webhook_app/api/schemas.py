@@ -129,6 +129,9 @@ class OutputSchema(Schema):
     live = fields.Boolean()
     stream = fields.Nested(StreamSchema, allow_none=True)
     desired = fields.Nested(DesiredSchema, allow_none=True)
+    armed = fields.Boolean()
+    late_since = moment(null=True)
+    next_window = fields.Dict(allow_none=True)
 
 
 class OutputsSchema(Schema):
@@ -140,7 +143,10 @@ class OutputsSchema(Schema):
 
 
 class RoomSchema(Schema):
-    """A room. `on_air`, `state`, `stream` and `desired` are those of HLS; `live` is HLS or RTMP."""
+    """A room. Its own `on_air`, `state`, `stream`, `desired`, `armed`, `late_since` and `next_window` are those of HLS.
+
+    `live`: HLS or RTMP is on. `outputs` tells the same of each output.
+    """
 
     room_id = text()
     name = text(null=True)

@@ -58,11 +58,12 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
     file, destination = File("/a.mp4", "https://x/a.mp4"), "rtmp://x/live"
     stream = replace(stream, failure="failed", stopped_because="operator", files=(file,), destinations=(destination,))
     stream = replace(stream, mp4=Mp4(Mp4State.READY, "rule:service"))
-    others = {
-        output: OutputState(streams=(replace(stream, output=output),), desires=desires) for output in OTHER_OUTPUTS
-    }
     late = OpenWindow(_AT, _AT + 1, ("service",), late_at=_AT)
     schedule = ScheduleState(window=late, next_window=window)
+    others = {
+        output: OutputState(streams=(replace(stream, output=output),), desires=desires, schedule=schedule)
+        for output in OTHER_OUTPUTS
+    }
     rooms.append(Room(ROOM_ID, session=over, desires=desires, streams=(stream,), schedule=schedule, others=others))
     return tuple(room_view(room, config, _AT + 2) for room in rooms)
 

@@ -120,6 +120,9 @@ def _outputs(room: Room, config: Config, now: int) -> dict[str, Any]:
             "live": view.on_air,
             "stream": _stream(view, config, now),
             "desired": _desired(view, config, now),
+            "armed": view.armed,
+            "late_since": maybe_rfc3339(view.late_since),
+            "next_window": _next_window(view, config, now),
         }
         for output, view in views.items()
     }
@@ -167,6 +170,15 @@ def occurrence_view(
         "skipped": skipped,
         "warning": warning,
     }
+
+
+def next_opening(outputs: Mapping[str, Any]) -> tuple[str, list[str]] | None:
+    """When the next window of any output opens, and of which outputs; `outputs` are those of a room's view."""
+    windows = {name: output["next_window"] for name, output in outputs.items() if output.get("next_window")}
+    if not windows:
+        return None
+    opens_at = min(str(window["opens_at"]) for window in windows.values())
+    return opens_at, [name for name, window in windows.items() if window["opens_at"] == opens_at]
 
 
 ROOM_VIEW: dict[str, Callable[[Room, Config, int], Any]] = {

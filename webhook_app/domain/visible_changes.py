@@ -29,7 +29,9 @@ def is_visibly_changed(before: Room, room: Room) -> bool:
 def _are_others_changed(before: Room, room: Room) -> bool:
     for output in OTHER_OUTPUTS:
         earlier, now = before.seen_from(output), room.seen_from(output)
-        if earlier.desired != now.desired or _is_stream_changed(earlier.shown_stream, now.shown_stream):
+        if earlier.desired != now.desired or earlier.armed != now.armed:
+            return True
+        if _is_stream_changed(earlier.shown_stream, now.shown_stream):
             return True
     return False
 

@@ -10,6 +10,9 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.occurrences import Occurrence, occurrences, over_quota
+from webhook_app.domain.times import rfc3339
+from webhook_app.domain.views import next_opening
+from webhook_app.domain.visible_changes import is_visibly_changed
 from webhook_app.event_decoding.rules import decode_rule
 
 HOUR = 60 * MINUTE
@@ -92,6 +95,38 @@ def test_the_quota_counts_windows_of_hls_alone() -> None:
     )
     assert over_quota(config, [ROOM, "other"], at=NOON, limit=1) == []
     assert over_quota(config, [ROOM, "other"], at=NOON, limit=0) == [(NOON + HOUR, 1)]
+
+
+def test_a_room_shows_the_next_window_of_each_output() -> None:
+    scenario = Scenario()
+    scenario.put_rule(rule("archive", "14:00", outputs=["recording"]))
+    scenario.put_rule(rule("simulcast", "13:00", "15:00", outputs=["rtmp"]))
+    scenario.webhook("session-started")
+    outputs = scenario.view["outputs"]
+    assert scenario.view["next_window"] is None
+    assert outputs["hls"]["next_window"] is None
+    assert (outputs["recording"]["next_window"]["opens_at"], outputs["recording"]["next_window"]["rules"]) == (
+        rfc3339(NOON + 2 * HOUR),
+        ["archive"],
+    )
+    assert next_opening(outputs) == (rfc3339(NOON + HOUR), ["rtmp"])
+    scenario.wait(HOUR)
+    assert scenario.view["outputs"]["rtmp"]["next_window"]["opens_at"] == rfc3339(NOON + 3 * HOUR)
+
+
+def test_a_room_shows_the_output_that_waits_for_a_session_and_the_one_that_is_late() -> None:
+    scenario = Scenario(output=Output.RECORDING)
+    scenario.put_rule(rule("archive", "13:00", outputs=["recording"]))
+    scenario.webhook("session-started")
+    scenario.webhook("session-ended")
+    before = scenario.stored_room
+    scenario.wait(HOUR)
+    recording, hls = (scenario.view["outputs"][name] for name in ("recording", "hls"))
+    assert (recording["armed"], recording["late_since"]) == (True, None)
+    assert is_visibly_changed(before, scenario.stored_room)
+    scenario.wait(2 * MINUTE)
+    assert scenario.view["outputs"]["recording"]["late_since"] is not None
+    assert (hls["armed"], hls["late_since"], scenario.view["armed"]) == (False, None, False)
 
 
 OUTPUT_SETS = st.lists(st.sampled_from([output.value for output in Output]), min_size=1, max_size=3, unique=True)

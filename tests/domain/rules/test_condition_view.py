@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from webhook_app.api.rule_schemas import OccurrenceSchema
 from webhook_app.api.schemas import EventSchema, RoomSchema
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.rules.cel.meter import CEL_ERRORS
 from webhook_app.domain.rules.condition_checks import check_condition
 from webhook_app.domain.rules.conditions import ConditionError, compile_condition, expression_value
@@ -18,7 +19,7 @@ from webhook_app.domain.view_shape import ViewShape
 # What comes of an event is not known while its conditions are evaluated.
 OUTCOME = {"effect", "reason", "reasons", "unchanged"}
 # Warnings are for lists of occurrences; a room's next window has none.
-ALWAYS_NULL = {"room.next_window.warning"}
+ALWAYS_NULL = {"room.next_window.warning", *(f"room.outputs.{output}.next_window.warning" for output in Output)}
 TYPES: dict[type[fields.Field[Any]], set[type]] = {
     fields.String: {str},
     fields.Boolean: {bool},

@@ -202,6 +202,16 @@ def test_the_schedule_and_the_rule_name_the_outputs_of_a_window(client: Client, 
     assert ">recording</span>" in admin.page("/rules/talk")
 
 
+def test_the_wall_and_the_room_show_the_next_window_of_a_recording(client: Client, admin: Visitor) -> None:
+    opens = (datetime.now(UTC) + timedelta(hours=5)).replace(second=0, microsecond=0)
+    schedule = {"at": opens.strftime("%Y-%m-%dT%H:%M"), "duration": "1h"}
+    put(client, name="talk", rooms=[ROOM], schedule=schedule, outputs=["recording"])
+    receive(client, "session-started", "recording-started")
+    assert re.search(r"<span>next <time[^>]*>[^<]*</time>: REC</span>", admin.page("/"))
+    card = admin.page(f"/rooms/{ROOM}").partition('data-output="recording">')[2].partition("</section>")[0]
+    assert re.search(r"<dt>Next window</dt><dd><time.* to <time.*, talk</dd>", card)
+
+
 def test_a_room_shows_how_far_the_mp4_of_its_stream_is(client: Client, admin: Visitor) -> None:
     rule = {"name": "cut", "rooms": [ROOM], "schedule": {"always": True, "given": {}}, "mp4": True}
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))

@@ -12,7 +12,7 @@ from webhook_app.console.pages.wall import tile
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
-from webhook_app.domain.views import occurrence_view, stream_view
+from webhook_app.domain.views import stream_view
 from webhook_app.store.queries.streams import newest_streams
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import NotFoundError
@@ -71,9 +71,6 @@ def _page_values(console: ConsoleContext, room_id: str) -> dict[str, Any]:
         "configured": resolved.configured,
         "rules": config.about(room_id),
         "window": window_view(room, config),
-        "next_window": None
-        if room.schedule.next_window is None
-        else occurrence_view(room_id, room.schedule.next_window, room_name=config.room_name(room_id)),
         "timeline": timeline,
         "cursor": cursor,
         "each": each,

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from webhook_app.console.components.lamps import (
+    BADGE_NAMES,
     LATE,
     RECORDING,
     Lamp,
@@ -20,7 +21,7 @@ from webhook_app.console.context import FILTER_MAX_CHARS, ConsoleContext, live_p
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
-from webhook_app.domain.views import room_view
+from webhook_app.domain.views import next_opening, room_view
 from webhook_app.store.queries.rooms import count_rooms
 from webhook_app.usecases.delivery_views import all_deliveries_page
 from webhook_app.usecases.event_views import event_views
@@ -71,9 +72,19 @@ def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
             "active": output_lamp(room) in ACTIVE,
             "started_by": None if stream is None else stream.because,
             "other_outputs": cards,
+            "next_opening": _next_opening(view),
             "late_outputs": [card for card in cards if card["late_since"] is not None],
         }
     )
+
+
+def _next_opening(view: dict[str, Any]) -> dict[str, Any] | None:
+    opening = next_opening(view["outputs"])
+    if opening is None:
+        return None
+    opens_at, outputs = opening
+    badges = [] if Output.HLS in outputs else [BADGE_NAMES[Output(output)] for output in outputs]
+    return {"opens_at": opens_at, "badges": badges}
 
 
 def read_list_filter() -> ListFilter:

@@ -8,6 +8,7 @@ from typing import TextIO
 import click
 
 from webhook_app.domain.outputs import Output
+from webhook_app.domain.views import next_opening
 from workers.cli import options, output
 from workers.cli.api_client import ApiClient, Json
 from workers.cli.commands import room_changes
@@ -206,15 +207,26 @@ def _people(count: int, hosts: int | None) -> str:
 
 def _other_outputs(room: Json) -> output.Cell:
     """Return the recording and the RTMP stream with their states, unless they are off; red while one is on."""
-    views = [(word, room["outputs"][name]) for name, word in OUTPUT_NAMES.items()]
-    words = [f"{word} {view['state']}" for word, view in views if view["state"] not in QUIET_STATES]
+    views = {word: room["outputs"][name] for name, word in OUTPUT_NAMES.items()}
+    states = {word: "armed" if view.get("armed") else view["state"] for word, view in views.items()}
+    words = [f"{word} {state}" for word, state in states.items() if state not in QUIET_STATES]
     if not words:
         return output.NOTHING
-    return (", ".join(words), "red" if any(view["live"] for _, view in views) else None)
+    return (", ".join(words), "red" if any(view["live"] for view in views.values()) else None)
+
+
+def _next_opening(room: Json) -> output.Cell:
+    """Return when the next window of any output opens, and of which outputs where HLS is none of them."""
+    opening = next_opening(room["outputs"])
+    if opening is None:
+        return output.NOTHING
+    opens_at, names = opening
+    words = "" if HLS in names else f" ({', '.join(OUTPUT_NAMES[Output(name)] for name in names)})"
+    return output.moment(opens_at) + words
 
 
 def _row(room: Json) -> list[output.Cell]:
-    stream, session, override, window = (room[name] or {} for name in ("stream", "session", "desired", "next_window"))
+    stream, session, override = (room[name] or {} for name in ("stream", "session", "desired"))
     since = stream.get("ended_at") or stream.get("started_at") or stream.get("starting_at")
     count = session.get("participant_count") if session.get("live") else None
     hosts = session.get("host_count")
@@ -228,5 +240,5 @@ def _row(room: Json) -> list[output.Cell]:
         output.moment(since),
         "-" if count is None else _people(count, hosts),
         wanted_by,
-        output.moment(window.get("opens_at")),
+        _next_opening(room),
     ]
