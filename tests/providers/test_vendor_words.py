@@ -12,7 +12,7 @@ WORDS = (
     *("meetingId", "roomId", "sessionId", "participantId", "participantName", "customRoomId", "composerId"),
     *("webhookType", "webhookUrl", "endPoint", "changeModeHistory", "pageInfo", "lastPage", "perPage", "filePath"),
     *("playbackHlsUrl", "downstreamUrl", "livestreamUrl"),
-    *("CONFERENCE", "SEND_AND_RECV", "RECV_ONLY", "SIGNALLING_ONLY"),
+    *("CONFERENCE", "SEND_AND_RECV", "RECV_ONLY", "SIGNALLING_ONLY", '"VIEWER"'),
     *("hls-[a-z]+", "participant-joined", "participant-left", "(?:participant-|track-)?recording-[a-z]+"),
     *("/v2/hls", "/v2/rooms", "/v2/sessions", "videosdk-signature"),
 )
@@ -21,7 +21,6 @@ ALLOWED = {
     "webhook_app/api/examples.py": "an example of an event in the API's reference",
     "webhook_app/api/events.py": "an example of an event in the API's reference",
     "webhook_app/domain/reasons.py": "codes of our own",
-    "webhook_app/domain/sessions/participants.py": "modes are stored with participants and shown by the API",
     "workers/cli/commands/events.py": "an example in a command's help",
     "webhook_app/console/components/trigger_forms.py": "examples in the fields of the rule editor",
     "workers/dev/demo.py": "the sandbox's example rule",

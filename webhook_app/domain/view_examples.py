@@ -17,7 +17,7 @@ from webhook_app.domain.rules.config import Settings, make_config
 from webhook_app.domain.rules.configured_rooms import ConfiguredRoom
 from webhook_app.domain.schedules.open_window import OpenWindow
 from webhook_app.domain.schedules.schedule import RoomWindow
-from webhook_app.domain.sessions.participants import HOST_MODES, VIEWER_MODES
+from webhook_app.domain.sessions.participants import Role
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import File, StreamReport
@@ -25,19 +25,21 @@ from webhook_app.domain.streams.stream import EndedBy, Mp4, Mp4State, Snapshot, 
 from webhook_app.domain.view_shape import ViewShape, shape_of
 from webhook_app.domain.views import event_view, room_view
 
-HOST_MODE, VIEWER_MODE = min(HOST_MODES), min(VIEWER_MODES)
 ROOM_ID = "abcd-efgh-ijkl"
 _AT = 1_767_225_600_000
 
 
-@lru_cache(maxsize=1)
-def room_shapes() -> tuple[Mapping[str, Any], ...]:
-    """Rooms without and with a session, a desire, a name, a next window, a stream in each state, and other outputs."""
+@lru_cache(maxsize=2)
+def room_shapes(host_mode: str = "host", viewer_mode: str = "viewer") -> tuple[Mapping[str, Any], ...]:
+    """Rooms without and with a session, a desire, a name, a next window, a stream in each state, and other outputs.
+
+    The modes are the provider's words for a host and a viewer: a condition that tells them apart is then tried whole.
+    """
     config = make_config({}, {"hall": ConfiguredRoom("hall", ROOM_ID, ("webinar",))}, Settings())
     inside: dict[str, str | None] = {"p": "Host", "q": None}
-    session = Session(
-        "s", live=True, started_at=_AT, complete=True, participants=inside, modes={"p": HOST_MODE, "q": VIEWER_MODE}
-    )
+    session = Session("s", live=True, started_at=_AT, complete=True, participants=inside)
+    mode_roles = {host_mode: Role.HOST, viewer_mode: Role.VIEWER}
+    session = replace(session, modes={"p": host_mode, "q": viewer_mode}, mode_roles=mode_roles)
     unknown = Session("s", live=True, started_at=_AT)
     over = replace(session, live=False, ended_at=_AT + 1, ended_reason="timeout", ended_error="failed")
     desires = Desires(Desired(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1))

@@ -10,7 +10,7 @@ from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.schedule import RoomWindow
-from webhook_app.domain.sessions.participants import Role, role_of
+from webhook_app.domain.sessions.participants import Role
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.streams.destinations import failed_destinations
 from webhook_app.domain.streams.stream import Snapshot, Stream
@@ -55,8 +55,8 @@ def participants_view(session: Session, *, all_hosts: bool = False) -> list[dict
     if not session.live:
         return []
     modes = session.modes
-    hosts = [who for who, mode in modes.items() if role_of(mode) is Role.HOST]
-    others = (who for who in session.participants if role_of(modes.get(who)) is not Role.HOST)
+    hosts = session.hosts
+    others = (who for who in session.participants if session.role_of(who) is not Role.HOST)
     listed = [*hosts, *islice(others, max(0, PARTICIPANTS_SHOWN - len(hosts)))]
     return [
         {"participant_id": who, "name": session.participants[who], "mode": modes.get(who)}

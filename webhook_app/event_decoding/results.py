@@ -65,7 +65,7 @@ def decode_probe_result(data: JSON, translator: Translator) -> ProbeResult:
         status=translator.status(_whole(data.get("status"))),
         message=data.get("message"),
         active=_stream(data.get("active"), translator),
-        session=_session(data.get("session")),
+        session=_session(data.get("session"), translator),
         session_unknown=bool(data.get("session_unknown")),
         failure=_failure(data.get("failed"), translator),
         records=_records(data.get("records"), translator),
@@ -107,14 +107,15 @@ def _stream(shown: object, translator: Translator) -> StreamReport | None:
     return translator.stream(shown) if isinstance(shown, Mapping) else None
 
 
-def _session(shown: object) -> SessionReport | None:
+def _session(shown: object, translator: Translator) -> SessionReport | None:
     if not isinstance(shown, Mapping):
         return None
     session_id = shown.get("session_id")
-    return SessionReport(session_id if isinstance(session_id, str) else None, bool(shown.get("live")), _present(shown))
+    present = _present(shown, translator)
+    return SessionReport(session_id if isinstance(session_id, str) else None, bool(shown.get("live")), present)
 
 
-def _present(session: JSON) -> Present | None:
+def _present(session: JSON, translator: Translator) -> Present | None:
     """Who is there; None when the result does not say. Earlier versions gave names alone, and up to 5,000 of them."""
     participants = session.get("participants")
     if not isinstance(participants, Mapping):
@@ -123,7 +124,8 @@ def _present(session: JSON) -> Present | None:
     modes = session.get("modes")
     known_modes = {who: mode for who, mode in modes.items() if who in listed} if isinstance(modes, Mapping) else {}
     unlisted = _count(session.get("unlisted")) + len(participants) - len(listed)
-    return Present(listed, known_modes, unlisted, min(unlisted, _count(session.get("unlisted_viewers"))))
+    unlisted_viewers = min(unlisted, _count(session.get("unlisted_viewers")))
+    return Present(listed, known_modes, unlisted, unlisted_viewers, translator.mode_roles)
 
 
 def _count(value: object) -> int:

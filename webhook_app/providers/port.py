@@ -17,6 +17,7 @@ from webhook_app.domain.facts.provider import ProviderFact
 from webhook_app.domain.facts.results import AnswerStatus, Picture, TranscodingReport, WebhookDeliveries
 from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.outputs import Output
+from webhook_app.domain.sessions.participants import Role
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.providers.client_port import ConnectClient
@@ -96,6 +97,14 @@ class Translator(Protocol):
 
     Pure, and never raises: a body that the receiver accepted is read the same way each time it is folded.
     """
+
+    @property
+    def mode_roles(self) -> Mapping[str, Role]:
+        """What each of the vendor's words for a participant's mode means; people are shown the word as it is.
+
+        The first word of a role is the one by which we name a participant whom we assume to have it.
+        """
+        ...
 
     def body(self, raw: bytes) -> WebhookBody:
         """A webhook's body as the journal keeps it."""

@@ -11,7 +11,7 @@ from webhook_app.domain.rules.cel.meter import STEPS_MAX
 from webhook_app.domain.rules.condition_checks import check_message_part
 from webhook_app.domain.rules.conditions import compile_condition
 from webhook_app.domain.rules.messages import MESSAGE_MAX_CHARS, split_message
-from webhook_app.domain.view_examples import room_shapes
+from webhook_app.schemas.condition_field import example_rooms
 from webhook_app.schemas.fields import Duration, is_glob_pattern, is_name
 from webhook_app.schemas.outputs import body_errors, body_fields, is_output
 from webhook_app.schemas.schedule import is_timezone
@@ -101,7 +101,7 @@ def _message_errors(message: str, *, with_event: bool) -> dict[str, list[str]]:
                 if condition.uses_event and not with_event:
                     kinds = " or ".join(f"`{kind}`" for kind, form in FORMATS.items() if form.has_event)
                     return {"message": [f"`event` is available with {kinds} only"]}
-                check_message_part(condition, room_shapes(), with_event=with_event)
+                check_message_part(condition, example_rooms(), with_event=with_event)
     except ValueError as error:
         return {"message": [str(error)]}
     return {}

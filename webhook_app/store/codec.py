@@ -74,7 +74,15 @@ def encode_room(room: Room) -> bytes:
 
 def room_of(raw: bytes) -> Room:
     """A stored room, of this format or an earlier one."""
-    return _room_of(raw if raw.startswith(_FORMAT_PREFIX) else encode(room_from_1(_format_1(raw))))
+    return with_mode_roles(_room_of(raw if raw.startswith(_FORMAT_PREFIX) else encode(room_from_1(_format_1(raw)))))
+
+
+def with_mode_roles(room: Room) -> Room:
+    """A stored room whose session says what its participants' modes mean, which earlier versions did not store."""
+    session = room.session
+    if session is None or session.mode_roles or not (session.participants or session.unlisted):
+        return room
+    return replace(room, session=replace(session, mode_roles=CALLED.mode_roles))
 
 
 def encode_rooms(rooms: Mapping[str, Room]) -> bytes:

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, SESSION, Scenario, on_air, rest, with_session
+from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Role, role_of
+from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Role
+from webhook_app.domain.sessions.roster import assume_viewers
+from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.views import participants_view
 from webhook_app.providers.videosdk import session_participants as reading
 from webhook_app.providers.videosdk.answers import ApiAnswer
+from webhook_app.providers.videosdk.modes import MODE_ROLES, role_of
 from webhook_app.providers.videosdk.objects import read_participant_mode
 from webhook_app.providers.videosdk.participants import participants_in, read_participant_page
 from webhook_app.store import codec
@@ -257,6 +261,75 @@ def test_a_webhook_that_gives_a_mode_is_believed() -> None:
     joined = [notice for notice in scenario.announced if notice.type == "participant.joined"]
     assert [notice.data["participant"]["mode"] for notice in joined] == ["CONFERENCE", "VIEWER"]
     assert joined[-1].data["session"]["host_count"] == 1
+
+
+def test_a_mode_that_is_new_is_shown_and_stored_as_the_provider_writes_it() -> None:
+    scenario = with_session()
+    scenario.joined("ada", mode="HOLOGRAM")
+    assert session(scenario)["participants"] == [{"participant_id": "ada", "name": "Ada", "mode": "HOLOGRAM"}]
+    assert session(scenario)["host_count"] is None
+    assert codec.room_of(codec.encode_room(scenario.room)) == scenario.room
+    scenario.left("ada")
+    left = [notice for notice in scenario.announced if notice.type == "participant.left"]
+    assert [notice.data["participant"]["mode"] for notice in left] == ["HOLOGRAM"]
+
+
+def test_what_the_modes_mean_is_kept_while_somebody_is_there() -> None:
+    scenario = with_session()
+    assert scenario.session.mode_roles == {}
+    scenario.joined("ada", mode="CONFERENCE")
+    assert scenario.session.mode_roles == MODE_ROLES
+    scenario.left("ada")
+    assert scenario.session.mode_roles == {}
+    probed(scenario, [person("eve", "VIEWER")])
+    assert scenario.session.mode_roles == MODE_ROLES
+    probed(scenario, [])
+    assert scenario.session.mode_roles == {}
+
+
+def test_those_who_join_an_empty_session_while_a_probe_is_under_way_have_their_roles() -> None:
+    scenario = on_air()
+    probed(scenario, [])
+    asked_id = scenario.ask()
+    scenario.joined("ada", mode="CONFERENCE")
+    probed(scenario, [], asked_id=asked_id)
+    assert session(scenario)["host_count"] == 1
+
+
+def test_a_session_that_was_stored_without_the_meaning_of_its_modes_gets_it() -> None:
+    scenario = with_session()
+    scenario.joined("ada", mode="CONFERENCE")
+    scenario.joined("bob", mode="HOLOGRAM")
+    stored = json.loads(codec.encode_room(scenario.room))
+    del stored["session"]["mode_roles"]
+    assert codec.room_of(codec.encode(stored)) == scenario.room
+
+
+def test_a_stored_session_with_nobody_in_it_is_read_as_it_is() -> None:
+    scenario = with_session()
+    stored = json.loads(codec.encode_room(scenario.room))
+    del stored["session"]["mode_roles"]
+    assert codec.room_of(codec.encode(stored)) == scenario.room
+
+
+def test_who_counts_as_a_viewer_for_now_is_shown_with_the_providers_word() -> None:
+    scenario = on_air()
+    probed(scenario, [person("ada", "SEND_AND_RECV"), person("bob", "HOLOGRAM"), person("eve")])
+    assumed = assume_viewers(scenario.session)
+    assert dict(assumed.modes) == {"ada": "SEND_AND_RECV", "bob": "VIEWER", "eve": "VIEWER"}
+    assert assumed.host_count == 1
+
+
+def test_words_of_another_provider_tell_hosts_from_viewers() -> None:
+    roles = {"speaker": Role.HOST, "audience": Role.VIEWER}
+    people = {"ada": "Ada", "bob": None, "eve": None}
+    modes = {"bob": "audience", "ada": "speaker"}
+    unnamed = Session("s", live=True, started_at=1, complete=True, participants=people)
+    other_session = replace(unnamed, modes=modes, mode_roles=roles)
+    assert (other_session.known_hosts, other_session.unknown_roles, other_session.host_count) == (1, 1, None)
+    assert [shown["mode"] for shown in participants_view(other_session)] == ["speaker", "audience", None]
+    assert dict(assume_viewers(other_session).modes) == {"ada": "speaker", "bob": "audience", "eve": "audience"}
+    assert assume_viewers(unnamed).host_count == 0
 
 
 def test_a_viewer_who_is_made_a_host_is_one_after_the_next_probe() -> None:

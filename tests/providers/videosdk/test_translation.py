@@ -16,6 +16,7 @@ from webhook_app.domain.facts.results import Access, Picture, WebhookDeliveries
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import File, StreamReport
+from webhook_app.providers.videosdk.modes import MODE_ROLES
 from webhook_app.providers.videosdk.translation import VideoSDKTranslator
 
 TRANSLATOR = VideoSDKTranslator()
@@ -42,9 +43,9 @@ def test_each_hls_webhook_is_a_stream_signal(state: StreamState) -> None:
         (
             "participant-joined",
             {"sessionId": "s", "participantId": "p", "participantName": "Ada", "mode": "viewer"},
-            ParticipantJoined("s", "p", "Ada", "VIEWER"),
+            ParticipantJoined("s", "p", "Ada", "VIEWER", MODE_ROLES),
         ),
-        ("participant-joined", {"sessionId": "s"}, ParticipantJoined("s", None, None, None)),
+        ("participant-joined", {"sessionId": "s"}, ParticipantJoined("s", None, None, None, MODE_ROLES)),
         ("participant-left", {"sessionId": "s", "participantId": "p", "name": "Ada"}, ParticipantLeft("s", "p", "Ada")),
         ("participant-joined", {"participantId": "p"}, OtherWebhook(None, shows_session=False)),
         ("session-ended", {}, OtherWebhook(None, shows_session=False)),

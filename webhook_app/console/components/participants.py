@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from webhook_app.console.formatting import many
-from webhook_app.domain.sessions.participants import Role, role_of
+from webhook_app.domain.sessions.participants import Role
+from webhook_app.providers.registry import CALLED
 
 NAMES_SHOWN = 12
 
@@ -41,7 +42,7 @@ def who_is_there(session: Mapping[str, Any]) -> str:
 
 def is_host(participant: Mapping[str, Any]) -> bool:
     """Whether a participant's mode is that of a host."""
-    return role_of(participant["mode"]) is Role.HOST
+    return CALLED.mode_roles.get(participant["mode"]) is Role.HOST
 
 
 def _name(participant: Mapping[str, Any]) -> str:

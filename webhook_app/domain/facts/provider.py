@@ -4,10 +4,12 @@ Each of them names its session when the webhook does. One that shows that its se
 as the start of a session that was not known: the webhook about that start may have been lost.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from webhook_app.domain.outputs import Output
+from webhook_app.domain.sessions.participants import Role
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
 
@@ -47,12 +49,16 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantJoined:
-    """Somebody joined a session. `participant_id` is None when the webhook names nobody."""
+    """Somebody joined a session. `participant_id` is None when the webhook names nobody.
+
+    `mode` is the provider's own word for how they take part; `mode_roles` is what it means by each word that we know.
+    """
 
     session_id: str
     participant_id: str | None
     name: str | None
     mode: str | None
+    mode_roles: Mapping[str, Role] = field(default_factory=dict)
     shows_session: ClassVar[bool] = True
 
 

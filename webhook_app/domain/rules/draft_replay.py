@@ -189,7 +189,9 @@ def _as_reported(stream: Stream) -> StreamReport:
 
 
 def _session_report(session: Session) -> SessionReport:
-    present = Present(session.participants, session.modes, session.unlisted, session.unlisted_viewers)
+    present = Present(
+        session.participants, session.modes, session.unlisted, session.unlisted_viewers, session.mode_roles
+    )
     return SessionReport(session.session_id, True, present if session.complete else None)
 
 

@@ -1,7 +1,7 @@
-"""Participants of a session: hosts, viewers, and how a mode tells them apart."""
+"""Participants of a session: their roles, their moves, and what a probe found."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from webhook_app.domain.frozen import fast_init
@@ -12,14 +12,9 @@ LISTED_MAX = 1_000
 MOVES_MAX = 256
 NAME_MAX_CHARS = 200
 
-# VideoSDK's words for a participant's mode; older SDKs write the first, newer ones the second of each.
-HOST_MODES = frozenset({"CONFERENCE", "SEND_AND_RECV"})
-VIEWER_MODES = frozenset({"VIEWER", "RECV_ONLY", "SIGNALLING_ONLY"})
-KNOWN_MODES = HOST_MODES | VIEWER_MODES
-
 
 class Role(StrEnum):
-    """Whether a participant takes part or watches; `unknown` until VideoSDK gives a known mode."""
+    """Whether a participant takes part or watches; `unknown` until the provider gives a known mode. Stored."""
 
     HOST = "host"
     VIEWER = "viewer"
@@ -33,13 +28,6 @@ class EmptyMeans(StrEnum):
     NO_HOSTS = "no-hosts"
 
 
-def role_of(mode: str | None) -> Role:
-    """The role that a mode stands for; unknown when the mode is missing or new."""
-    if mode in HOST_MODES:
-        return Role.HOST
-    return Role.VIEWER if mode in VIEWER_MODES else Role.UNKNOWN
-
-
 def short_name(name: str | None) -> str | None:
     """A name, cut to the length that the state keeps."""
     return None if name is None else name[:NAME_MAX_CHARS]
@@ -48,7 +36,7 @@ def short_name(name: str | None) -> str | None:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A join or a leave that a webhook reported; `event_id` is the webhook's."""
+    """A join or a leave that a webhook reported; `event_id` is the webhook's, `mode` as in a session's `modes`."""
 
     event_id: str
     participant_id: str
@@ -60,10 +48,11 @@ class Move:
 @dataclass(frozen=True, slots=True)
 class Present:
     """Who a probe found in a session. `unlisted` counts those beyond the listed, `unlisted_viewers` the viewers
-    among them.
+    among them. `modes` and `mode_roles` are those of a session.
     """
 
     participants: Mapping[str, str | None]
     modes: Mapping[str, str]
     unlisted: int = 0
     unlisted_viewers: int = 0
+    mode_roles: Mapping[str, Role] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
-from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Move, Present, Role, role_of
+from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Move, Present, Role
 from webhook_app.domain.sessions.session import Session
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def as_probed(session: Session, present: Present, at: int) -> Session:
     """
     empty = not present.participants and not present.unlisted
     unseen = present.unlisted - present.unlisted_viewers
-    missed = [who for who, mode in session.modes.items() if role_of(mode) is Role.HOST] if unseen else []
+    missed = session.hosts if unseen else []
     missed = [who for who in missed if who not in present.participants][:unseen]
     return replace(
         session,
@@ -65,6 +65,7 @@ def as_probed(session: Session, present: Present, at: int) -> Session:
         emptied=empty and (session.emptied or bool(session.participants) or session.unlisted > 0),
         emptied_at=None,
         verified_at=at,
+        mode_roles=present.mode_roles or session.mode_roles,
     )
 
 
@@ -87,9 +88,11 @@ def with_news(verified: Session, asked_id: str, at: int) -> Session:
     for change in since:
         if is_inside(session, change.participant_id) is not change.joined:
             session = move(session, change)
-    if since and session.count == 0:
-        return replace(session, moves=since, emptied=True, emptied_at=at)
-    return replace(session, moves=since, emptied=verified.emptied and session.count == 0)
+    if session.count:
+        return replace(session, moves=since, emptied=False)
+    if since:
+        return replace(session, moves=since, emptied=True, emptied_at=at, mode_roles={})
+    return replace(session, moves=since, emptied=verified.emptied, mode_roles={})
 
 
 def moves_since(session: Session, asked_id: str) -> tuple[Move, ...]:
@@ -98,10 +101,13 @@ def moves_since(session: Session, asked_id: str) -> tuple[Move, ...]:
 
 
 def assume_viewers(session: Session) -> Session:
-    """The session with everybody of unknown mode counted as a viewer."""
-    modes = {who: mode for who, mode in session.modes.items() if role_of(mode) is not Role.UNKNOWN}
-    modes |= {who: "VIEWER" for who in session.participants if who not in modes}
-    return replace(session, modes=modes, unlisted_viewers=session.unlisted)
+    """The session with everybody of unknown mode counted as a viewer, and shown by the provider's first word for it."""
+    roles = session.mode_roles
+    viewer_word = next((word for word, role in roles.items() if role is Role.VIEWER), Role.VIEWER.value)
+    modes = {who: mode for who, mode in session.modes.items() if mode in roles}
+    modes |= {who: viewer_word for who in session.participants if who not in modes}
+    roles = {**roles, viewer_word: Role.VIEWER}
+    return replace(session, modes=modes, mode_roles=roles, unlisted_viewers=session.unlisted)
 
 
 def _join(session: Session, change: Move) -> Session:
@@ -109,7 +115,7 @@ def _join(session: Session, change: Move) -> Session:
     modes = session.modes if mode is None else {**session.modes, who: mode}
     if len(session.participants) < LISTED_MAX:
         return replace(session, participants={**session.participants, who: change.name}, modes=modes)
-    is_viewer = role_of(mode) is Role.VIEWER
+    is_viewer = session.role_by(mode) is Role.VIEWER
     replaced = None if is_viewer else _first_viewer(session)
     if replaced is None:
         viewers = session.unlisted_viewers + is_viewer
@@ -134,7 +140,7 @@ def _leave(session: Session, who: str) -> Session:
 
 
 def _first_viewer(session: Session) -> str | None:
-    return next((who for who, mode in session.modes.items() if role_of(mode) is Role.VIEWER), None)
+    return next((who for who, mode in session.modes.items() if session.role_by(mode) is Role.VIEWER), None)
 
 
 def _without(by_id: Mapping[str, T], participant_id: str) -> dict[str, T]:

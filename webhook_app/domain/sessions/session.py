@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from webhook_app.domain.sessions.participants import HOST_MODES, KNOWN_MODES, Move
+from webhook_app.domain.sessions.participants import Move, Role
 from webhook_app.domain.streams.machine import StreamState
 
 
@@ -11,9 +11,10 @@ from webhook_app.domain.streams.machine import StreamState
 class Session:
     """One session and its participants. Moments are ms since 1970.
 
-    `participants` are names by id and `modes` VideoSDK's modes of those whose mode is known. In a session with many
-    participants some are only counted: `unlisted`, of which `unlisted_viewers` are known to be viewers. `moves` are
-    recent joins and leaves.
+    `participants` are names by id, `modes` the provider's own words for how they take part, where it gives any. These
+    words are kept to be shown: what the provider means by each word that we know is in `mode_roles`, which is empty
+    while nobody is there. In a session with many participants some are only counted: `unlisted`, of which
+    `unlisted_viewers` are known to be viewers. `moves` are recent joins and leaves.
 
     `complete`: the participants are all there are, as we saw the session start or probed it. `emptied`: we saw the
     last of them leave. `emptied_at`: when, if only webhooks say so. `verified_at`: the last probe of the participants.
@@ -36,6 +37,7 @@ class Session:
     emptied_at: int | None = None
     ended_reason: str | None = None
     ended_error: str | None = None
+    mode_roles: Mapping[str, Role] = field(default_factory=dict)
 
     @property
     def count(self) -> int | None:
@@ -54,13 +56,28 @@ class Session:
     @property
     def known_hosts(self) -> int:
         """The number of participants who are known to be hosts."""
-        return sum([mode in HOST_MODES for mode in self.modes.values()])
+        return len(self.hosts)
+
+    @property
+    def hosts(self) -> list[str]:
+        """The ids of the participants who are known to be hosts."""
+        host_words = [word for word, role in self.mode_roles.items() if role is Role.HOST]
+        return [who for who, mode in self.modes.items() if mode in host_words]
 
     @property
     def unknown_roles(self) -> int:
         """The number of participants who may be hosts or viewers."""
-        known_roles = sum([mode in KNOWN_MODES for mode in self.modes.values()])
+        mode_roles = self.mode_roles
+        known_roles = sum([mode in mode_roles for mode in self.modes.values()])
         return len(self.participants) - known_roles + self.unlisted - self.unlisted_viewers
+
+    def role_of(self, participant_id: str) -> Role:
+        """Whether a participant takes part or watches."""
+        return self.role_by(self.modes.get(participant_id))
+
+    def role_by(self, mode: str | None) -> Role:
+        """What a provider's word for a mode means; unknown when it is missing or new."""
+        return Role.UNKNOWN if mode is None else self.mode_roles.get(mode, Role.UNKNOWN)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from webhook_app.domain.notices.payloads import ParticipantMoved, SessionChanged
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.sessions import roster
-from webhook_app.domain.sessions.participants import Move, Present, Role, role_of, short_name
+from webhook_app.domain.sessions.participants import Move, Present, Role, short_name
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.streams.collection import history_of
 from webhook_app.domain.streams.end_causes import StopCause
@@ -99,6 +99,7 @@ def end_session(
         complete=True,
         participants={},
         modes={},
+        mode_roles={},
         unlisted=0,
         unlisted_viewers=0,
         moves=(),
@@ -182,7 +183,7 @@ def _newly_listed(before: Session, after: Session) -> list[str]:
     new = sorted(after.participants.keys() - before.participants.keys())
     if not after.unlisted:
         return new
-    return [participant_id for participant_id in new if role_of(after.modes.get(participant_id)) is Role.HOST]
+    return [participant_id for participant_id in new if after.role_of(participant_id) is Role.HOST]
 
 
 def _on_participant_change(context: StepContext, change: ParticipantChange) -> None:
@@ -198,14 +199,22 @@ def _on_participant_change(context: StepContext, change: ParticipantChange) -> N
     if roster.is_inside(session, participant_id) is joined:
         context.record_effect(Reason.PARTICIPANT_PRESENT if joined else Reason.PARTICIPANT_ABSENT)
         return
-    mode = change.mode if isinstance(change, ParticipantJoined) else session.modes.get(participant_id)
+    if isinstance(change, ParticipantJoined):
+        mode = change.mode
+        if session.mode_roles != change.mode_roles:
+            session = replace(session, mode_roles=change.mode_roles)
+    else:
+        mode = session.modes.get(participant_id)
     name = short_name(name if joined else session.participants.get(participant_id) or name)
     move = Move(context.event.id, participant_id, joined, name, mode)
     probing = context.room.probing.probe is not None
     moved = roster.keep_move(roster.move(session, move), move, probing=probing)
     emptied = not moved.participants and not moved.unlisted
     emptied_at = context.event.at if emptied and moved.complete else None
-    moved = replace(moved, emptied=emptied, emptied_at=emptied_at, last_event_id=context.event.id)
+    mode_roles = {} if emptied else moved.mode_roles
+    moved = replace(
+        moved, emptied=emptied, emptied_at=emptied_at, last_event_id=context.event.id, mode_roles=mode_roles
+    )
     context.change(session=moved)
     reason = Reason.PARTICIPANT_JOINED if joined else Reason.PARTICIPANT_LEFT
     context.record_effect(reason, name=name or participant_id)

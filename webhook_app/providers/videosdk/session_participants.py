@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from webhook_app.domain.sessions.participants import LISTED_MAX, Role, role_of
+from webhook_app.domain.sessions.participants import LISTED_MAX, Role
 from webhook_app.providers.videosdk.answers import ApiAnswer, answered_object
 from webhook_app.providers.videosdk.client import ENDLESS, VideoSDK
+from webhook_app.providers.videosdk.modes import role_of
 from webhook_app.providers.videosdk.participants import ParticipantPage, participants_in, read_participant_page
 
 # The largest first: a participant is about 900 bytes, an answer at most 1 MiB. None leaves the size to VideoSDK (20).

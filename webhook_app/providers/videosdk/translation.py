@@ -25,11 +25,13 @@ from webhook_app.domain.facts.provider import (
 )
 from webhook_app.domain.facts.results import Access, AnswerStatus, Picture, TranscodingReport, WebhookDeliveries
 from webhook_app.domain.outputs import Output
+from webhook_app.domain.sessions.participants import Role
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.providers.port import UNREADABLE, WebhookBody
 from webhook_app.providers.videosdk.answers import RATE_LIMITED, SUCCESS
 from webhook_app.providers.videosdk.delivery_records import read_deliveries
+from webhook_app.providers.videosdk.modes import MODE_ROLES
 from webhook_app.providers.videosdk.objects import (
     JSON,
     PREFIXES,
@@ -55,6 +57,11 @@ DISPUTABLE = frozenset({400, 402, 404, 409})
 class VideoSDKTranslator:
     """VideoSDK's words in ours."""
 
+    @property
+    def mode_roles(self) -> Mapping[str, Role]:
+        """What each of VideoSDK's modes means."""
+        return MODE_ROLES
+
     def body(self, raw: bytes) -> WebhookBody:
         """A webhook's body as the journal keeps it."""
         return read_body(raw)
@@ -73,7 +80,7 @@ class VideoSDKTranslator:
         match kind:
             case "participant-joined":
                 participant_id, name = read_participant(data)
-                return ParticipantJoined(session_id, participant_id, name, read_participant_mode(data))
+                return ParticipantJoined(session_id, participant_id, name, read_participant_mode(data), MODE_ROLES)
             case "participant-left":
                 return ParticipantLeft(session_id, *read_participant(data))
             case "session-started":
