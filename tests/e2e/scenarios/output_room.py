@@ -7,8 +7,9 @@ from tests.e2e.scenarios.scenario_room import LIMIT_S, ScenarioRoom
 from tests.support.polling import wait_until
 from tests.support.product import Json
 
-PATHS = {"recording": "recordings", "rtmp": "livestreams"}
-WEBHOOKS = {"recording": "recording-*", "rtmp": "livestream-*"}
+PATHS = {"hls": "hls", "recording": "recordings", "rtmp": "livestreams"}
+WEBHOOKS = {"hls": "hls", "recording": "recording", "rtmp": "livestream"}  # their types, and the state
+NOTICES = {"hls": "stream", "recording": "recording", "rtmp": "rtmp"}
 BODIES: dict[str, Json] = {
     "recording": {"fileFormat": "mp4"},
     "rtmp": {"streams": [{"url": "rtmps://live.example/app", "stream_key": "key-of-the-scenario"}]},
@@ -31,7 +32,7 @@ class OutputRoom:
 
     def opens(self, in_s: float = 2.0, *, lasts: float = 20.0, **rule: Any) -> None:
         """Put the room's rule: a window in which the output is to be on."""
-        body: dict[str, Any] = {self.output: BODIES[self.output]}
+        body: dict[str, Any] = {name: BODIES[name] for name in (self.output,) if name in BODIES}
         self.scenario.opens(in_s, lasts=lasts, outputs=[self.output], **body, **rule)
 
     def operator(self, command: str) -> None:
@@ -42,13 +43,18 @@ class OutputRoom:
     def inject_faults(self, *rest: str | Json, drop_webhooks: bool = False) -> None:
         """What goes wrong with the output from now on: `"start:409"`, a REST fault, lost webhooks."""
         faults = [self._of_output(fault) for fault in rest]
-        webhooks = {"drop": [WEBHOOKS[self.output]]} if drop_webhooks else {}
+        webhooks = {"drop": [f"{WEBHOOKS[self.output]}-*"]} if drop_webhooks else {}
         self.scenario.inject_faults(*faults, **webhooks)
 
     def _of_output(self, fault: str | Json) -> str | Json:
         if isinstance(fault, str):
-            return f"{self.output}-{fault}"
-        return {**fault, "path": f"{self.output}-{fault['path']}"}
+            return f"{self._calls}{fault}"
+        return {**fault, "path": f"{self._calls}{fault['path']}"}
+
+    @property
+    def _calls(self) -> str:
+        """What the names of its calls begin with in faults; those of HLS are plain."""
+        return "" if self.output == "hls" else f"{self.output}-"
 
     def person_starts(self) -> None:
         """Somebody starts it in the app."""
@@ -64,11 +70,11 @@ class OutputRoom:
 
     def on(self, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The so-many-th run has started."""
-        return self.scenario.receives(f"{self.output}.started", times, limit_s)
+        return self.scenario.receives(f"{NOTICES[self.output]}.started", times, limit_s)
 
     def off(self, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The so-many-th run has stopped."""
-        return self.scenario.receives(f"{self.output}.stopped", times, limit_s)
+        return self.scenario.receives(f"{NOTICES[self.output]}.stopped", times, limit_s)
 
     def wait_for_start(self) -> Json:
         """The first start, once VideoSDK has it."""
@@ -95,6 +101,11 @@ class OutputRoom:
     def runs(self) -> list[Json]:
         """VideoSDK's own record of the output's runs."""
         return [run for run in self.scenario.runs if run["output"] == self.output]
+
+    @property
+    def calls(self) -> list[Json]:
+        """The output's starts and ends, as the API shows them."""
+        return [call for call in self.scenario.calls if call["output"] == self.output]
 
     @property
     def view(self) -> Json:

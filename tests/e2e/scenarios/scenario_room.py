@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from contextlib import closing
 from typing import Any
 from zlib import crc32
 
@@ -11,9 +12,11 @@ from tests.e2e.scenarios.waiting import retry_while_down, wall_clock
 from tests.support.pauses import wait_for_moment
 from tests.support.polling import last_lines, wait_until
 from tests.support.product import API_KEY, SECRET, Json, Product, Sandbox, ask
+from tests.support.replay import differences, refold
 from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.reasons import Reason
 from webhook_app.providers.videosdk.client import Token
+from webhook_app.store.connection.clients import connect
 
 LIMIT_S = 20.0
 SHOWN_LAST = 20
@@ -288,6 +291,13 @@ class ScenarioRoom:
         for kind in ("late", "missed", "interrupted", "armed"):
             for notice in self.notices(f"broadcast.{kind}"):
                 assert notice["data"]["rule"] and notice["data"]["reason"], notice
+
+    def assert_replayed(self) -> None:
+        """Folding the journal of a product of the test's own again gives what is stored."""
+        self.settle()
+        with closing(connect(self.product.run()["store"])) as client:
+            # What is written between the two readings differs; the next try is without.
+            wait_until(lambda: not differences(client, refold(client)), LIMIT_S, "a replay like the stored state")
 
     def describe(self) -> str:
         """What has happened, for the report of a scenario that failed."""

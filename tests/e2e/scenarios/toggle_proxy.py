@@ -68,7 +68,7 @@ class ToggleProxy:
 
     def passed(self, path: str) -> None:
         """A call has been answered: shut now, if that was the one."""
-        if self._shut_after is None or not path.endswith(self._shut_after):
+        if self._shut_after is None or not path.partition("?")[0].endswith(self._shut_after):
             return
         self._shut_after = None
         self._open.clear()
