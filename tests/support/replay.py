@@ -99,7 +99,12 @@ def differences(client: Client, refolded: Refolded) -> list[str]:
         *_differ("timeline of", timelines, refolded.timelines),
         *_differ("current call of", _fields(client, keys.CALLS_CURRENT), current),
         *_differ("current request for an MP4 of", _fields(client, keys.TRANSCODES_CURRENT), transcodes),
-        *_differ("on air", _flags(client.smembers(keys.ON_AIR)), {room: True for room in rooms if rooms[room].on_air}),
+        *_differ("on air", _flags(client.smembers(keys.ON_AIR)), {room: True for room in rooms if rooms[room].live}),
+        *_differ(
+            "on air by RTMP alone",
+            _flags(client.smembers(keys.ON_AIR_BY_RTMP_ALONE)),
+            {room: True for room in rooms if rooms[room].live and not rooms[room].on_air},
+        ),
     ]
     if state.cursor() == Journal(client).last_id():  # else a timer or an answer may wait in the journal
         lines += _differ("timer", {name: int(due) for name, due in _scored(client, keys.TIMERS)}, timers)

@@ -28,7 +28,7 @@ from webhook_app.config.variables import VARIABLES
 from webhook_app.console.components.alarm_advice import ADVICE
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.alarms.titles import ALARM_TITLES
-from webhook_app.domain.reason_texts import REASON_TEXTS
+from webhook_app.domain.explanations import code_text
 from webhook_app.domain.reasons import Reason
 from webhook_app.error_reasons import MEANINGS
 from webhook_app.ops.metrics import StoreMetrics
@@ -74,7 +74,7 @@ def alarms_page() -> str:
 
 def reasons_page() -> str:
     """The reasons page: every code and its text."""
-    return REASONS_HEAD + "".join(f"| `{reason.value}` | {REASON_TEXTS[reason]} |\n" for reason in Reason)
+    return REASONS_HEAD + "".join(f"| `{reason.value}` | {code_text(reason)} |\n" for reason in Reason)
 
 
 def sandbox_page() -> str:

@@ -1,6 +1,6 @@
 """The step context: one room at one event, as it changes, and everything the step wants to have done."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Unpack
 
@@ -190,7 +190,7 @@ class StepContext:
 
     def record_effect(self, reason: Reason, **arguments: object) -> None:
         """Record what the event did, or why it did nothing; the arguments fill the reason's text."""
-        self.effects.append(self._explain(reason, arguments))
+        self.effects.append(self.explain(reason, **arguments))
 
     def record_decision(
         self,
@@ -202,14 +202,13 @@ class StepContext:
         **arguments: object,
     ) -> None:
         """Put a decision on the room's timeline; the arguments fill the reason's text."""
-        explanation = self._explain(reason, arguments)
+        explanation = self.explain(reason, **arguments)
         decision = Decision(explanation.code, explanation.arguments, rule, call_id, notice_id)
         self.outcome.decisions.setdefault(self.room.room_id, []).append(decision)
 
-    def _explain(self, reason: Reason, arguments: Mapping[str, object]) -> Explanation:
-        if self.output is Output.HLS:
-            return explain(reason, **arguments)
-        return explain(reason, **arguments, output=self.output.value)
+    def explain(self, code: str, /, **arguments: object) -> Explanation:
+        """Explain by a code, in the words of the output."""
+        return explain(code, **arguments).of_output(self.output)
 
     def record_effect_as_decision(self, outcome: StepOutcome, *, rule: str) -> None:
         """Put the event's effects on the room's timeline as a rule's decisions."""

@@ -8,7 +8,8 @@ from webhook_app.domain.alarms.summaries import SUMMARY_TEXTS
 from webhook_app.domain.delivery.disabled_reasons import DISABLED_TEXTS
 from webhook_app.domain.failures import FAILURE_TEXTS
 from webhook_app.domain.frozen import fast_init
-from webhook_app.domain.outputs import OTHER_OUTPUTS, OUTPUTS, Output
+from webhook_app.domain.output_words import label_of, names_output, words_of
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.reason_texts import REASON_TEXTS
 from webhook_app.domain.rules.condition_faults import CONDITION_FAULT_TEXTS
 from webhook_app.domain.scalars import SCALAR_TYPES
@@ -43,6 +44,10 @@ class Explanation:
         """The explanation for people, in the current wording."""
         return render(self.code, self.arguments)
 
+    def of_output(self, output: Output) -> "Explanation":
+        """The same in the words of an output. HLS, which needs none, is not stored."""
+        return self if output is Output.HLS else Explanation(self.code, {**self.arguments, "output": output.value})
+
     @property
     def stored(self) -> dict[str, Any]:
         """The explanation as plain JSON, for where it is a part of other data; `text_of` reads it."""
@@ -54,26 +59,32 @@ def explain(code: str, /, **arguments: object) -> Explanation:
     return Explanation(code, {name: _storable(value) for name, value in arguments.items()})
 
 
-def render(code: str, arguments: Mapping[str, Any]) -> str:
-    """The text of a code; an argument `output` goes before it.
+class _Arguments(dict[str, Any]):
+    """Arguments of a text; a missing one leaves its field as it stands."""
 
-    A code of a newer version, or one whose arguments are missing, is its own text.
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+def render(code: str, arguments: Mapping[str, Any], *, output: str | None = None) -> str:
+    """The text of a code, in the words of the argument `output`, else of the output of the text around it.
+
+    A code of a newer version is its own text.
     """
     template = TEXTS.get(code)
     if template is None:
         return code
-    try:
-        text = template.format(**{name: _argument_text(value) for name, value in arguments.items()})
-    except KeyError:
-        text = template
-    output = arguments.get("output")
-    return text if output is None else f"{_label(output)}: {text}"
+    output = arguments.get("output", output)
+    values = {name: _argument_text(value, output) for name, value in arguments.items()}
+    return template.format_map(_Arguments(values | {"output": words_of(output)}))
 
 
-def _label(output: Any) -> str:
-    """How a text names an output other than HLS; one that this version does not know by its own name."""
-    label = OUTPUTS[Output(output)].label if output in OTHER_OUTPUTS else str(output)
-    return label[:1].upper() + label[1:]
+def labelled_text(code: str, arguments: Mapping[str, Any]) -> str:
+    """The text of a code where those of several outputs stand together: another output than HLS is always named."""
+    text, output = render(code, arguments), arguments.get("output")
+    if output is None or names_output(TEXTS.get(code, "")):
+        return text
+    return f"{label_of(output)}: {text}"
 
 
 def code_text(stored: str) -> str:
@@ -100,13 +111,16 @@ def stored_explanation(value: Any) -> Explanation | None:
     return Explanation(code, arguments) if isinstance(code, str) and isinstance(arguments, Mapping) else None
 
 
-def _argument_text(value: Any) -> Any:
-    return "; ".join([str(text_of(item)) for item in value]) if isinstance(value, list) else text_of(value)
+def _argument_text(value: Any, output: str | None) -> Any:
+    if isinstance(value, list):
+        return "; ".join([str(_argument_text(item, output)) for item in value])
+    explanation = stored_explanation(value)
+    return value if explanation is None else render(explanation.code, explanation.arguments, output=output)
 
 
 def joined_text(explanations: Sequence[Explanation]) -> str:
-    """Several explanations as one text."""
-    return "; ".join([explanation.text for explanation in explanations])
+    """Several explanations as one text, each with its output unless that is HLS."""
+    return "; ".join([labelled_text(explanation.code, explanation.arguments) for explanation in explanations])
 
 
 _OTHER_JSON_TYPES = (int, float, Mapping)

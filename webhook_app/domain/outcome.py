@@ -6,7 +6,7 @@ from typing import Any
 
 from webhook_app.domain.alarms.alarm import Alarm, AlarmReport
 from webhook_app.domain.control.call import Call
-from webhook_app.domain.explanations import Explanation, explain, joined_text, render
+from webhook_app.domain.explanations import Explanation, explain, joined_text, labelled_text
 from webhook_app.domain.frozen import fast_init
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.notices.payloads import RoomPayload
@@ -39,7 +39,7 @@ class Decision:
     @property
     def text(self) -> str:
         """The decision for people."""
-        return self.did if self.did is not None else render(self.reason or "", self.arguments)
+        return self.did if self.did is not None else labelled_text(self.reason or "", self.arguments)
 
 
 @fast_init

@@ -57,7 +57,7 @@ class AlarmWatch:
     def check(self) -> None:
         """Compare the state with the active alarms, and journal the differences."""
         conditions = read_alarm_conditions(self._client)
-        active, on_air = conditions.alarms, conditions.on_air
+        active, on_air = conditions.alarms, conditions.hls_on_air
         due = self._due_alarms(conditions.open_breakers, on_air)
         watched = {
             key

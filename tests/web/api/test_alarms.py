@@ -58,7 +58,7 @@ def test_a_reported_code_is_shown_as_text_in_the_alarm_and_in_its_event(client: 
     summary = explain(AlarmSummary.ROOMS_ON_AIR, count=2, limit=2)
     raise_alarm(client, key="max-streams", name="max-streams", room_id=None, rule=None, summary=summary.stored)
     [alarm], [event] = listed(web_client), web_client.get("/events")["items"]
-    assert alarm["summary"] == event["data"]["summary"] == "2 rooms are on air, and MAX_STREAMS is 2"
+    assert alarm["summary"] == event["data"]["summary"] == "2 HLS streams are on air, and MAX_STREAMS is 2"
 
 
 def test_an_alarm_is_acknowledged_through_the_journal(client: Client, web_client: WebClient) -> None:

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.web_client import NullWake, WebClient, fold_all
+from tests.support.product import webhook
+from tests.support.web_client import ROOM, NullWake, WebClient, append, fold_all
 from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry
 from webhook_app.store.state.alarms import active_alarms
 from workers.clock.alarm_watch import REPEAT_AFTER_S, AlarmWatch, failure_of
 
@@ -94,11 +97,24 @@ def test_a_breaker_of_a_subscriber_that_is_gone_raises_nothing(client: Client) -
 def test_a_full_quota_is_an_alarm_until_a_stream_ends(client: Client) -> None:
     client.sadd(keys.ON_AIR, "a", "b")
     assert looked(client, max_streams=3) == {}
-    assert (
-        looked(client, max_streams=2)[AlarmName.MAX_STREAMS].summary_text == "2 rooms are on air, and MAX_STREAMS is 2"
-    )
+    summary = looked(client, max_streams=2)[AlarmName.MAX_STREAMS].summary_text
+    assert summary == "2 HLS streams are on air, and MAX_STREAMS is 2"
     client.srem(keys.ON_AIR, "a")
     assert looked(client, max_streams=2) == {}
+
+
+def received(client: Client, *kinds: str) -> None:
+    append(client, *(Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM)) for kind in kinds))
+    fold_all(client)
+
+
+def test_the_quota_counts_neither_rtmp_streams_nor_recordings(client: Client) -> None:
+    received(client, "session-started", "livestream-started", "recording-started")
+    assert looked(client, max_streams=1) == {}
+    received(client, "hls-started")
+    assert AlarmName.MAX_STREAMS in looked(client, max_streams=1)
+    received(client, "hls-stopped")
+    assert looked(client, max_streams=1) == {}
 
 
 def test_what_is_not_processed_yet_is_journaled_once_a_minute(client: Client, subscriber_id: Any) -> None:

@@ -32,7 +32,7 @@ ADVICE: Mapping[str, str] = {
     ),
     AlarmName.VIDEOSDK_FORBIDDEN: (
         "VideoSDK refuses access to this room only. Check that it belongs to the project of VIDEOSDK_API_KEY and that "
-        "HLS is enabled there. Tallylight retries every minute."
+        "HLS, recording or RTMP is enabled there. Tallylight retries every minute."
     ),
     AlarmName.CONFIGURATION_FILE: (
         "The file on disk is wrong; the previous configuration stays in force. `tally config check` names line and "
@@ -53,15 +53,17 @@ ADVICE: Mapping[str, str] = {
     ),
     AlarmName.BROADCAST_LATE: (
         "The room's page says what the start is waiting for. Usually nobody has opened the session yet; when someone "
-        "does, the stream starts automatically. The alarm clears when viewers can watch, or when the window closes."
+        "does, the start follows automatically. The alarm clears when viewers can watch, or the recording or RTMP "
+        "stream runs, or when the window closes."
     ),
     AlarmName.BROADCAST_MISSED: (
-        "The window has closed and viewers were never able to watch. The room's timeline says why. Acknowledge the "
-        "alarm when you have seen it; otherwise it clears at the next opening, or after a day."
+        "The window has closed and viewers were never able to watch, or nothing was recorded or sent by RTMP. The "
+        "room's timeline says why. Acknowledge the alarm when you have seen it; otherwise it clears at the next "
+        "opening, or after a day."
     ),
     AlarmName.START_REFUSED: (
-        "VideoSDK refuses to start this room's stream; the alarm quotes its response. Tallylight retries at growing "
-        "intervals. If the alarm says that it gave up, start the room yourself."
+        "VideoSDK refuses to start this room's stream, recording or RTMP stream; the alarm quotes its response. "
+        "Tallylight retries at growing intervals. If the alarm says that it gave up, start it yourself."
     ),
     AlarmName.START_UNKNOWN: (
         "A start was sent without a response, and VideoSDK cannot be reached. Check the room in VideoSDK's dashboard, "
@@ -73,7 +75,8 @@ ADVICE: Mapping[str, str] = {
     ),
     AlarmName.MAX_STREAMS: (
         "No further stream can start until one ends. End one that is not needed, or raise the limit of your VideoSDK "
-        "plan, and MAX_STREAMS with it."
+        "plan, and MAX_STREAMS with it. MAX_STREAMS counts HLS streams only; a start that VideoSDK refuses at its "
+        "quota raises this alarm for every output."
     ),
     AlarmName.NOT_LISTED: "A shared cause affects many rooms. Check the wall and the alarms that are listed.",
 }

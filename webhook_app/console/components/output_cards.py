@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.console.components.lamps import Lamp, badge_of
-from webhook_app.domain.explanations import code_text
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
@@ -21,10 +21,11 @@ ACTIVE = frozenset({Lamp.ON, Lamp.STARTING, Lamp.ARMED})
 def status_of(room: Room, config: Config) -> dict[str, Any]:
     """Return why the output from which the room is seen is as it is: its cause, what it waits for, refusals."""
     stream, refusal, window = room.shown_stream, room.control.last_refusal, room.schedule.window
+    waiting_for = room.control.waiting_for
     return {
         "because": stream.because if stream is not None and stream.live else None,
         "operator": room.desires.operator is not None,
-        "waits": None if room.control.waiting_for is None else code_text(room.control.waiting_for),
+        "waits": None if waiting_for is None else explain(waiting_for).of_output(room.output).text,
         "late_since": maybe_rfc3339(room.late_since),
         "late_reason": None
         if window is None or room.late_since is None

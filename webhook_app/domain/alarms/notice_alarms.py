@@ -4,12 +4,11 @@ from webhook_app.domain.alarms.alarm import PAST_EVENT_CLEARS_AFTER_MS, AlarmNam
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import Call, CallKind
-from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.results import Access, CallResult, Refusal
 from webhook_app.domain.notices.payloads import BroadcastReport, CallRefusal
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outcome import DomainEvent
-from webhook_app.domain.outputs import OUTPUTS, Output
+from webhook_app.domain.outputs import Output
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.room_parts import RefusedStart
@@ -40,7 +39,9 @@ def _missed(context: StepContext, report: BroadcastReport) -> None:
     rule, why = report.rule, report.reason
     window = {"opens_at": _moment_text(report.opens_at), "closes_at": _moment_text(report.closes_at)}
     code = AlarmSummary.BROADCAST_MISSED if why else AlarmSummary.BROADCAST_MISSED_UNEXPLAINED
-    summary = explain(code, room=room_label(context), rule=rule, **window, **({"why": why.stored} if why else {}))
+    summary = context.explain(
+        code, room=room_label(context), rule=rule, **window, **({"why": why.stored} if why else {})
+    )
     context.alarm(
         AlarmName.BROADCAST_MISSED,
         "critical",
@@ -64,7 +65,7 @@ def _refused(context: StepContext, call: Call) -> None:
         context.alarm(
             AlarmName.MAX_STREAMS,
             "warning",
-            explain(AlarmSummary.STREAMS_IN_USE, room=room_label(context), answer=answer),
+            context.explain(AlarmSummary.STREAMS_IN_USE, room=room_label(context), answer=answer),
             subject="refused",
             room_id=context.room.room_id,
             reason=Reason.CALL_REFUSED.value,
@@ -77,11 +78,11 @@ def _given_up(context: StepContext, call: Call) -> None:
     if given_up is not None and given_up.call_id == call.call_id:
         return  # nobody refused it: `start-unknown` tells
     refused = context.room.control.refused_start
-    summary = explain(AlarmSummary.START_GIVEN_UP_UNEXPLAINED, room=room_label(context))
+    summary = context.explain(AlarmSummary.START_GIVEN_UP_UNEXPLAINED, room=room_label(context))
     if refused is not None:
-        summary = explain(AlarmSummary.START_GIVEN_UP, room=room_label(context), answer=refused.answer)
+        summary = context.explain(AlarmSummary.START_GIVEN_UP, room=room_label(context), answer=refused.answer)
     if isinstance(result := context.event.payload, CallResult) and result.refusal is Refusal.SEALED:
-        summary = explain(AlarmSummary.STREAM_KEY_SEALED, room=room_label(context))
+        summary = context.explain(AlarmSummary.STREAM_KEY_SEALED, room=room_label(context))
     context.change_control(refused_start=None)
     context.alarm(
         AlarmName.START_REFUSED,
@@ -96,9 +97,8 @@ def _given_up(context: StepContext, call: Call) -> None:
 
 
 def room_label(context: StepContext) -> str:
-    """What people read: the room's name, else its id, with the output unless that is HLS."""
-    name = context.room_name or context.room.room_id
-    return name if context.output is Output.HLS else f"{name} ({OUTPUTS[context.output].label})"
+    """What people read: the room's name, else its id."""
+    return context.room_name or context.room.room_id
 
 
 def alarm_subject(room: Room) -> str:

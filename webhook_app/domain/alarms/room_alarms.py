@@ -8,7 +8,7 @@ from webhook_app.domain.alarms.notice_alarms import alarm_subject, missed_subjec
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import CallKind, CallState
-from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.ids import derive
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
@@ -157,7 +157,7 @@ def _late(context: StepContext) -> _Report:
     reason = why_off_air(context.room, window, context.config.settings)
     opened = moment_text(window.entered_at if window.endless else window.opens_at)
     room = room_label(context)
-    summary = explain(AlarmSummary.BROADCAST_LATE, room=room, rule=window.rule, opened_at=opened, why=reason)
+    summary = context.explain(AlarmSummary.BROADCAST_LATE, room=room, rule=window.rule, opened_at=opened, why=reason)
     return _Report("critical", summary, window.rule, str(reason.code))
 
 
@@ -170,9 +170,9 @@ def _refused_start(context: StepContext) -> _Report:
     assert refused is not None
     window = context.room.schedule.window
     if window is not None and window.playable:
-        summary = explain(AlarmSummary.RESTART_REFUSED, room=room_label(context), answer=refused.answer)
+        summary = context.explain(AlarmSummary.RESTART_REFUSED, room=room_label(context), answer=refused.answer)
         return _Report("critical", summary, refused.rule, Reason.CALL_REFUSED.value)
-    summary = explain(AlarmSummary.START_REFUSED, room=room_label(context), answer=refused.answer)
+    summary = context.explain(AlarmSummary.START_REFUSED, room=room_label(context), answer=refused.answer)
     return _Report("warning", summary, refused.rule, Reason.CALL_REFUSED.value)
 
 
@@ -185,11 +185,11 @@ def _start_unknown(context: StepContext) -> _Report:
     given_up, call = context.room.control.given_up_start, context.room.control.call
     if given_up is not None:
         sent_at = moment_text(given_up.sent_at)
-        summary = explain(AlarmSummary.START_UNKNOWN_GIVEN_UP, room=room_label(context), sent_at=sent_at)
+        summary = context.explain(AlarmSummary.START_UNKNOWN_GIVEN_UP, room=room_label(context), sent_at=sent_at)
         return _Report("critical", summary, rule_of(given_up.because), Reason.START_UNKNOWN_GIVEN_UP.value)
     assert call is not None
     sent_at = moment_text(call.created_at)
-    summary = explain(AlarmSummary.START_UNKNOWN, room=room_label(context), sent_at=sent_at)
+    summary = context.explain(AlarmSummary.START_UNKNOWN, room=room_label(context), sent_at=sent_at)
     return _Report("warning", summary, rule_of(call.because), Reason.START_STILL_UNKNOWN.value)
 
 

@@ -1,4 +1,7 @@
-"""Summaries of alarms: a code for each, and its text for people. Arguments fill the `{fields}`."""
+"""Summaries of alarms: a code for each, and its text for people.
+
+Arguments fill the `{fields}`, and the words of the output that an alarm is about `{output.…}`.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -45,42 +48,44 @@ class AlarmSummary(StrEnum):
 
 SUMMARY_TEXTS: Mapping[str, str] = {
     AlarmSummary.BROADCAST_LATE: (
-        "{room} is late: the window of rule {rule} opened at {opened_at} and nobody can watch yet: {why}"
+        "{room} is late: the window of rule {rule} opened at {opened_at} and {output.nothing_yet}: {why}"
     ),
     AlarmSummary.BROADCAST_MISSED: (
-        "{room} was never on air in the window of rule {rule}, {opens_at} to {closes_at}: {why}"
+        "{room} {output.never_on} in the window of rule {rule}, {opens_at} to {closes_at}: {why}"
     ),
     AlarmSummary.BROADCAST_MISSED_UNEXPLAINED: (
-        "{room} was never on air in the window of rule {rule}, {opens_at} to {closes_at}"
+        "{room} {output.never_on} in the window of rule {rule}, {opens_at} to {closes_at}"
     ),
-    AlarmSummary.START_REFUSED: "VideoSDK refuses to start {room} ({answer}). Tallylight keeps trying",
+    AlarmSummary.START_REFUSED: "VideoSDK refuses to start {output.of}{room} ({answer}). Tallylight keeps trying",
     AlarmSummary.RESTART_REFUSED: (
-        "{room} went off air inside its window, and VideoSDK refuses to start it again ({answer})"
+        "{room} {output.went_off} inside its window, and VideoSDK refuses to start it again ({answer})"
     ),
-    AlarmSummary.START_GIVEN_UP: "Gave up starting {room}: VideoSDK refused every attempt, the last with {answer}",
-    AlarmSummary.START_GIVEN_UP_UNEXPLAINED: "Gave up starting {room}: VideoSDK refused every attempt",
+    AlarmSummary.START_GIVEN_UP: (
+        "Gave up starting {output.of}{room}: VideoSDK refused every attempt, the last with {answer}"
+    ),
+    AlarmSummary.START_GIVEN_UP_UNEXPLAINED: "Gave up starting {output.of}{room}: VideoSDK refused every attempt",
     AlarmSummary.STREAM_KEY_SEALED: (
-        "{room} cannot start: its stream key cannot be decrypted, as SECRETS_KEY has changed since it was given. "
-        "Restore SECRETS_KEY, or give the key again"
+        "{room} cannot be sent by RTMP: its stream key cannot be decrypted, as SECRETS_KEY has changed since it was "
+        "given. Restore SECRETS_KEY, or give the key again"
     ),
     AlarmSummary.START_UNKNOWN: (
-        "The outcome of starting {room} at {sent_at} is unknown: VideoSDK has not answered since. "
+        "The outcome of starting {output.of}{room} at {sent_at} is unknown: VideoSDK has not answered since. "
         "Tallylight does not repeat the start until the outcome is known"
     ),
     AlarmSummary.START_UNKNOWN_GIVEN_UP: (
-        "Starting {room} at {sent_at} was given up: VideoSDK did not say whether it took effect, and nothing shows it. "
-        "Check it there; Tallylight does not repeat it, as two might run. Start it by hand if needed"
+        "Starting {output.of}{room} at {sent_at} was given up: VideoSDK did not say whether it took effect, and "
+        "nothing shows it. Check it there; Tallylight does not repeat it, as two might run. Start it by hand if needed"
     ),
     AlarmSummary.STREAMS_IN_USE: (
-        "VideoSDK refused to start {room} because all streams of your organisation are in use ({answer})"
+        "VideoSDK refused to start {output.of}{room} because the quota of your organisation is used up ({answer})"
     ),
     AlarmSummary.CREDENTIALS_REJECTED: (
         "VideoSDK rejects the credentials, so all calls are paused: check VIDEOSDK_API_KEY and VIDEOSDK_SECRET"
     ),
-    AlarmSummary.ROOM_FORBIDDEN: "VideoSDK does not allow Tallylight to {action} {room}: {answer}",
+    AlarmSummary.ROOM_FORBIDDEN: "VideoSDK does not allow Tallylight to {action} {output.of}{room}: {answer}",
     AlarmSummary.ANSWER_UNREADABLE: (
-        "VideoSDK's answer about {room} has an unknown form. Tallylight concludes nothing from it and starts nothing: "
-        "{answer}"
+        "VideoSDK's answer about {output.of}{room} has an unknown form. Tallylight concludes nothing from it and "
+        "starts nothing: {answer}"
     ),
     AlarmSummary.WEBHOOKS_UNREADABLE: (
         "Webhooks not readable since {since}: {count}. They changed nothing. "
@@ -114,8 +119,8 @@ SUMMARY_TEXTS: Mapping[str, str] = {
         "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it; "
         "deliveries connect directly and use no proxy, although {names} is set"
     ),
-    AlarmSummary.ROOMS_ON_AIR: "{count} rooms are on air, and MAX_STREAMS is {limit}",
-    AlarmSummary.ROOM_ON_AIR: "1 room is on air, and MAX_STREAMS is {limit}",
+    AlarmSummary.ROOMS_ON_AIR: "{count} HLS streams are on air, and MAX_STREAMS is {limit}",
+    AlarmSummary.ROOM_ON_AIR: "1 HLS stream is on air, and MAX_STREAMS is {limit}",
     AlarmSummary.CONFIGURATION_INVALID: "{file} is invalid and was not applied: {error}",
     AlarmSummary.CONFIGURATION_NOT_APPLIED: "{file} could not be applied: {why}",
     AlarmSummary.CALENDAR_UNREADABLE: (

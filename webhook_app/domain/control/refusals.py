@@ -102,7 +102,7 @@ def pause_all_calls(context: StepContext) -> None:
 
 def _pause_calls_of_room(context: StepContext, call: Call, answer: str) -> None:
     room = room_label(context)
-    summary = explain(AlarmSummary.ROOM_FORBIDDEN, action=call.kind, room=room, answer=answer)
+    summary = context.explain(AlarmSummary.ROOM_FORBIDDEN, action=call.kind, room=room, answer=answer)
     context.alarm(forbidden_key(context.room), "warning", summary, room_id=call.room_id)
     context.change_control(retries=context.room.control.retries + 1)
     context.set_timer(TimerKind.BACKOFF, context.event.at + LIFT_EVERY_MS)

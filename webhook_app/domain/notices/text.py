@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from webhook_app.domain.alarms.titles import ALARM_TITLES
-from webhook_app.domain.notices.content import NoticeContent, ParticipantContent, StreamContent, content_of
+from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.notices.content import CallContent, NoticeContent, ParticipantContent, StreamContent, content_of
 from webhook_app.domain.notices.notice import Notice, family
 from webhook_app.domain.notices.types import NOTICES, STREAM_NOTICES, NoticeType
+from webhook_app.domain.output_words import names_output, words_of
 from webhook_app.domain.outputs import OTHER_OUTPUTS, OUTPUTS, Output
 from webhook_app.domain.streams.end_causes import StopCause
 from webhook_app.domain.streams.machine import ENDED
@@ -22,6 +24,11 @@ STOP_CAUSE_TEXTS: Mapping[str, str] = {
     StopCause.SOMEBODY: "Stopped by a user, not by Tallylight",
     StopCause.FAILED: "Failed",
     StopCause.UNKNOWN: "VideoSDK no longer shows it; the cause is unknown",
+}
+CALL_TEXTS: Mapping[str, str] = {
+    CallKind.CAPTURE: "take a snapshot",
+    CallKind.TRANSCODE: "make an MP4",
+    CallKind.TRANSCODE_CHECK: "tell how far an MP4 is",
 }
 STALE_TEXT = "Delayed message: newer updates were already sent"
 TITLE_MAX_CHARS = 150
@@ -116,18 +123,25 @@ def _headline(notice: Notice, content: NoticeContent, where: str) -> str:
     if head == "alarm" and notice.room_id is None:
         headline = headline.removeprefix("{where}: ")
     output = content.call.output if content.call is not None else content.output
-    if output in OTHER_OUTPUTS:
+    if output in OTHER_OUTPUTS and not names_output(headline):
         where = f"{where} ({OUTPUTS[Output(output)].label})"
     participant = content.participant or ParticipantContent()
     alarm_name = str(content.alarm.name if content.alarm is not None else None)
     return headline.format(
         where=where,
         who=participant.name or participant.participant_id or "someone",
-        call=(content.call.kind if content.call is not None else None) or "call",
+        call=_call_text(content.call),
+        output=words_of(output),
         title=ALARM_TITLES.get(alarm_name, alarm_name),
         message=content.message or notice.type,
         soon=_soon(notice.at, content.opens_at),
     )
+
+
+def _call_text(call: CallContent | None) -> str:
+    """What VideoSDK was asked to do; a kind of a newer version is its own text."""
+    kind = None if call is None else call.kind
+    return CALL_TEXTS.get(kind, kind) if kind is not None else "call"
 
 
 def _soon(at: int, opens_at: Any) -> str:

@@ -57,7 +57,7 @@ class NoticeSpec:
 
     `headline` is for people. It may use `{where}`, the room's name or id, and `{who}`, `{call}`, `{title}`,
     `{message}` and `{soon}`: the participant's name, the kind of call, the alarm's title, the message, when the window
-    opens.
+    opens; and the words of its output, `{output.…}`.
     """
 
     data: str
@@ -91,7 +91,7 @@ NOTICES: Mapping[NoticeType, NoticeSpec] = {
         "opens_at", "{where} is scheduled but empty. It will start when someone joins"
     ),
     NoticeType.BROADCAST_LATE: NoticeSpec("opens_at", "{where} is late"),
-    NoticeType.BROADCAST_MISSED: NoticeSpec("opens_at", "{where} never went on air"),
+    NoticeType.BROADCAST_MISSED: NoticeSpec("opens_at", "{where} {output.never_on}"),
     NoticeType.BROADCAST_INTERRUPTED: NoticeSpec("opens_at", "{where} was stopped by a user"),
     NoticeType.BROADCAST_COMPLETED: NoticeSpec("opens_at", "{where}: broadcast has ended"),
     NoticeType.CALL_REFUSED: NoticeSpec("call", "{where}: VideoSDK refused to {call}"),

@@ -9,7 +9,6 @@ from webhook_app.domain.alarms.notice_alarms import alarm_subject
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import Call, CallState
-from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.results import ProbeResult, SessionReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
@@ -91,7 +90,7 @@ def record_readability(context: StepContext, unreadable: str | None, *, understo
         context.alarm(
             AlarmName.VIDEOSDK_UNREADABLE,
             "critical",
-            explain(AlarmSummary.ANSWER_UNREADABLE, room=room.room_id, answer=unreadable),
+            context.explain(AlarmSummary.ANSWER_UNREADABLE, room=room.room_id, answer=unreadable),
             subject=alarm_subject(room),
             room_id=room.room_id,
             reason=Reason.VIDEOSDK_UNREADABLE.value,

@@ -94,7 +94,7 @@ def is_playable(room: Room) -> bool:
 
 
 def why_off_air(room: Room, window: OpenWindow, settings: Settings) -> Explanation:
-    """Why an open window is not on air: the first of these that applies.
+    """Why an open window is not on air, in the words of the output: the first of these that applies.
 
     1. It is suppressed: stopped by somebody, rejected by VideoSDK, empty, or not restarted.
     2. The operator desires the room off air.
@@ -106,6 +106,10 @@ def why_off_air(room: Room, window: OpenWindow, settings: Settings) -> Explanati
     8. A call is under way.
     9. The stream is not playable yet, or is gone, or there was none.
     """
+    return _why_off_air(room, window, settings).of_output(room.output)
+
+
+def _why_off_air(room: Room, window: OpenWindow, settings: Settings) -> Explanation:
     if window.suppressed is not None:
         return _why_suppressed(room, window.suppressed)
     if room.desires.operator is not None and not room.desires.operator.on_air:

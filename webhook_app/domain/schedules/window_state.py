@@ -5,7 +5,6 @@ from typing import Any
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import CallKind
-from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.reasons import Reason
@@ -53,7 +52,7 @@ def suppress_window(context: StepContext, suppressed: SuppressionReason, reason:
     context.change_window(suppressed=suppressed)
     context.record_decision(reason, rule=window.rule)
     if suppressed is SuppressionReason.INTERRUPTED:
-        emit_broadcast(context, NoticeType.BROADCAST_INTERRUPTED, window, explain(Reason.STOPPED_BY_SOMEBODY))
+        emit_broadcast(context, NoticeType.BROADCAST_INTERRUPTED, window, context.explain(Reason.STOPPED_BY_SOMEBODY))
     update_schedule_desired(context)
 
 

@@ -1,4 +1,4 @@
-"""What the clock's watches compare: open breakers, rooms on air, the journal's lag, raised alarms."""
+"""What the clock's watches compare: open breakers, HLS streams on air, the journal's lag, raised alarms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from webhook_app.store.subscriber_sealing import subscriber_label
 
 @dataclass(frozen=True, slots=True)
 class AlarmConditions:
-    """Subscribers whose breaker is open, how many rooms are on air, and the active alarms by key."""
+    """Subscribers whose breaker is open, how many HLS streams are on air, and the active alarms by key."""
 
     open_breakers: Sequence[str]
-    on_air: int
+    hls_on_air: int
     alarms: Mapping[str, Alarm]
 
 
@@ -46,9 +46,11 @@ def read_alarm_conditions(client: Client) -> AlarmConditions:
     with client.pipeline(transaction=False) as pipe:
         pipe.hkeys(keys.BREAKERS_OPEN_UNTIL)
         pipe.scard(keys.ON_AIR)
+        pipe.scard(keys.ON_AIR_BY_RTMP_ALONE)
         pipe.hvals(keys.ALARMS)
-        breakers, on_air, alarms = pipe.execute()
-    return AlarmConditions([raw.decode() for raw in breakers], int(on_air), codec.active_alarms_of(alarms))
+        breakers, on_air, by_rtmp_alone, alarms = pipe.execute()
+    hls_on_air = int(on_air) - int(by_rtmp_alone)
+    return AlarmConditions([raw.decode() for raw in breakers], hls_on_air, codec.active_alarms_of(alarms))
 
 
 def read_subscriber_failure(client: Client, subscriber_id: str) -> SubscriberFailure | None:

@@ -73,6 +73,7 @@ def _drop_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
         pipe.delete(keys.room(room_id))
         pipe.zrem(keys.ROOMS, room_id)
         pipe.srem(keys.ON_AIR, room_id)
+        pipe.srem(keys.ON_AIR_BY_RTMP_ALONE, room_id)
         for output in Output:
             pipe.hdel(keys.current_calls(output), room_id)
         pipe.hdel(keys.TRANSCODES_CURRENT, room_id)
@@ -114,26 +115,31 @@ def _write_current_transcodes(pipe: Client, state: SystemState, batch: Batch) ->
         pipe.hdel(keys.TRANSCODES_CURRENT, *idle)
 
 
+def _write_members(pipe: Client, key: str, is_member: Mapping[str, bool]) -> None:
+    added = [room_id for room_id, belongs in is_member.items() if belongs]
+    removed = [room_id for room_id, belongs in is_member.items() if not belongs]
+    if added:
+        pipe.sadd(key, *added)
+    if removed:
+        pipe.srem(key, *removed)
+
+
 def _write_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
     if not batch.rooms:
         return
     pipe.mset({keys.room(room_id): codec.encode_room(room) for room_id, room in batch.rooms.items()})
     pipe.zadd(keys.ROOMS, {room_id: room.updated_at for room_id, room in batch.rooms.items()}, nx=True)
-    on_air: list[str] = []
-    off_air: list[str] = []
     set_timers: dict[str, int] = {}
     cleared_timers: list[str] = []
     for room_id, room in batch.rooms.items():
-        (on_air if room.live else off_air).append(room_id)
         before: Mapping[str, int] = state.rooms[room_id].all_timers if room_id in state.rooms else {}
         timers = room.all_timers
         moved = {name: due for name, due in timers.items() if before.get(name) != due}
         set_timers.update({f"{room_id}|{name}": due for name, due in moved.items()})
         cleared_timers += [f"{room_id}|{name}" for name in before if name not in timers]
-    if on_air:
-        pipe.sadd(keys.ON_AIR, *on_air)
-    if off_air:
-        pipe.srem(keys.ON_AIR, *off_air)
+    _write_members(pipe, keys.ON_AIR, {room_id: room.live for room_id, room in batch.rooms.items()})
+    by_rtmp_alone = {room_id: room.live and not room.on_air for room_id, room in batch.rooms.items()}
+    _write_members(pipe, keys.ON_AIR_BY_RTMP_ALONE, by_rtmp_alone)
     _write_current_calls(pipe, state, batch)
     _write_current_transcodes(pipe, state, batch)
     if set_timers:
