@@ -11,6 +11,7 @@ from tests.support.scenario import MINUTE, Scenario
 from tests.support.web_client import ROOM, WebClient, append, configure_room, fold_all
 from tests.web.console.test_console import Visitor, ordered, put
 from webhook_app.console.components.lamps import Lamp, badges_of, lamp_of, urgency
+from webhook_app.console.components.output_cards import output_card
 from webhook_app.console.components.rule_form import form_of, rule_of
 from webhook_app.console.components.trigger_forms import summarize
 from webhook_app.domain.events import Source
@@ -136,8 +137,44 @@ def test_an_output_is_started_ended_and_released_by_itself(
 
 def test_an_rtmp_stream_without_a_destination_is_refused_with_what_is_missing(client: Client, admin: Visitor) -> None:
     configure_room(client)
-    assert "where to send it" in admin.after(admin.post(f"/rooms/{ROOM}/start", output="rtmp"))
+    answer = admin.post(f"/rooms/{ROOM}/start", output="rtmp")
+    assert answer.status_code == 422
+    assert "Enter where to send it" in answer.get_data(as_text=True)
     assert ordered(client) == []
+
+
+def test_a_wrong_destination_is_told_at_its_field_and_no_stream_key_comes_back(client: Client, admin: Visitor) -> None:
+    configure_room(client)
+    destinations = {"url": ["rtmps://a.example/live", "ftp://b.example/"], "stream_key": ["key-of-a", "key-of-b"]}
+    answer = admin.post(f"/rooms/{ROOM}/start", output="rtmp", **destinations)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert 'value="rtmps://a.example/live"' in page
+    assert 'value="ftp://b.example/" aria-invalid="true" aria-describedby="why-destination-1"' in page
+    assert 'id="why-destination-1" role="alert">url: must be an rtmp:// or rtmps:// URL' in page
+    assert "key-of-" not in page
+    assert ordered(client) == []
+
+
+def test_a_room_shows_where_its_rtmp_stream_is_sent(client: Client, admin: Visitor) -> None:
+    configure_room(client)
+    streams = {"url": ["rtmps://a.example/live", "rtmps://b.example/live"], "stream_key": ["key-of-a", "key-of-b"]}
+    admin.after(admin.post(f"/rooms/{ROOM}/start", output="rtmp", **streams))
+    receive(client, "session-started")
+    card = admin.page(f"/rooms/{ROOM}").partition('data-output="rtmp">')[2].partition("</section>")[0]
+    assert re.findall(r'<span class="mono">(rtmps://[ab][^<]*)</span>', card) == streams["url"]
+    assert "key-of-" not in card
+
+
+def test_the_card_of_a_failed_rtmp_stream_says_which_destination_failed() -> None:
+    scenario = Scenario(output=Output.RTMP)
+    scenario.joined("ada")
+    urls = ["rtmps://a.example/live", "rtmps://b.example/live"]
+    scenario.operator("start", start={"streams": [{"url": url, "stream_key": "sealed"} for url in urls]})
+    scenario.output_webhooks("started")
+    scenario.output_webhooks("failed", reason="rtmps://b.example/live refused the connection")
+    card = output_card(scenario.stored_room, Output.RTMP, scenario.view["outputs"], scenario.world.config)
+    assert card["destinations"] == [{"url": urls[0], "failed": False}, {"url": urls[1], "failed": True}]
 
 
 def test_an_unknown_output_is_refused(client: Client, admin: Visitor) -> None:

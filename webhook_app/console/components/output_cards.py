@@ -1,6 +1,6 @@
 """What a page shows of each output of a room: lamp, stream, files, target, what it waits for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhook_app.console.components.lamps import Lamp, badge_of
@@ -9,6 +9,7 @@ from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
 from webhook_app.domain.schedules.broadcasts import why_off_air
+from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.times import maybe_rfc3339
 from webhook_app.masking.masking import masked
 
@@ -60,7 +61,7 @@ def _card(room: Room, shown: dict[str, Any], config: Config) -> dict[str, Any]:
             "started_by": None if stream is None else stream.because,
             "used": stream is not None or desired is not None or window is not None or badge.lamp in ACTIVE,
             "active": badge.lamp in ACTIVE,
-            "destinations": _destinations(room),
+            "destinations": _destinations(room, shown["stream"]),
             "window": window_view(room, config),
         }
     )
@@ -78,10 +79,14 @@ def window_view(room: Room, config: Config) -> dict[str, Any] | None:
     }
 
 
-def _destinations(room: Room) -> list[str]:
-    """Where an RTMP stream is sent that is desired, without its keys."""
-    desired = room.desired
+def _destinations(room: Room, shown_stream: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    """Where an RTMP stream is sent, without its keys: the one that runs or failed, else the one that is desired."""
+    stream, desired = room.shown_stream, room.desired
+    if shown_stream is not None and stream is not None and (stream.live or stream.state is StreamState.FAILED):
+        destinations: list[dict[str, Any]] = shown_stream["destinations"]
+        if destinations:
+            return destinations
     if room.output is not Output.RTMP or desired is None:
         return []
     streams = desired.start.get("streams") or ()
-    return [masked(str(stream.get("url"))) for stream in streams]
+    return [{"url": masked(str(stream.get("url"))), "failed": False} for stream in streams]

@@ -1,6 +1,6 @@
 """Confirmation dialogs and actions of a room: start, end, release, take a snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 from urllib.parse import quote
 
@@ -32,16 +32,15 @@ SCHEMAS: Mapping[RoomCommand, type[ReleaseSchema]] = {
 }
 FILE_FORMATS = ("mp4", "webm")
 DESTINATIONS_SHOWN = 3  # of an RTMP stream
+DESTINATION_FIELDS = BODY_FIELDS[Output.RTMP]  # how the names of their fields begin in errors
 
 
 def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     """Add the dialogs and the actions."""
     context = console.context
 
-    @blueprint.get("/rooms/<room:room_id>/<any(start, end, release):action>")
-    def confirm_room_action(room_id: str, action: str) -> str:
-        require_admin(console.auth)
-        output = read_output(request.args)
+    def form(room_id: str, action: str, output: Output, errors: Sequence[tuple[str, str]] = ()) -> str:
+        """The dialog; with `errors` as it was sent, without its stream keys."""
         resolved = find_usable_room(context.state, room_id)
         room, config = resolved.state or Room(resolved.room_id), context.state.names()
         view = tile(room, config, context.now())
@@ -51,13 +50,20 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
             action=action,
             room=view,
             card=output_card(room, output, view["outputs"], config),
-            destinations=range(DESTINATIONS_SHOWN),
+            destinations=_destination_inputs(errors),
+            errors=[_fault(field, message) for field, message in errors if not field.startswith(DESTINATION_FIELDS)],
+            form=request.form,
             file_formats=FILE_FORMATS,
             override_minutes=OVERRIDE_MINUTES,
             layouts=LAYOUTS,
             qualities=QUALITIES,
             back=back(f"/rooms/{quote(room_id, safe='')}"),
         )
+
+    @blueprint.get("/rooms/<room:room_id>/<any(start, end, release):action>")
+    def confirm_room_action(room_id: str, action: str) -> str:
+        require_admin(console.auth)
+        return form(room_id, action, read_output(request.args))
 
     @blueprint.post("/rooms/<room:room_id>/capture")
     def take_snapshot(room_id: str) -> BaseResponse:
@@ -68,14 +74,18 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         return run_action(action, "/")
 
     @blueprint.post("/rooms/<room:room_id>/<any(start, end, release):action>")
-    def run_room_action(room_id: str, action: str) -> BaseResponse:
+    def run_room_action(room_id: str, action: str) -> tuple[str, int] | BaseResponse:
         command = RoomCommand(action)
 
         def run() -> str:
             command_room(context, room_id, command, _override(console, command))
             return _message(command, read_output(request.form))
 
-        return run_action(run, "/")
+        try:
+            return run_action(run, "/")
+        except ValidationError as error:
+            errors = list(flatten_errors(error.messages_dict))
+            return form(room_id, action, read_output(request.form), errors), 422
 
 
 def _message(command: RoomCommand, output: Output) -> str:
@@ -104,7 +114,7 @@ def read_output(values: Mapping[str, str]) -> Output:
 
 
 def _override(console: ConsoleContext, command: RoomCommand) -> dict[str, Any]:
-    """The override in the form, validated as the API validates it."""
+    """The override in the form, validated as the API validates it; ValidationError on bad input."""
     output = read_output(request.form)
     form: dict[str, Any] = {} if output is Output.HLS else {"output": output.value}
     minutes = request.form.get("minutes", "")
@@ -112,11 +122,7 @@ def _override(console: ConsoleContext, command: RoomCommand) -> dict[str, Any]:
         form["until"] = rfc3339(console.context.now() + int(minutes) * MINUTE)
     if command is RoomCommand.START and (options := _start_options(output)):
         form[BODY_FIELDS[output]] = options
-    try:
-        override: dict[str, Any] = SCHEMAS[command]().load(form)
-    except ValidationError as error:
-        faults = "; ".join(f"{field}: {message}" for field, message in flatten_errors(error.messages_dict))
-        raise InvalidInputError(f"Invalid request: {faults}.") from None
+    override: dict[str, Any] = SCHEMAS[command]().load(form)
     return {name: value for name, value in override.items() if value is not None}
 
 
@@ -136,6 +142,25 @@ def _start_options(output: Output) -> dict[str, Any]:
     if output is Output.RTMP and (streams := _destinations()):
         options["streams"] = streams
     return options
+
+
+def _destination_inputs(errors: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The inputs for destinations, with the addresses that were sent and what is wrong with each."""
+    sent = _destinations() if request.method == "POST" else []
+    shown = range(max(DESTINATIONS_SHOWN, len(sent)))
+    inputs: list[dict[str, Any]] = []
+    for at in shown:
+        field = f"{DESTINATION_FIELDS}.streams.{at}."
+        whys = [_fault(name, message) for name, message in errors if name.startswith(field)]
+        inputs.append({"url": sent[at]["url"] if at < len(sent) else "", "whys": whys})
+    if any(name in ("rtmp", "rtmp.streams") for name, _ in errors):
+        inputs[0]["whys"].append("Enter where to send it: the address and the stream key.")
+    return inputs
+
+
+def _fault(field: str, message: str) -> str:
+    """An error as the dialog shows it: `stream key: must have …`."""
+    return f"{field.rpartition('.')[2].replace('_', ' ')}: {message}"
 
 
 def _destinations() -> list[dict[str, str]]:
