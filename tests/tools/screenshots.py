@@ -36,6 +36,11 @@ rules:
     on: participant-joined
     if: event.data.participantName.startsWith("Host")
     do: start
+  - name: record-main-hall
+    rooms: [main-hall]
+    on: stream.playable
+    do: start
+    output: recording
   - name: end-when-empty
     rooms: ["*"]
     when: room.on_air && room.session.participant_count == 0
@@ -82,6 +87,7 @@ def prepare_rooms(tally: Product) -> None:
     for room in ("main-hall-live", "studio-b-live"):
         tally.wait_state(room, "playable")
     wait_until(lambda: (tally.room("lobby-live") or {}).get("armed"), 10, "the lobby to be armed")
+    wait_until(lambda: (tally.room("main-hall-live") or {}).get("recording"), 10, "the main hall to be recorded")
     wait_until(lambda: tally.room("green-room"), 10, "the green room to be seen")
 
 

@@ -166,6 +166,27 @@ def test_a_room_shows_where_its_rtmp_stream_is_sent(client: Client, admin: Visit
     assert "key-of-" not in card
 
 
+def test_the_destinations_of_the_rooms_rule_are_offered_without_their_keys(
+    client: Client, web_client: WebClient, admin: Visitor
+) -> None:
+    url = "rtmps://a.example/live"
+    schedule = {"at": "2031-01-01T09:00", "duration": "1h"}
+    rtmp = {"streams": [{"url": url, "stream_key": "key-of-a"}]}
+    rule = {"rooms": [ROOM], "schedule": schedule, "outputs": ["rtmp"], "rtmp": rtmp}
+    assert web_client.api("PUT", "/rules/simulcast", rule).status_code == 202
+    receive(client, "session-started")
+    page = admin.page(f"/rooms/{ROOM}/start?output=rtmp")
+    assert f'value="{url}"' in page and 'name="stream_key" value="****"' in page
+    assert "key-of-a" not in page
+    admin.after(admin.post(f"/rooms/{ROOM}/start", output="rtmp", url=url, stream_key="****"))
+    [(_, _, command)] = ordered(client)
+    assert command["start"]["streams"][0]["url"] == url
+    assert command["start"]["streams"][0]["stream_key"] not in ("****", "key-of-a")
+    other = admin.post(f"/rooms/{ROOM}/start", output="rtmp", url="rtmps://b.example/live", stream_key="****")
+    assert other.status_code == 422
+    assert len(ordered(client)) == 1
+
+
 def test_the_card_of_a_failed_rtmp_stream_says_which_destination_failed() -> None:
     scenario = Scenario(output=Output.RTMP)
     scenario.joined("ada")

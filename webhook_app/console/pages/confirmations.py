@@ -1,6 +1,7 @@
 """Confirmation dialogs and actions of a room: start, end, release, take a snapshot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, assert_never
 from urllib.parse import quote
 
@@ -15,12 +16,14 @@ from webhook_app.console.pages.wall import tile
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.times import MINUTE, rfc3339
+from webhook_app.masking.url_masking import MASK
 from webhook_app.schemas.outputs import BODY_FIELDS
 from webhook_app.schemas.override import OverrideSchema, ReleaseSchema, StartOverrideSchema
 from webhook_app.text.validation_messages import flatten_errors
 from webhook_app.usecases.errors import InvalidInputError
 from webhook_app.usecases.room_names import find_usable_room
 from webhook_app.usecases.rooms import RoomCommand, command_room
+from webhook_app.usecases.stream_keys import restored_rtmp
 
 OVERRIDE_MINUTES = (15, 30, 60, 120, 240)
 LAYOUTS = ("GRID", "SPOTLIGHT", "SIDEBAR")
@@ -39,6 +42,13 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     """Add the dialogs and the actions."""
     context = console.context
 
+    def stored_destinations(room_id: str, output: Output) -> Sequence[Mapping[str, Any]]:
+        """The destinations of the first of the room's rules that starts RTMP, sealed as they are stored."""
+        if output is not Output.RTMP:
+            return ()
+        bodies = (rule.body_of(output) for rule in context.state.config().about(room_id))
+        return next((body["streams"] for body in bodies if body.get("streams")), ())
+
     def form(room_id: str, action: str, output: Output, errors: Sequence[tuple[str, str]] = ()) -> str:
         """The dialog; with `errors` as it was sent, without its stream keys."""
         resolved = find_usable_room(context.state, room_id)
@@ -50,7 +60,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
             action=action,
             room=view,
             card=output_card(room, output, view["outputs"], config),
-            destinations=_destination_inputs(errors),
+            destinations=_destination_inputs(stored_destinations(room.room_id, output), errors),
             errors=[_fault(field, message) for field, message in errors if not field.startswith(DESTINATION_FIELDS)],
             form=request.form,
             file_formats=FILE_FORMATS,
@@ -78,7 +88,8 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
         command = RoomCommand(action)
 
         def run() -> str:
-            command_room(context, room_id, command, _override(console, command))
+            override = _override(console, command, partial(stored_destinations, room_id))
+            command_room(context, room_id, command, override)
             return _message(command, read_output(request.form))
 
         try:
@@ -113,14 +124,22 @@ def read_output(values: Mapping[str, str]) -> Output:
         raise InvalidInputError(f"Invalid request: output: must be one of {names}.") from None
 
 
-def _override(console: ConsoleContext, command: RoomCommand) -> dict[str, Any]:
-    """The override in the form, validated as the API validates it; ValidationError on bad input."""
+def _override(
+    console: ConsoleContext, command: RoomCommand, stored_destinations: Callable[[Output], Sequence[Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """The override in the form, validated as the API validates it; ValidationError on bad input.
+
+    A masked stream key stands for the stored one of a rule's destination with the same address.
+    """
     output = read_output(request.form)
     form: dict[str, Any] = {} if output is Output.HLS else {"output": output.value}
     minutes = request.form.get("minutes", "")
     if command is not RoomCommand.RELEASE and minutes.isdecimal() and int(minutes) in OVERRIDE_MINUTES:
         form["until"] = rfc3339(console.context.now() + int(minutes) * MINUTE)
     if command is RoomCommand.START and (options := _start_options(output)):
+        if output is Output.RTMP:
+            stored = {"streams": stored_destinations(output)}
+            options = restored_rtmp(options, stored, console.context.secret_box)
         form[BODY_FIELDS[output]] = options
     override: dict[str, Any] = SCHEMAS[command]().load(form)
     return {name: value for name, value in override.items() if value is not None}
@@ -144,18 +163,27 @@ def _start_options(output: Output) -> dict[str, Any]:
     return options
 
 
-def _destination_inputs(errors: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The inputs for destinations, with the addresses that were sent and what is wrong with each."""
-    sent = _destinations() if request.method == "POST" else []
+def _destination_inputs(stored: Sequence[Mapping[str, Any]], errors: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The inputs for destinations: those that were sent, with what is wrong with each, else those of a rule.
+
+    A stream key is shown as its mask, and only where it was the mask that was sent.
+    """
+    sent: Sequence[Mapping[str, Any]] = _destinations() if request.method == "POST" else _masked(stored)
     shown = range(max(DESTINATIONS_SHOWN, len(sent)))
     inputs: list[dict[str, Any]] = []
     for at in shown:
         field = f"{DESTINATION_FIELDS}.streams.{at}."
         whys = [_fault(name, message) for name, message in errors if name.startswith(field)]
-        inputs.append({"url": sent[at]["url"] if at < len(sent) else "", "whys": whys})
+        destination = sent[at] if at < len(sent) else {"url": "", "stream_key": ""}
+        key = MASK if destination["stream_key"] == MASK else ""
+        inputs.append({"url": destination["url"], "stream_key": key, "whys": whys})
     if any(name in ("rtmp", "rtmp.streams") for name, _ in errors):
         inputs[0]["whys"].append("Enter where to send it: the address and the stream key.")
     return inputs
+
+
+def _masked(stored: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    return [{"url": str(destination["url"]), "stream_key": MASK} for destination in stored]
 
 
 def _fault(field: str, message: str) -> str:
