@@ -5,6 +5,7 @@ from typing import Any
 
 from webhook_app.console.components.lamps import Lamp, badge_of
 from webhook_app.domain.explanations import explain
+from webhook_app.domain.output_words import OUTPUT_WORDS
 from webhook_app.domain.outputs import OTHER_OUTPUTS, Output
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.config import Config
@@ -13,9 +14,7 @@ from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.times import maybe_rfc3339
 from webhook_app.masking.masking import masked
 
-OUTPUT_TITLES = {Output.HLS: "Stream", Output.RECORDING: "Recording", Output.RTMP: "RTMP stream"}
-# How a sentence names the output: "Start the recording of main-hall?"
-OUTPUT_NAMES = {Output.HLS: "stream", Output.RECORDING: "recording", Output.RTMP: "RTMP stream"}
+OUTPUT_TITLES = {output: words.title for output, words in OUTPUT_WORDS.items()}
 ACTIVE = frozenset({Lamp.ON, Lamp.STARTING, Lamp.ARMED})
 
 
@@ -50,13 +49,14 @@ def output_card(room: Room, output: Output, shown: Mapping[str, Any], config: Co
 
 def _card(room: Room, shown: dict[str, Any], config: Config) -> dict[str, Any]:
     window, stream, desired, badge = room.schedule.window, room.shown_stream, room.desired, badge_of(room)
+    words = OUTPUT_WORDS[room.output]
     return (
         shown
         | status_of(room, config)
         | {
             "output": room.output.value,
-            "title": OUTPUT_TITLES[room.output],
-            "name": OUTPUT_NAMES[room.output],
+            "title": words.title,
+            "name": words.noun,
             "badge": badge,
             "started_by": None if stream is None else stream.because,
             "used": stream is not None or desired is not None or window is not None or badge.lamp in ACTIVE,
