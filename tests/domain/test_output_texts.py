@@ -96,7 +96,7 @@ def test_what_is_sent_of_a_window_of_an_output_is_in_its_words(output: Output) -
     assert any(OUTPUT_WORDS[output].nothing_yet in summary for summary in summaries)
 
 
-def test_a_refused_mp4_is_told_in_words() -> None:
+def test_the_headline_of_a_refused_mp4_says_what_was_requested() -> None:
     data = {"call": {"kind": "transcode", "output": "hls"}}
     notice = make_notice(
         "1-0", NoticeType.CALL_REFUSED, 0, room_id="r", sequence=1, because=None, data=data, room_name=None

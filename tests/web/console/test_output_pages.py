@@ -143,7 +143,9 @@ def test_an_rtmp_stream_without_a_destination_is_refused_with_what_is_missing(cl
     assert ordered(client) == []
 
 
-def test_a_wrong_destination_is_told_at_its_field_and_no_stream_key_comes_back(client: Client, admin: Visitor) -> None:
+def test_an_invalid_destination_has_its_error_at_the_field_and_shows_no_stream_key(
+    client: Client, admin: Visitor
+) -> None:
     configure_room(client)
     destinations = {"url": ["rtmps://a.example/live", "ftp://b.example/"], "stream_key": ["key-of-a", "key-of-b"]}
     answer = admin.post(f"/rooms/{ROOM}/start", output="rtmp", **destinations)

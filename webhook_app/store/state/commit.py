@@ -116,8 +116,8 @@ def _write_current_transcodes(pipe: Client, state: SystemState, batch: Batch) ->
 
 
 def _write_members(pipe: Client, key: str, is_member: Mapping[str, bool]) -> None:
-    added = [room_id for room_id, belongs in is_member.items() if belongs]
-    removed = [room_id for room_id, belongs in is_member.items() if not belongs]
+    added = [room_id for room_id, is_in in is_member.items() if is_in]
+    removed = [room_id for room_id, is_in in is_member.items() if not is_in]
     if added:
         pipe.sadd(key, *added)
     if removed:
