@@ -61,6 +61,8 @@ class Session:
     @property
     def hosts(self) -> list[str]:
         """The ids of the participants who are known to be hosts."""
+        if not self.modes:  # as long as only webhooks have told of them
+            return []
         host_words = [word for word, role in self.mode_roles.items() if role is Role.HOST]
         return [who for who, mode in self.modes.items() if mode in host_words]
 
@@ -68,7 +70,7 @@ class Session:
     def unknown_roles(self) -> int:
         """The number of participants who may be hosts or viewers."""
         mode_roles = self.mode_roles
-        known_roles = sum([mode in mode_roles for mode in self.modes.values()])
+        known_roles = sum([mode in mode_roles for mode in self.modes.values()]) if self.modes else 0
         return len(self.participants) - known_roles + self.unlisted - self.unlisted_viewers
 
     def role_of(self, participant_id: str) -> Role:
