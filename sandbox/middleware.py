@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
 
 from sandbox.auth import check_token
-from sandbox.entities import RefusedError
+from sandbox.entities import RefusedError, SandboxState
 from sandbox.runtime import RUNTIME, SandboxRuntime
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -64,18 +64,28 @@ async def authorise(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _room_of(request: web.Request, runtime: SandboxRuntime, body: bytes) -> str | None:
-    room = request.match_info.get("room_id") or request.query.get("roomId")
-    if (named := request.match_info.get("id")) is not None:
-        state = runtime.state
-        about = state.sessions.get(named) or state.streams.get(named) or state.transcodings.get(named)
-        return None if about is None else about.room_id
+    """The room that a call names: by its id, or by that of a session, a stream or a transcoding."""
+    named = request.match_info.get("id")
+    if named is not None:
+        return _room_of_id(runtime.state, named)
+    fields: Mapping[str, object] = {**request.query, **request.match_info}
+    room = fields.get("room_id") or fields.get("roomId")
     if room is None and body:
         try:
             sent = json.loads(body)
         except (ValueError, RecursionError):
             return None
-        room = sent.get("roomId") if isinstance(sent, dict) else None
-    return room if isinstance(room, str) else None
+        fields = sent if isinstance(sent, dict) else {}
+        room = fields.get("roomId")
+    if isinstance(room, str):
+        return room
+    ids = (fields.get(name) for name in ("hlsId", "sessionId"))
+    return next((_room_of_id(runtime.state, named) for named in ids if isinstance(named, str)), None)
+
+
+def _room_of_id(state: SandboxState, named: str) -> str | None:
+    about = state.sessions.get(named) or state.streams.get(named) or state.transcodings.get(named)
+    return None if about is None else about.room_id
 
 
 def _refusal(refused: RefusedError) -> web.Response:

@@ -20,6 +20,7 @@ from webhook_app.store.connection.clients import connect
 
 LIMIT_S = 20.0
 SHOWN_LAST = 20
+CHECKS = ("probe", "transcode-check")  # calls that only read, so that no decision explains them
 SHOWN_LINES = 50
 
 
@@ -179,9 +180,9 @@ class ScenarioRoom:
 
     @property
     def calls(self) -> list[Json]:
-        """Starts and ends, as the API shows them."""
+        """Starts, ends and requests for MP4s, as the API shows them."""
         calls = retry_while_down(lambda: self.product.items(f"/calls?room_id={self.room}"))
-        return [call for call in calls if call["kind"] != "probe"]
+        return [call for call in calls if call["kind"] not in CHECKS]
 
     @property
     def alarms(self) -> list[Json]:
