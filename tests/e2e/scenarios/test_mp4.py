@@ -43,7 +43,7 @@ def assert_ready(scenario: ScenarioRoom) -> None:
     assert len(scenario.notices("recording.ready")) == 1
 
 
-def test_an_mp4_is_requested_once_after_the_end_and_told_when_it_is_ready(scenario: ScenarioRoom) -> None:
+def test_an_mp4_is_requested_once_after_the_end_and_announced_when_ready(scenario: ScenarioRoom) -> None:
     run_stream(scenario)
     assert stream_of(scenario)["mp4"] == "wanted"
     stopped = scenario.notices("stream.stopped")[0]["timestamp"]
