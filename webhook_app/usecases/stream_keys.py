@@ -30,14 +30,13 @@ def restored_rtmp(sent: Any, stored: Mapping[str, Any], box: SecretBox) -> Any:
     streams = sent.get("streams") if isinstance(sent, Mapping) else None
     if not isinstance(streams, list) or not any(_is_masked(stream) for stream in streams):
         return sent
-    stored_streams = stored.get("streams") or ()
-    return {**sent, "streams": [_restored(stream, at, stored_streams, box) for at, stream in enumerate(streams)]}
+    destinations = [_opened(stream, box) for stream in stored.get("streams") or ()]
+    return {**sent, "streams": [_restored(stream, at, destinations) for at, stream in enumerate(streams)]}
 
 
-def _restored(sent: Any, at: int, stored_streams: Sequence[Mapping[str, Any]], box: SecretBox) -> Any:
+def _restored(sent: Any, at: int, destinations: Sequence[Destination | None]) -> Any:
     if not _is_masked(sent):
         return sent
-    destinations = [_opened(stream, box) for stream in stored_streams]
     url = sent.get("url")
     matching = [
         (place, destination)

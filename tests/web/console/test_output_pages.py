@@ -1,10 +1,12 @@
 """The console shows each output of a room, and starts, ends and releases each by itself."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from tests.support.product import webhook
 from tests.support.scenario import MINUTE, Scenario
@@ -14,6 +16,7 @@ from webhook_app.console.components.lamps import Lamp, badges_of, lamp_of, urgen
 from webhook_app.console.components.output_cards import output_card
 from webhook_app.console.components.rule_form import form_of, rule_of
 from webhook_app.console.components.trigger_forms import summarize
+from webhook_app.console.pages.confirmations import destination_inputs
 from webhook_app.domain.events import Source
 from webhook_app.domain.outputs import Output
 from webhook_app.domain.times import rfc3339
@@ -156,6 +159,23 @@ def test_an_invalid_destination_has_its_error_at_the_field_and_shows_no_stream_k
     assert 'id="why-destination-1" role="alert">url: must be an rtmp:// or rtmps:// URL' in page
     assert "key-of-" not in page
     assert ordered(client) == []
+
+
+def test_each_error_is_read_once_however_many_destinations_a_form_holds() -> None:
+    class Errors(list[tuple[str, str]]):
+        reads = 0
+
+        def __iter__(self) -> Iterator[tuple[str, str]]:
+            self.reads += 1
+            return super().__iter__()
+
+    count = 2_000
+    errors = Errors([(f"rtmp.streams.{at}.url", "must be a URL") for at in range(count)])
+    form = {"url": ["a"] * count, "stream_key": ["k"] * count}
+    with Flask(__name__).test_request_context(method="POST", data=form):
+        inputs = destination_inputs((), errors)
+    assert [shown["whys"] for shown in inputs] == [["url: must be a URL"]] * count
+    assert errors.reads <= 2
 
 
 def test_a_room_shows_where_its_rtmp_stream_is_sent(client: Client, admin: Visitor) -> None:

@@ -60,7 +60,7 @@ def add(blueprint: Blueprint, console: ConsoleContext) -> None:
             action=action,
             room=view,
             card=output_card(room, output, view["outputs"], config),
-            destinations=_destination_inputs(stored_destinations(room.room_id, output), errors),
+            destinations=destination_inputs(stored_destinations(room.room_id, output), errors),
             errors=[_fault(field, message) for field, message in errors if not field.startswith(DESTINATION_FIELDS)],
             form=request.form,
             file_formats=FILE_FORMATS,
@@ -163,23 +163,32 @@ def _start_options(output: Output) -> dict[str, Any]:
     return options
 
 
-def _destination_inputs(stored: Sequence[Mapping[str, Any]], errors: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+def destination_inputs(stored: Sequence[Mapping[str, Any]], errors: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     """The inputs for destinations: those that were sent, with what is wrong with each, else those of a rule.
 
     A stream key is shown as its mask, and only where it was the mask that was sent.
     """
     sent: Sequence[Mapping[str, Any]] = _destinations() if request.method == "POST" else _masked(stored)
-    shown = range(max(DESTINATIONS_SHOWN, len(sent)))
+    whys_by_place = _whys_by_place(errors)
     inputs: list[dict[str, Any]] = []
-    for at in shown:
-        field = f"{DESTINATION_FIELDS}.streams.{at}."
-        whys = [_fault(name, message) for name, message in errors if name.startswith(field)]
+    for at in range(max(DESTINATIONS_SHOWN, len(sent))):
         destination = sent[at] if at < len(sent) else {"url": "", "stream_key": ""}
         key = MASK if destination["stream_key"] == MASK else ""
-        inputs.append({"url": destination["url"], "stream_key": key, "whys": whys})
+        inputs.append({"url": destination["url"], "stream_key": key, "whys": whys_by_place.get(str(at), [])})
     if any(name in ("rtmp", "rtmp.streams") for name, _ in errors):
-        inputs[0]["whys"].append("Enter where to send it: the address and the stream key.")
+        inputs[0]["whys"] = [*inputs[0]["whys"], "Enter where to send it: the address and the stream key."]
     return inputs
+
+
+def _whys_by_place(errors: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """What is wrong with each destination, by its place in the list; one pass, as a form may hold thousands."""
+    prefix = f"{DESTINATION_FIELDS}.streams."
+    whys_by_place: dict[str, list[str]] = {}
+    for field, message in errors:
+        place, _, name = field.removeprefix(prefix).partition(".")
+        if name and field.startswith(prefix):
+            whys_by_place.setdefault(place, []).append(_fault(field, message))
+    return whys_by_place
 
 
 def _masked(stored: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
